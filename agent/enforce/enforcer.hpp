@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Puts verdicts into the kernel and proves that they bite. Owns the true expiry of every live ban (the kernel may know
+// an earlier one and is re-armed). Decides nothing about who; asks nobody for the time. One row per backend in enforcer.cpp.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "model/clock.hpp"
+#include "model/prefix.hpp"
+#include "util/result.hpp"
+
+namespace coturn_guard {
+
+struct PortRange {
+  std::uint16_t first = 0, last = 0;
+  friend bool operator==(const PortRange&, const PortRange&) = default;
+};
+
+struct EnforcerOptions {
+  std::uint32_t max_bans = 1'048'576;             // maxelem of each set
+  std::vector<PortRange> ports;                   // empty: all ports
+  std::chrono::seconds longest_timeout{2147483};  // the kernel's own limit (ip_set.h: timeouts are 32-bit milliseconds); tests shorten it
+};
+
+struct EnforcerNotice {
+  enum class Level : std::uint8_t { info, warning, error } level = Level::info;
+  std::string event;  // stable: "enforce.repaired", "enforce.full", "enforce.lost" …
+  std::string text;
+  std::string remedy;
+};
+
+enum class Fate : std::uint8_t { enforced, lengthened, unchanged, failed };
+
+struct EnforcerEvents {
+  std::function<void(const Prefix&, Fate)> done;  // the kernel's answer to a verdict
+  std::function<void(bool full)> pause;           // the queue is full / has room again
+  std::function<void(const EnforcerNotice&)> notice;
+};
+
+struct EnforcerCounters {
+  std::uint64_t enforced = 0, lengthened = 0, unchanged = 0, failed = 0;
+  std::uint64_t rearmed = 0;   // bans whose kernel timeout was renewed
+  std::uint64_t repairs = 0;   // sets or rule put back after somebody else removed them
+  std::uint64_t refused = 0;   // set full
+};
+
+class Enforcer {
+ public:
+  virtual ~Enforcer() = default;
+  Enforcer() = default;
+  Enforcer(const Enforcer&) = delete;
+  Enforcer& operator=(const Enforcer&) = delete;
+
+  // Creates or adopts what it needs in the kernel. Errors name the kernel module or capability that is missing.
+  [[nodiscard]] virtual Result<> start(const Now& now) = 0;
+  // Queues a ban until now + duration; an earlier, longer one stands.
+  virtual void ban(const Prefix& prefix, std::chrono::seconds duration, const Now& now) = 0;
+  virtual void unban(const Prefix& prefix) = 0;
+  virtual void send() = 0;                // the batch is complete: hand it to the kernel now
+  virtual void tick(const Now& now) = 0;  // once a second: proof, repair, re-arm, forget what expired
+  virtual void withdraw() = 0;            // mode: observe: remove the rule, keep the memory (design 14)
+  [[nodiscard]] virtual bool healthy() const = 0;  // the last proof succeeded
+  [[nodiscard]] virtual std::size_t live_bans() const = 0;
+  [[nodiscard]] virtual std::vector<Prefix> banned() const = 0;  // for the check after own addresses changed
+  [[nodiscard]] virtual const EnforcerCounters& counters() const = 0;
+};
+
+// `what`: "ipset" or "dry-run".
+[[nodiscard]] Result<std::unique_ptr<Enforcer>> make_enforcer(boost::asio::io_context& io, const std::string& what,
+                                                              const EnforcerOptions& options, EnforcerEvents events);
+
+}  // namespace coturn_guard

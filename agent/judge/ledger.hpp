@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Who did what in the last `findtime`, and who was banned how often: Offence -> Verdict. A true sliding window, bounded
+// memory. It bans nobody itself, reads no clock, and keeps no list of live bans beyond "until when".
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "judge/policy.hpp"
+#include "model/flow.hpp"
+#include "util/siphash.hpp"
+
+namespace coturn_guard {
+
+struct LedgerCounters {
+  std::uint64_t offences = 0;        // recorded
+  std::uint64_t not_bannable = 0;    // spoofable or tainted: counted, never judged
+  std::uint64_t while_banned = 0;    // came from a network whose ban still runs
+  std::uint64_t verdicts = 0;
+  std::uint64_t evicted = 0;         // forgotten early because the ledger was full
+};
+
+class Ledger {
+ public:
+  Ledger(const Policy& policy, const HashSeed& seed);
+  Ledger(Ledger&&) noexcept;
+  Ledger& operator=(Ledger&&) noexcept;
+  ~Ledger();
+
+  [[nodiscard]] std::optional<Verdict> record(const Offence& offence, const Now& now);
+  // The offences in the window are forgotten (unban); with `ladder`, its earlier bans too.
+  void forgive(const Prefix& prefix, bool ladder);
+  // A changed policy applies to what comes; what was counted stays.
+  void set_policy(const Policy& policy);
+
+  [[nodiscard]] Prefix prefix_of(const Address& address) const;  // the unit of judging
+  [[nodiscard]] std::size_t size() const;
+  [[nodiscard]] const LedgerCounters& counters() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace coturn_guard
