@@ -11,6 +11,7 @@
 #include "enforce/enforcer.hpp"
 #include "judge/policy.hpp"
 #include "model/prefix.hpp"
+#include "util/problems.hpp"
 #include "util/result.hpp"
 
 namespace coturn_guard {
@@ -28,8 +29,6 @@ struct Config {
   std::vector<PortRange> ports;  // empty: all
   std::uint32_t max_bans = 1'048'576;
 };
-
-using Problems = std::vector<std::string>;  // one per mistake, each "file:line:column: what"
 
 // `/etc/coturn-guard/coturn-guard.yaml` and, beside it, `conf.d/*.yaml` in lexical order, over `detected_file` where that
 // exists (what `coturn-guard detect` found in coturn's own configuration). A missing main file is a problem only when

@@ -5,14 +5,12 @@
 
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "detect/rule.hpp"
+#include "util/problems.hpp"
 #include "util/result.hpp"
 
 namespace coturn_guard {
-
-using Problems = std::vector<std::string>;  // one per mistake, each with file:line:column
 
 [[nodiscard]] tl::expected<RuleBook, Problems> parse_rules(std::string_view yaml, std::string_view file_name);
 [[nodiscard]] tl::expected<RuleBook, Problems> load_rules(const std::string& file_name);
