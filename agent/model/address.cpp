@@ -12,7 +12,8 @@ namespace {
 
 constexpr std::array<std::uint8_t, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
-// By hand because every line that offends passes here: inet_pton wants a terminated copy and takes five times as long.
+// By hand because every line that offends passes here: inet_pton wants a terminated copy and takes five times
+// as long.
 std::optional<std::uint32_t> parse_v4(std::string_view text) {
   if (text.size() < 7 || text.size() > 15) return std::nullopt;
   std::uint32_t address = 0;
@@ -56,11 +57,14 @@ std::optional<Address> Address::parse(std::string_view text) {
   text.copy(copy.data(), text.size());
   Bytes bytes;
   // A NUL inside the text would end it early for inet_pton.
-  if (std::strlen(copy.data()) != text.size() || inet_pton(AF_INET6, copy.data(), bytes.data()) != 1) return std::nullopt;
+  if (std::strlen(copy.data()) != text.size() || inet_pton(AF_INET6, copy.data(), bytes.data()) != 1)
+    return std::nullopt;
   return Address(bytes);
 }
 
-bool Address::is_v4() const { return std::equal(kMapped.begin(), kMapped.end(), bytes_.begin()); }
+bool Address::is_v4() const {
+  return std::equal(kMapped.begin(), kMapped.end(), bytes_.begin());
+}
 
 bool Address::is_loopback() const {
   if (is_v4()) return bytes_[12] == 127;
@@ -79,7 +83,8 @@ std::string Address::to_string() const {
 std::optional<Endpoint> Endpoint::parse(std::string_view text) {
   if (text.starts_with('[')) {
     const auto close = text.find(']');
-    if (close == std::string_view::npos || close + 1 >= text.size() || text[close + 1] != ':') return std::nullopt;
+    if (close == std::string_view::npos || close + 1 >= text.size() || text[close + 1] != ':')
+      return std::nullopt;
     return endpoint(text.substr(1, close - 1), text.substr(close + 2));
   }
   const auto colon = text.find(':');

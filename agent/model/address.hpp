@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // An IP address as 16 bytes; IPv4 is held as ::ffff:a.b.c.d, so the two spellings of one host are one value.
-// Own type because asio's (Boost 1.74) is 32 bytes, has no hash and tells the two spellings apart. No names, no zones.
+// Own type because asio's (Boost 1.74) is 32 bytes, has no hash and tells the two spellings apart. No names,
+// no zones.
 #pragma once
 
 #include <array>
@@ -25,7 +26,8 @@ class Address {
     for (unsigned i = 0; i < 4; ++i) b[12 + i] = static_cast<std::uint8_t>(host_order >> (24 - 8 * i));
     return Address(b);
   }
-  // "192.0.2.1", "2001:db8::1", "::ffff:192.0.2.1"; nothing around it: no blank, bracket, port, zone or leading zero.
+  // "192.0.2.1", "2001:db8::1", "::ffff:192.0.2.1"; nothing around it: no blank, bracket, port, zone or
+  // leading zero.
   [[nodiscard]] static std::optional<Address> parse(std::string_view text);
 
   [[nodiscard]] bool is_v4() const;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Time as an argument. The edges read both clocks once per batch and hand the pair down; pure code never asks for it,
-// so a test (or a replay) does arithmetic on it.
+// Time as an argument. The edges read both clocks once per batch and hand the pair down; pure code never asks
+// for it, so a test (or a replay) does arithmetic on it.
 #pragma once
 
 #include <chrono>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The four things that travel, in the order of their journey: Line -> Event -> Offence -> Verdict. Read this first.
-// Passive data only; what makes one of the other lives in detect/ and judge/.
+// The four things that travel, in the order of their journey: Line -> Event -> Offence -> Verdict. Read this
+// first. Passive data only; what makes one of the other lives in detect/ and judge/.
 #pragma once
 
 #include <chrono>
@@ -15,8 +15,8 @@
 
 namespace coturn_guard {
 
-// Numbers the streams of records that a source reads. Each file (each inode, not each name) is a stream of its own:
-// what one line says about the next (format, taint) holds within a stream only.
+// Numbers the streams of records that a source reads. Each file (each inode, not each name) is a stream of
+// its own: what one line says about the next (format, taint) holds within a stream only.
 using StreamId = std::uint32_t;
 
 // One record of coturn's log as it stands there, without its newline. The text is borrowed for the call.
@@ -69,10 +69,10 @@ struct Offence {
 struct Verdict {
   Prefix prefix;
   std::chrono::seconds duration{};
-  Address address;          // the one whose offence filled the measure
-  RuleId rule = 0;          // of that last offence
+  Address address;  // the one whose offence filled the measure
+  RuleId rule = 0;  // of that last offence
   Evidence evidence = Evidence::claimed;
-  Points points;            // in the window, when it was passed
+  Points points;                   // in the window, when it was passed
   std::uint32_t earlier_bans = 0;  // the rung of the ladder it stands on
 };
 

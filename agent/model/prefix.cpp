@@ -49,6 +49,8 @@ bool Prefix::overlaps(const Prefix& other) const {
   return length_ <= other.length_ ? contains(other.network_) : other.contains(network_);
 }
 
-std::string Prefix::to_string() const { return fmt::format("{}/{}", network_.to_string(), length_); }
+std::string Prefix::to_string() const {
+  return fmt::format("{}/{}", network_.to_string(), length_);
+}
 
 }  // namespace coturn_guard

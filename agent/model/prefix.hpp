@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// A network: an address whose host bits are zero, and a length. The length counts in the address's own family: 0-32 for
-// IPv4, 0-128 for IPv6. What is judged, banned and allowed is always a Prefix.
+// A network: an address whose host bits are zero, and a length. The length counts in the address's own
+// family: 0-32 for IPv4, 0-128 for IPv6. What is judged, banned and allowed is always a Prefix.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The one word for "this may fail". Absence is std::optional, not an Error; exceptions stay inside the file that
-// calls the throwing library. The day Debian's floor has std::expected with monadic calls, only this file changes.
+// The one word for "this may fail". Absence is std::optional, not an Error; exceptions stay inside the file
+// that calls the throwing library. The day Debian's floor has std::expected with monadic calls, only this
+// file changes.
 #pragma once
 
 #include <fmt/format.h>

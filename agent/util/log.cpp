@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "util/log.hpp"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <syslog.h>
+#include <systemd/sd-journal.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cstdio>
+#include <cstdlib>
+#include <vector>
+
+#include "util/text.hpp"
+
+namespace coturn_guard {
+namespace {
+
+// Long enough for a file name with its remedy; whatever an attacker wrote was cut to kMaxPrintedBytes where
+// it came in.
+constexpr std::size_t kMaxValueBytes = 512;
+
+std::string message_of(const LogEvent& event, std::initializer_list<LogField> fields) {
+  std::string message(event.name);
+  for (const auto& [key, value] : fields) {
+    const std::string safe = escape(value, kMaxValueBytes);
+    const bool plain = !safe.empty() && safe.find_first_of(" \\\"=") == std::string::npos;
+    message += plain ? fmt::format(" {}={}", key, safe) : fmt::format(" {}=\"{}\"", key, safe);
+  }
+  return message;
+}
+
+std::string_view level_name(int priority) {
+  if (priority <= LOG_ERR) return "error: ";
+  if (priority == LOG_WARNING) return "warning: ";
+  return "";
+}
+
+}  // namespace
+
+Log::Sink Log::detect_sink() {
+  const char* const stream = std::getenv("JOURNAL_STREAM");
+  struct stat facts {};
+  if (stream == nullptr || fstat(STDERR_FILENO, &facts) != 0) return Sink::terminal;
+  return fmt::format("{}:{}", facts.st_dev, facts.st_ino) == stream ? Sink::journal : Sink::terminal;
+}
+
+void Log::write(const LogEvent& event, std::initializer_list<LogField> fields,
+                std::chrono::steady_clock::time_point now) {
+  auto& budget = budgets_[event.name];
+  const std::chrono::duration<double> since = now - budget.filled;
+  budget.lines = std::min(kBurstLines, budget.lines + since.count() * kLinesPerSecond);
+  budget.filled = now;
+  budget.priority = event.priority;
+  if (budget.lines < 1) {
+    ++budget.suppressed;
+    return;
+  }
+  budget.lines -= 1;
+  send(event, fields);
+}
+
+void Log::tick(std::chrono::steady_clock::time_point now) {
+  for (auto& [name, budget] : budgets_) {
+    if (budget.suppressed == 0) continue;
+    const std::chrono::duration<double> since = now - budget.filled;
+    if (since.count() * kLinesPerSecond < 1 && budget.lines < 1) continue;
+    send({"log.suppressed", budget.priority},
+         {{"event", std::string(name)}, {"lines", std::to_string(budget.suppressed)}});
+    budget.suppressed = 0;
+  }
+}
+
+void Log::send(const LogEvent& event, std::initializer_list<LogField> fields) const {
+  const std::string message = message_of(event, fields);
+  if (sink_ == Sink::terminal) {
+    const std::string line = fmt::format("{}{}\n", level_name(event.priority), message);
+    std::fwrite(line.data(), 1, line.size(), stderr);
+    return;
+  }
+  std::vector<std::string> entries{"MESSAGE=" + message, fmt::format("PRIORITY={}", event.priority),
+                                   fmt::format("CG_EVENT={}", event.name)};
+  if (!event.message_id.empty()) entries.push_back(fmt::format("MESSAGE_ID={}", event.message_id));
+  for (const auto& [key, value] : fields) {
+    std::string entry = "CG_";
+    for (const char c : key) entry += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    entries.push_back(std::move(entry) + "=" + escape(value, kMaxValueBytes));
+  }
+  std::vector<iovec> parts;
+  parts.reserve(entries.size());
+  for (auto& entry : entries) parts.push_back({entry.data(), entry.size()});
+  // A journal that is down loses the line: the guard goes on banning.
+  (void)sd_journal_sendv(parts.data(), static_cast<int>(parts.size()));
+}
+
+}  // namespace coturn_guard

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What the operator reads: one line an event, `event.name key=value …`, to the journal with each value as a
+// CG_ field, or to a terminal as text. Bounded per event, so that no attack fills the journal. Pure layers
+// never see it.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <initializer_list>
+#include <map>
+#include <string>
+#include <string_view>
+
+namespace coturn_guard {
+
+// A kind of event: a stable name, a priority of syslog(3), and a journal message id where it has one.
+struct LogEvent {
+  std::string_view name;
+  int priority;
+  std::string_view message_id = {};  // 32 hex digits
+};
+
+// `key` in lower case: "address" is printed as address=… and sent as CG_ADDRESS. Values are escaped by the
+// log.
+struct LogField {
+  std::string_view key;
+  std::string value;
+};
+
+class Log {
+ public:
+  enum class Sink : std::uint8_t { journal, terminal };
+
+  // The journal where systemd connected our standard error to it (JOURNAL_STREAM, systemd.exec(5)), else
+  // standard error.
+  [[nodiscard]] static Sink detect_sink();
+  explicit Log(Sink sink) : sink_(sink) {}
+
+  void write(const LogEvent& event, std::initializer_list<LogField> fields,
+             std::chrono::steady_clock::time_point now);
+  // Once a second: says how many lines of an event were suppressed since the last time.
+  void tick(std::chrono::steady_clock::time_point now);
+
+ private:
+  // Per event: 200 lines at once, 50 a second on average.
+  struct Budget {
+    double lines = kBurstLines;
+    std::chrono::steady_clock::time_point filled{};
+    std::uint64_t suppressed = 0;
+    int priority = 0;
+  };
+  static constexpr double kBurstLines = 200;
+  static constexpr double kLinesPerSecond = 50;
+
+  void send(const LogEvent& event, std::initializer_list<LogField> fields) const;
+
+  Sink sink_;
+  std::map<std::string_view, Budget>
+      budgets_;  // keyed by the names of LogEvent constants: as many as there are kinds
+};
+
+}  // namespace coturn_guard
