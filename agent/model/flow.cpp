@@ -7,14 +7,10 @@ namespace coturn_guard {
 
 std::string_view to_string(Evidence evidence) {
   switch (evidence) {
-    case Evidence::proven:
-      return "proven";
-    case Evidence::claimed:
-      return "claimed";
-    case Evidence::spoofable:
-      return "spoofable";
-    case Evidence::tainted:
-      return "tainted";
+    case Evidence::proven: return "proven";
+    case Evidence::claimed: return "claimed";
+    case Evidence::spoofable: return "spoofable";
+    case Evidence::tainted: return "tainted";
   }
   return "unknown";
 }

@@ -12,21 +12,11 @@ std::string escape(std::string_view text, std::size_t max_bytes) {
   safe.reserve(text.size());
   for (const char c : text.substr(0, max_bytes)) {
     switch (c) {
-      case '\n':
-        safe += "\\n";
-        break;
-      case '\r':
-        safe += "\\r";
-        break;
-      case '\t':
-        safe += "\\t";
-        break;
-      case '\\':
-        safe += "\\\\";
-        break;
-      case '"':
-        safe += "\\\"";
-        break;
+      case '\n': safe += "\\n"; break;
+      case '\r': safe += "\\r"; break;
+      case '\t': safe += "\\t"; break;
+      case '\\': safe += "\\\\"; break;
+      case '"': safe += "\\\""; break;
       default:
         if (c >= 0x20 && c < 0x7f)
           safe += c;

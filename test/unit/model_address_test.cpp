@@ -12,8 +12,9 @@ TEST_CASE("an IPv4 address and its mapped spelling are one value", "[model][addr
 }
 
 TEST_CASE("what is not exactly an address is refused", "[model][address]") {
-  for (const auto* text : {"", "1", "1.2.3", "1.2.3.4.5", "256.1.1.1", "01.2.3.4", "1.2.3.4 ", " 1.2.3.4", "1..2.3", "1.2.3.",
-                           "::1%lo", "[::1]", "1.2.3.4:5", "fe80::1::2", "1.2.3.4/8", "::ffff:1.2.3.256"}) {
+  for (const auto* text :
+       {"", "1", "1.2.3", "1.2.3.4.5", "256.1.1.1", "01.2.3.4", "1.2.3.4 ", " 1.2.3.4", "1..2.3", "1.2.3.",
+        "::1%lo", "[::1]", "1.2.3.4:5", "fe80::1::2", "1.2.3.4/8", "::ffff:1.2.3.256"}) {
     INFO(text);
     CHECK_FALSE(Address::parse(text));
   }
@@ -33,8 +34,10 @@ TEST_CASE("endpoints are read as coturn prints them", "[model][address]") {
   CHECK(Endpoint::parse("[2001:db8::1]:55") == Endpoint{*Address::parse("2001:db8::1"), 55});
   CHECK(Endpoint::parse("2001:db8::1") == Endpoint{*Address::parse("2001:db8::1"), 0});
   CHECK(Endpoint::parse("192.0.2.1") == Endpoint{Address::v4(0xc0000201), 0});
-  CHECK(Endpoint::parse_unbracketed("2001:db8:bad::32:45881") == Endpoint{*Address::parse("2001:db8:bad::32"), 45881});
-  for (const auto* text : {"192.0.2.1:", "192.0.2.1:65536", "192.0.2.1:-1", "[2001:db8::1]", "[2001:db8::1]55", "[::1:5"}) {
+  CHECK(Endpoint::parse_unbracketed("2001:db8:bad::32:45881") ==
+        Endpoint{*Address::parse("2001:db8:bad::32"), 45881});
+  for (const auto* text :
+       {"192.0.2.1:", "192.0.2.1:65536", "192.0.2.1:-1", "[2001:db8::1]", "[2001:db8::1]55", "[::1:5"}) {
     INFO(text);
     CHECK_FALSE(Endpoint::parse(text));
   }

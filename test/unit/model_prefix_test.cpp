@@ -26,7 +26,8 @@ TEST_CASE("two prefixes overlap when one contains the other", "[model][prefix]")
 }
 
 TEST_CASE("what is not exactly a prefix is refused", "[model][prefix]") {
-  for (const auto* text : {"", "/8", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/8x", "::/129", "10.0.0.0/-1", "ten/8"}) {
+  for (const auto* text :
+       {"", "/8", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/8x", "::/129", "10.0.0.0/-1", "ten/8"}) {
     INFO(text);
     CHECK_FALSE(Prefix::parse(text));
   }
