@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Who did what in the last `findtime`, and who was banned how often: Offence -> Verdict. A true sliding window, bounded
-// memory. It bans nobody itself, reads no clock, and keeps no list of live bans beyond "until when".
+// Who did what in the last `findtime`, and who was banned how often: Offence -> Verdict. A true sliding
+// window, bounded memory. It bans nobody itself, reads no clock, and keeps no list of live bans beyond "until
+// when".
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -14,11 +17,12 @@
 namespace coturn_guard {
 
 struct LedgerCounters {
-  std::uint64_t offences = 0;        // recorded
-  std::uint64_t not_bannable = 0;    // spoofable or tainted: counted, never judged
-  std::uint64_t while_banned = 0;    // came from a network whose ban still runs
+  std::uint64_t offences = 0;  // recorded
+  std::uint64_t not_bannable =
+      0;  // spoofable or tainted: counted, never judged, nothing is remembered of them
+  std::uint64_t while_banned = 0;  // came from a network whose ban still runs
   std::uint64_t verdicts = 0;
-  std::uint64_t evicted = 0;         // forgotten early because the ledger was full
+  std::uint64_t evicted = 0;  // forgotten early because the ledger was full
 };
 
 class Ledger {
@@ -28,14 +32,23 @@ class Ledger {
   Ledger& operator=(Ledger&&) noexcept;
   ~Ledger();
 
+  // A `now` before an earlier call's counts as that one: time does not run backwards here.
   [[nodiscard]] std::optional<Verdict> record(const Offence& offence, const Now& now);
-  // The offences in the window are forgotten (unban); with `ladder`, its earlier bans too.
+  // The offences in the window are forgotten and its ban is taken as ended (unban); with `ladder`, its
+  // earlier bans too. A prefix wider than the unit of judging means every network in it, a narrower one the
+  // network it lies in.
   void forgive(const Prefix& prefix, bool ladder);
-  // A changed policy applies to what comes; what was counted stays.
+  // A ban that stands although no verdict of this ledger's made it (adopted from the kernel after a restart):
+  // it counts as one earlier ban unless more are known, and offences until `remaining` has passed are counted
+  // as while_banned.
+  void adopt(const Prefix& prefix, std::chrono::seconds remaining, const Now& now);
+  // A changed policy applies to what comes; what was counted stays. After a change of ipv4_prefix or
+  // ipv6_prefix what was counted under the old lengths finds no more offences and ages out.
   void set_policy(const Policy& policy);
 
   [[nodiscard]] Prefix prefix_of(const Address& address) const;  // the unit of judging
-  [[nodiscard]] std::size_t size() const;
+  [[nodiscard]] std::size_t size() const;                        // networks remembered
+  [[nodiscard]] std::size_t bytes() const;                       // memory held, for the metrics
   [[nodiscard]] const LedgerCounters& counters() const;
 
  private:

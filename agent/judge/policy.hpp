@@ -15,7 +15,8 @@ struct Policy {
   std::chrono::seconds bantime = std::chrono::minutes(1);
   std::chrono::seconds bantime_max = std::chrono::hours(5 * 7 * 24);
   double bantime_factor = 1.0;  // fail2ban's bantime.factor: multiplies the doubled time, never below bantime
-  std::chrono::seconds forget_after = std::chrono::hours(5 * 7 * 24);  // or 3 x the last ban, whichever is longer
+  std::chrono::seconds forget_after =
+      std::chrono::hours(5 * 7 * 24);  // or 3 x the last ban, whichever is longer
   unsigned ipv4_prefix = 32;
   unsigned ipv6_prefix = 64;
   std::size_t max_addresses = 200'000;

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "judge/ledger.hpp"
+
+#include <algorithm>
+
+#include "judge/ladder.hpp"
+#include "judge/offender_table.hpp"
+
+namespace coturn_guard {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using Index = OffenderTable::Index;
+
+constexpr Tick kTickMask = (Tick{1} << kTickBits) - 1;
+constexpr Tick kOrigin = kTickMask / 2;  // where the first `now` lies: years before it and after it fit
+constexpr std::uint64_t kMostBanSeconds = (1U << 24) - 1;
+constexpr std::uint32_t kMostBans = 0xffff;
+
+Tick ticks(seconds duration) {
+  return std::min(static_cast<Tick>(std::max<seconds::rep>(duration.count(), 0)), kTickMask / 1000) * 1000;
+}
+
+}  // namespace
+
+struct Ledger::State {
+  State(const Policy& wanted, const HashSeed& seed) : policy(wanted), table(seed) {}
+
+  Policy policy;
+  OffenderTable table;
+  LedgerCounters counters;
+  bool begun = false;
+  std::chrono::steady_clock::time_point first{};
+  Tick latest = kOrigin;
+
+  Tick tick(const Now& now) {
+    if (!begun) {
+      begun = true;
+      first = now.mono;
+    }
+    const auto since = std::chrono::floor<milliseconds>(now.mono - first).count();
+    if (since > 0) latest = std::max(latest, std::min(kOrigin + static_cast<Tick>(since), kTickMask - 1));
+    return latest;
+  }
+
+  // When everything about it is forgotten: then the record is worth nothing and is dropped when somebody
+  // comes by.
+  [[nodiscard]] bool forgotten(const Offender& offender, Tick now) const {
+    const Tick silence = now - offender.last_seen;
+    if (silence < ticks(policy.findtime) || now < offender.banned_until) return false;
+    return offender.earlier_bans == 0 || silence >= memory(offender);
+  }
+
+  [[nodiscard]] Tick memory(const Offender& offender) const {
+    return std::max(ticks(policy.forget_after), Tick{3000} * offender.last_ban_seconds);
+  }
+
+  // Each newcomer clears away up to this many forgotten ones in every queue, so they never pile up.
+  static constexpr int kSweep = 2;
+
+  void sweep(Tick now) {
+    for (const auto worth : {Worth::single, Worth::repeated, Worth::banned})
+      for (int i = 0; i < kSweep; ++i) {
+        const Index oldest = table.oldest(worth);
+        if (oldest == OffenderTable::kNone || !forgotten(table.at(oldest), now)) break;
+        table.erase(oldest);
+      }
+  }
+
+  void evict_down_to(std::size_t most) {
+    while (table.size() > most) {
+      Index victim = OffenderTable::kNone;
+      for (const auto worth : {Worth::single, Worth::repeated, Worth::banned})
+        if ((victim = table.oldest(worth)) != OffenderTable::kNone) break;
+      table.erase(victim);
+      ++counters.evicted;
+    }
+  }
+
+  Index find_or_insert(const Prefix& prefix, Tick now) {
+    const Index known = table.find(prefix);
+    if (known != OffenderTable::kNone) return known;
+    sweep(now);
+    evict_down_to(std::max<std::size_t>(policy.max_addresses, 1) - 1);
+    const Index fresh = table.insert(prefix);
+    table.at(fresh).last_seen = now & kTickMask;
+    return fresh;
+  }
+
+  void begin_ban(Offender& offender, seconds duration, Tick now) const {
+    const Tick until = std::min(now + ticks(duration), kTickMask);
+    offender.banned_until = until & kTickMask;
+    offender.last_ban_seconds =
+        std::min(static_cast<std::uint64_t>(std::max<seconds::rep>(duration.count(), 0)), kMostBanSeconds) &
+        kMostBanSeconds;
+    offender.window.clear();
+  }
+
+  // With `ladder` nothing is left of it.
+  void forgive(Index index, bool ladder) {
+    Offender& offender = table.at(index);
+    if (ladder || offender.earlier_bans == 0) {
+      table.erase(index);
+      return;
+    }
+    offender.window.clear();
+    offender.banned_until = 0;
+  }
+};
+
+Ledger::Ledger(const Policy& policy, const HashSeed& seed) : state_(std::make_unique<State>(policy, seed)) {}
+Ledger::Ledger(Ledger&&) noexcept = default;
+Ledger& Ledger::operator=(Ledger&&) noexcept = default;
+Ledger::~Ledger() = default;
+
+std::optional<Verdict> Ledger::record(const Offence& offence, const Now& now) {
+  State& state = *state_;
+  ++state.counters.offences;
+  if (offence.evidence == Evidence::spoofable || offence.evidence == Evidence::tainted) {
+    ++state.counters.not_bannable;
+    return std::nullopt;
+  }
+  if (offence.points.milli <= 0) return std::nullopt;  // a rule that is switched off
+  const Tick tick = state.tick(now);
+  const Prefix prefix = prefix_of(offence.address);
+  const Index index = state.find_or_insert(prefix, tick);
+  Offender& offender = state.table.at(index);
+  const bool banned = tick < offender.banned_until;
+  if (!banned && offender.earlier_bans > 0 && tick - offender.last_seen >= state.memory(offender))
+    offender.earlier_bans = 0;
+  offender.last_seen = tick & kTickMask;
+  if (banned) {
+    ++state.counters.while_banned;
+    state.table.touch(index, Worth::banned);
+    return std::nullopt;
+  }
+  const auto earlier_bans = static_cast<std::uint32_t>(offender.earlier_bans);
+  offender.window.slide(tick, ticks(state.policy.findtime));
+  const Points weight = weigh(offence.points, state.policy, earlier_bans);
+  offender.window.add(tick, weight);
+  const Points points = offender.window.sum();
+  if (points < state.policy.maxretry) {
+    state.table.touch(index, earlier_bans > 0  ? Worth::banned
+                             : points > weight ? Worth::repeated
+                                               : Worth::single);
+    return std::nullopt;
+  }
+  const seconds duration = ban_duration(state.policy, earlier_bans);
+  state.begin_ban(offender, duration, tick);
+  offender.earlier_bans = std::min(earlier_bans + 1, kMostBans) & kMostBans;
+  state.table.touch(index, Worth::banned);
+  ++state.counters.verdicts;
+  return Verdict{.prefix = prefix,
+                 .duration = duration,
+                 .address = offence.address,
+                 .rule = offence.rule,
+                 .evidence = offence.evidence,
+                 .points = points,
+                 .earlier_bans = earlier_bans};
+}
+
+void Ledger::forgive(const Prefix& prefix, bool ladder) {
+  OffenderTable& table = state_->table;
+  const Prefix unit = prefix_of(prefix.network());
+  if (prefix.length() >= unit.length()) {
+    const Index index = table.find(unit);
+    if (index != OffenderTable::kNone) state_->forgive(index, ladder);
+    return;
+  }
+  for (const auto worth : {Worth::single, Worth::repeated, Worth::banned})
+    for (Index index = table.oldest(worth); index != OffenderTable::kNone;) {
+      const Index next = table.next_newer(index);  // before the record may be erased
+      if (prefix.contains(table.at(index).network)) state_->forgive(index, ladder);
+      index = next;
+    }
+}
+
+void Ledger::adopt(const Prefix& prefix, seconds remaining, const Now& now) {
+  const Tick tick = state_->tick(now);
+  const Index index = state_->find_or_insert(prefix, tick);
+  Offender& offender = state_->table.at(index);
+  offender.last_seen = tick & kTickMask;
+  if (tick + ticks(remaining) > offender.banned_until) state_->begin_ban(offender, remaining, tick);
+  if (offender.earlier_bans == 0) offender.earlier_bans = 1;
+  state_->table.touch(index, Worth::banned);
+}
+
+void Ledger::set_policy(const Policy& policy) {
+  state_->policy = policy;
+  state_->evict_down_to(std::max<std::size_t>(policy.max_addresses, 1));
+}
+
+Prefix Ledger::prefix_of(const Address& address) const {
+  return Prefix(address, address.is_v4() ? state_->policy.ipv4_prefix : state_->policy.ipv6_prefix);
+}
+
+std::size_t Ledger::size() const {
+  return state_->table.size();
+}
+std::size_t Ledger::bytes() const {
+  return state_->table.bytes();
+}
+const LedgerCounters& Ledger::counters() const {
+  return state_->counters;
+}
+
+}  // namespace coturn_guard

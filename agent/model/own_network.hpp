@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A network that is ours or that we depend on, with the reason in words an operator reads. Who finds it out
+// is an edge; who obeys it is judge/allowlist.
+#pragma once
+
+#include <string>
+
+#include "model/prefix.hpp"
+
+namespace coturn_guard {
+
+struct OwnNetwork {
+  Prefix prefix;
+  std::string
+      why;  // "own address", "default gateway", "resolver", "external-ip of coturn", "ignoreip", "loopback"
+};
+
+}  // namespace coturn_guard
