@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Puts verdicts into the kernel and proves that they bite. Owns the true expiry of every live ban (the kernel may know
-// an earlier one and is re-armed). Decides nothing about who; asks nobody for the time. One row per backend in enforcer.cpp.
+// Puts verdicts into the kernel and proves that they bite. Owns the true expiry of every live ban (the kernel
+// may know an earlier one and is re-armed). Decides nothing about who; asks nobody for the time. One row per
+// backend in enforcer.cpp.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -23,10 +24,15 @@ struct PortRange {
 };
 
 struct EnforcerOptions {
-  std::uint32_t max_bans = 1'048'576;             // maxelem of each set
-  std::vector<PortRange> ports;                   // empty: all ports
-  std::chrono::seconds longest_timeout{2147483};  // the kernel's own limit (ip_set.h: timeouts are 32-bit milliseconds); tests shorten it
+  std::uint32_t max_bans = 1'048'576;  // maxelem of each set
+  std::vector<PortRange> ports;        // empty: all ports
+  std::chrono::seconds longest_timeout{
+      2147483};  // the kernel's own limit (ip_set.h: timeouts are 32-bit milliseconds); tests shorten it
 };
+
+// What ban() takes at most; a longer one is cut to it. Far beyond every ladder, far below where clocks
+// overflow.
+inline constexpr std::chrono::seconds kLongestBan = std::chrono::hours(24 * 365 * 50);
 
 struct EnforcerNotice {
   enum class Level : std::uint8_t { info, warning, error } level = Level::info;
@@ -45,9 +51,9 @@ struct EnforcerEvents {
 
 struct EnforcerCounters {
   std::uint64_t enforced = 0, lengthened = 0, unchanged = 0, failed = 0;
-  std::uint64_t rearmed = 0;   // bans whose kernel timeout was renewed
-  std::uint64_t repairs = 0;   // sets or rule put back after somebody else removed them
-  std::uint64_t refused = 0;   // set full
+  std::uint64_t rearmed = 0;  // bans whose kernel timeout was renewed
+  std::uint64_t repairs = 0;  // sets or rule put back after somebody else removed them
+  std::uint64_t refused = 0;  // set full
 };
 
 class Enforcer {
@@ -57,14 +63,20 @@ class Enforcer {
   Enforcer(const Enforcer&) = delete;
   Enforcer& operator=(const Enforcer&) = delete;
 
-  // Creates or adopts what it needs in the kernel. Errors name the kernel module or capability that is missing.
+  // Creates or adopts what it needs in the kernel: what a set holds already becomes a ban of ours with the
+  // time it has left. Errors name the kernel module or capability that is missing. Again after withdraw():
+  // the rule comes back.
   [[nodiscard]] virtual Result<> start(const Now& now) = 0;
-  // Queues a ban until now + duration; an earlier, longer one stands.
+  // Queues a ban until now + duration; an earlier, longer one stands. What needs no kernel (unchanged, no
+  // room) is told through `done` before this returns, the rest when the kernel answered.
   virtual void ban(const Prefix& prefix, std::chrono::seconds duration, const Now& now) = 0;
   virtual void unban(const Prefix& prefix) = 0;
   virtual void send() = 0;                // the batch is complete: hand it to the kernel now
   virtual void tick(const Now& now) = 0;  // once a second: proof, repair, re-arm, forget what expired
-  virtual void withdraw() = 0;            // mode: observe: remove the rule, keep the memory (design 14)
+  virtual void withdraw() = 0;            // mode: observe: remove the rule, keep the sets and the memory
+  // Other ports or another size, under the live rule: no moment without it. An error leaves the old ones in
+  // force.
+  [[nodiscard]] virtual Result<> reconfigure(const EnforcerOptions& options, const Now& now) = 0;
   [[nodiscard]] virtual bool healthy() const = 0;  // the last proof succeeded
   [[nodiscard]] virtual std::size_t live_bans() const = 0;
   [[nodiscard]] virtual std::vector<Prefix> banned() const = 0;  // for the check after own addresses changed
@@ -72,7 +84,13 @@ class Enforcer {
 };
 
 // `what`: "ipset" or "dry-run".
-[[nodiscard]] Result<std::unique_ptr<Enforcer>> make_enforcer(boost::asio::io_context& io, const std::string& what,
-                                                              const EnforcerOptions& options, EnforcerEvents events);
+[[nodiscard]] Result<std::unique_ptr<Enforcer>> make_enforcer(boost::asio::io_context& io,
+                                                              const std::string& what,
+                                                              const EnforcerOptions& options,
+                                                              EnforcerEvents events);
+
+// Ends everything: first the rule, then the sets with all bans. For the daemon being stopped (`flush`,
+// purge); nothing there is no error.
+[[nodiscard]] Result<> remove_everything();
 
 }  // namespace coturn_guard

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The enforcer that enforces nothing: it keeps the table of bans, so that everything else behaves as it
+// would, says "done" about each when the batch is sent, and never opens a socket.
+#include <algorithm>
+#include <random>
+#include <utility>
+#include <vector>
+
+#include "enforce/backends.hpp"
+#include "enforce/ban_table.hpp"
+
+namespace coturn_guard {
+namespace {
+
+HashSeed draw_seed() {
+  std::random_device random;
+  const auto word = [&] { return std::uint64_t{random()} << 32 | random(); };
+  return {word(), word()};
+}
+
+class DryRun final : public Enforcer {
+ public:
+  DryRun(const EnforcerOptions& options, EnforcerEvents events)
+      : events_(std::move(events)), bans_(options.max_bans, options.longest_timeout, draw_seed()) {}
+
+  Result<> start(const Now&) override { return {}; }
+
+  void ban(const Prefix& prefix, std::chrono::seconds duration, const Now& now) override {
+    switch (bans_.ban(prefix, now.mono + std::min(duration, kLongestBan), now.mono)) {
+      case BanTable::Change::added:
+        count(prefix, Fate::enforced, counters_.enforced);
+        break;
+      case BanTable::Change::lengthened:
+        count(prefix, Fate::lengthened, counters_.lengthened);
+        break;
+      case BanTable::Change::unchanged:
+        count(prefix, Fate::unchanged, counters_.unchanged);
+        break;
+      case BanTable::Change::refused:
+        ++counters_.refused;
+        count(prefix, Fate::failed, counters_.failed);
+        break;
+    }
+  }
+
+  void unban(const Prefix& prefix) override { bans_.remove(prefix); }
+
+  void send() override {
+    const auto fates = std::exchange(fates_, {});
+    if (!events_.done) return;
+    for (const auto& [prefix, fate] : fates) events_.done(prefix, fate);
+  }
+
+  void tick(const Now& now) override { static_cast<void>(bans_.take_due(now.mono)); }
+  void withdraw() override {}
+  [[nodiscard]] Result<> reconfigure(const EnforcerOptions& options, const Now&) override {
+    bans_.set_bound(options.max_bans);
+    return {};
+  }
+  [[nodiscard]] bool healthy() const override { return true; }
+  [[nodiscard]] std::size_t live_bans() const override { return bans_.size(); }
+  [[nodiscard]] std::vector<Prefix> banned() const override { return bans_.prefixes(); }
+  [[nodiscard]] const EnforcerCounters& counters() const override { return counters_; }
+
+ private:
+  void count(const Prefix& prefix, Fate fate, std::uint64_t& counter) {
+    ++counter;
+    fates_.emplace_back(prefix, fate);
+  }
+
+  EnforcerEvents events_;
+  BanTable bans_;
+  std::vector<std::pair<Prefix, Fate>> fates_;  // since the last send()
+  EnforcerCounters counters_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Enforcer>> make_dry_run(boost::asio::io_context&, const EnforcerOptions& options,
+                                               EnforcerEvents events) {
+  return std::make_unique<DryRun>(options, std::move(events));
+}
+
+}  // namespace coturn_guard
