@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// An endless stream of lines, whatever happens to the files behind it. A source knows nothing of what lines mean; it
-// hands them over in batches, bounded to 64 KiB a turn, and stops while it is paused. One row per kind in source.cpp.
+// An endless stream of lines, whatever happens to the files behind it. A source knows nothing of what lines
+// mean; it hands them over in batches, bounded to 64 KiB a turn, and stops while it is paused. One row per
+// kind in source.cpp.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -15,7 +16,8 @@
 
 namespace coturn_guard {
 
-// Something that the operator should read once; `event` is a stable name ("source.waiting"), `remedy` may be empty.
+// Something that the operator should read once; `event` is a stable name ("source.waiting"), `remedy` may be
+// empty.
 struct SourceNotice {
   enum class Level : std::uint8_t { info, warning, error } level = Level::info;
   std::string event;
@@ -26,8 +28,8 @@ struct SourceNotice {
 
 struct SourceEvents {
   std::function<void(const Line&, const Now&)> line;
-  std::function<void(const Now&)> batch_end;      // after each turn's lines: time to send what was decided
-  std::function<void(StreamId)> stream_ended;     // no line of that stream will follow
+  std::function<void(const Now&)> batch_end;   // after each turn's lines: time to send what was decided
+  std::function<void(StreamId)> stream_ended;  // no line of that stream will follow
   std::function<void(const SourceNotice&)> notice;
 };
 
@@ -39,6 +41,9 @@ struct SourceCounters {
   std::uint64_t rotations = 0;    // a new file under the name
   std::uint64_t truncations = 0;  // the same file began anew
   std::uint64_t read_errors = 0;
+  std::uint64_t old_files_closed_early =
+      0;                            // renamed files that may still be written to, beyond kMaxOldFiles
+  std::uint64_t files_ignored = 0;  // matched by a glob now, but not among its newest 16
 };
 
 class LineSource {
@@ -52,14 +57,17 @@ class LineSource {
   virtual void tick(const Now& now) = 0;  // once a second: look again at what no event tells
   virtual void pause() = 0;               // hand over nothing until resume()
   virtual void resume() = 0;
-  [[nodiscard]] virtual bool healthy() const = 0;  // since the last tick no check failed (a quiet log is healthy)
+  [[nodiscard]] virtual bool healthy()
+      const = 0;  // since the last tick no check failed (a quiet log is healthy)
   [[nodiscard]] virtual std::uint64_t lag_bytes() const = 0;
   [[nodiscard]] virtual const SourceCounters& counters() const = 0;
 };
 
-// `what`: "file". `names`: paths or globs. `from_start`: read what is there already, otherwise only what comes.
-[[nodiscard]] Result<std::unique_ptr<LineSource>> make_source(boost::asio::io_context& io, const std::string& what,
-                                                              const std::vector<std::string>& names, bool from_start,
-                                                              SourceEvents events);
+// `what`: "file". `names`: paths or globs. `from_start`: read what is there already, otherwise only what
+// comes.
+[[nodiscard]] Result<std::unique_ptr<LineSource>> make_source(boost::asio::io_context& io,
+                                                              const std::string& what,
+                                                              const std::vector<std::string>& names,
+                                                              bool from_start, SourceEvents events);
 
 }  // namespace coturn_guard

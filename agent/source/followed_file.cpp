@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "source/followed_file.hpp"
+
+#include <algorithm>
+
+#include "source/file_look.hpp"
+
+namespace coturn_guard {
+
+FollowedFile::FollowedFile(UniqueFd fd, std::string path, StreamId stream, const FileFacts& facts)
+    : fd_(std::move(fd)), path_(std::move(path)), stream_(stream), facts_(facts) {}
+
+Result<std::unique_ptr<FollowedFile>> FollowedFile::adopt(UniqueFd fd, std::string path, StreamId stream,
+                                                          const std::optional<FilePosition>& known,
+                                                          bool from_end) {
+  const auto facts = look_at(fd.get(), path);
+  if (!facts) return tl::make_unexpected(facts.error());
+  std::unique_ptr<FollowedFile> file(new FollowedFile(std::move(fd), std::move(path), stream, *facts));
+  std::uint64_t offset = from_end ? facts->size : 0;
+  if (known) {
+    const auto before = file->bytes_before(known->offset);
+    if (!before) return tl::make_unexpected(before.error());
+    offset = offset_to_begin(known, *facts, before->view());
+  }
+  const auto before = file->bytes_before(offset);
+  if (!before) return tl::make_unexpected(before.error());
+  if (before->size() < std::min<std::uint64_t>(offset, kFingerprintBytes))
+    return file;  // truncated meanwhile
+  file->before_ = *before;
+  file->splitter_.begin(offset, before->size() > 0 && before->view().back() != '\n');
+  return file;
+}
+
+Result<Fingerprint> FollowedFile::bytes_before(std::uint64_t offset) const {
+  std::array<char, kFingerprintBytes> bytes;
+  const auto back = std::min<std::uint64_t>(offset, bytes.size());
+  const auto got = ::pread(fd_.get(), bytes.data(), back, static_cast<off_t>(offset - back));
+  if (got < 0) return fail(errno, "read {}", path_);
+  Fingerprint before;
+  before.append({bytes.data(), static_cast<std::size_t>(got)});
+  return before;
+}
+
+void FollowedFile::begin_anew(StreamId stream) {
+  stream_ = stream;
+  before_.clear();
+  splitter_.begin(0, false);
+}
+
+bool FollowedFile::changed() {
+  const auto facts = look_at(fd_.get(), path_);
+  if (!facts) return true;  // the read will say why
+  const bool written = facts->modified_nanoseconds != facts_.modified_nanoseconds;
+  facts_.modified_nanoseconds = facts->modified_nanoseconds;
+  facts_.size = facts->size;
+  return written || facts_.size != offset();
+}
+
+std::uint64_t FollowedFile::lag_bytes() const {
+  const auto facts = look_at(fd_.get(), path_);
+  return facts && facts->size > offset() ? facts->size - offset() : 0;
+}
+
+}  // namespace coturn_guard

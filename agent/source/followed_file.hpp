@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// One open log file and how far it was read. Each read begins up to 64 bytes before our place and compares
+// them with what stood there: the one system call that fetches new bytes also proves that it is still the
+// file we know. It does not decide what becomes of the file; file_tail.cpp does, by rotation.hpp.
+#pragma once
+
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "model/flow.hpp"
+#include "source/line_splitter.hpp"
+#include "source/rotation.hpp"
+#include "util/result.hpp"
+#include "util/unique_fd.hpp"
+
+namespace coturn_guard {
+
+inline constexpr std::size_t kTurnBytes = 64 * 1024;  // read at most so much before others get their turn
+
+class FollowedFile {
+ public:
+  using Block = std::array<char, kFingerprintBytes + kTurnBytes>;
+  enum class Turn : std::uint8_t {
+    more,        // there may be more, or on_line said stop
+    drained,     // the end of what is written
+    began_anew,  // truncated; nothing was handed over: call begin_anew() and read again
+    failed,      // last_error() says why
+  };
+
+  // Takes an open regular file. `known`: how far an earlier file with this device and inode was read, if
+  // there was one; otherwise it begins at the end or at the beginning.
+  [[nodiscard]] static Result<std::unique_ptr<FollowedFile>> adopt(UniqueFd fd, std::string path,
+                                                                   StreamId stream,
+                                                                   const std::optional<FilePosition>& known,
+                                                                   bool from_end);
+
+  // One turn: at most kTurnBytes, whole lines to `on_line` as in LineSplitter::feed. `block` is scratch room,
+  // shared.
+  template <class OnLine>
+  Turn read(Block& block, OnLine&& on_line);
+  void begin_anew(StreamId stream);
+
+  // Asks the kernel; true where a read is due: more or less bytes than we have read, or written to since the
+  // last call.
+  [[nodiscard]] bool changed();
+  [[nodiscard]] std::uint64_t lag_bytes() const;
+
+  [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] int fd() const { return fd_.get(); }
+  [[nodiscard]] StreamId stream() const { return stream_; }
+  [[nodiscard]] const FileIdentity& identity() const { return facts_.identity; }
+  [[nodiscard]] std::int64_t modified_nanoseconds() const { return facts_.modified_nanoseconds; }
+  [[nodiscard]] std::uint64_t offset() const { return splitter_.offset(); }
+  [[nodiscard]] FilePosition position() const { return {facts_.identity, offset(), before_}; }
+  [[nodiscard]] const LineSplitter& splitter() const { return splitter_; }
+  [[nodiscard]] int last_error() const { return last_error_; }
+
+ private:
+  FollowedFile(UniqueFd fd, std::string path, StreamId stream, const FileFacts& facts);
+  [[nodiscard]] Result<Fingerprint> bytes_before(std::uint64_t offset) const;
+
+  UniqueFd fd_;
+  std::string path_;
+  StreamId stream_;
+  FileFacts facts_;  // as last asked
+  LineSplitter splitter_;
+  Fingerprint before_;
+  int last_error_ = 0;
+};
+
+template <class OnLine>
+FollowedFile::Turn FollowedFile::read(Block& block, OnLine&& on_line) {
+  const std::size_t back = before_.size();
+  const std::size_t wanted = back + kTurnBytes;
+  const auto got = ::pread(fd_.get(), block.data(), wanted, static_cast<off_t>(offset() - back));
+  if (got < 0) {
+    last_error_ = errno;
+    return last_error_ == EINTR ? Turn::more : Turn::failed;
+  }
+  const auto fresh = fresh_bytes(before_, {block.data(), static_cast<std::size_t>(got)});
+  if (!fresh) return Turn::began_anew;
+  const std::size_t taken = splitter_.feed(*fresh, std::forward<OnLine>(on_line));
+  before_.append(fresh->substr(0, taken));
+  return taken < fresh->size() || static_cast<std::size_t>(got) == wanted ? Turn::more : Turn::drained;
+}
+
+}  // namespace coturn_guard
