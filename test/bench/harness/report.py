@@ -50,10 +50,6 @@ class Report:
             self.notes[r.phase, r.metric, r.who] = r.note
         self.shown = {key: {who: median_and_range(values, show) for who, values in row.items()}
                       for key, row in self.values.items()}
-        # "live" has the same target as "replay": half of the same run's bare loop
-        bare = self.shown.get(("1 replay", "lines/s"), {}).get(BARE_LOOP)
-        if bare and ("2 live", "lines/s") in self.shown:
-            self.shown["2 live", "lines/s"].setdefault(BARE_LOOP, bare)
 
     def verdict(self, key):
         """True, False, or None where there is no target or nothing was measured of ours."""

@@ -21,32 +21,37 @@ def run(context):
     sizes = context.sizes
     lines = sizes.replay_lines[OURS]
     path, _ = coturn_log.cached(os.path.join(context.work, "logs"), lines)
-    locale = dict(os.environ, LC_ALL="C")
     results = []
     for _ in range(sizes.rounds):
-        loop = [context.limits + "/match_limit", "prefilter-set"]
-        results += measure(context, BARE_LOOP, loop, path, lines, locale)
-        results += measure(context, GREP, ["grep", "-cE", RECIPE], path, lines, locale)
+        results += bare_loop(context)
+        results += measure(context, GREP, ["grep", "-cE", RECIPE], path, lines, dict(os.environ, LC_ALL="C"))
         for name in context.contestants:
             results += attempt(PHASE, name, replay, context, name)
     return results
+
+
+def bare_loop(context, phase=PHASE):
+    """One round of the loop that the rate of ours is held against."""
+    lines = context.sizes.replay_lines[OURS]
+    path, _ = coturn_log.cached(os.path.join(context.work, "logs"), lines)
+    return measure(context, BARE_LOOP, [context.limits + "/match_limit", "prefilter-set"], path, lines, None, phase)
 
 
 def output(context):
     return os.path.join(context.work, "replay.out")
 
 
-def measure(context, who, command, log, count, environment):
+def measure(context, who, command, log, count, environment, phase=PHASE):
     with open(log, "rb") as f:  # into the page cache
         while f.read(1 << 24):
             pass
     taken = run_once(command + [log], output(context), context.sizes.limit_seconds, environment)
     note = "" if count == context.sizes.replay_lines[OURS] else thousands(count) + " lines"
     if not taken:
-        return [Result(PHASE, "lines/s", who, None, note)]
-    say("%s: %s: %s lines: %.3f s, CPU %.2f s, %.1f MiB" % (PHASE, who, thousands(count), *taken))
-    return [Result(PHASE, "lines/s", who, count / taken.wall, note),
-            Result(PHASE, "peak RSS, MiB", who, taken.rss_mib, note)]
+        return [Result(phase, "lines/s", who, None, note)]
+    say("%s: %s: %s lines: %.3f s, CPU %.2f s, %.1f MiB" % (phase, who, thousands(count), *taken))
+    return [Result(phase, "lines/s", who, count / taken.wall, note),
+            Result(phase, "peak RSS, MiB", who, taken.rss_mib, note)]
 
 
 def replay(context, name):
