@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Reads rules/*.yaml into a RuleBook. Strict: unknown keys, bad patterns, an example that does not match and a
-// counterexample that does are errors, all of them told at once as "file:line:column: what".
+// Reads rules/*.yaml into a RuleBook. Strict: unknown keys, bad patterns, an example that does not match and
+// a counterexample that does are errors, all of them told at once as "file:line:column: what".
 #pragma once
 
 #include <string>

@@ -1,19 +1,32 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// All rules compiled together: literal prefilter first, one RE2::Set over what passes it, then the one rule's captures.
-// Stateless between messages; what depends on the lines before (format, taint) is the Recogniser's.
+// All rules compiled together: literal prefilter first, then the few rules that can begin like this (through
+// one RE2::Set where they are many), then the one rule's address. Stateless between messages; what depends on
+// the lines before (format, taint) is the Recogniser's.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "detect/rule.hpp"
 #include "util/result.hpp"
 
 namespace coturn_guard {
 
+// Where an attacker's text may stand in a message.
+struct ForgeableText {
+  std::size_t begin = 0;  // bytes from the message's start
+  std::size_t bytes = 0;  // at most that many are his, on this line and those that follow
+  bool usual = false;     // Forgeable::usual
+};
+
 class RuleSet {
  public:
+  // Fails on a pattern that does not compile (rule_file has told it better) and on more rules than RuleId can
+  // number.
   [[nodiscard]] static Result<RuleSet> create(RuleBook book);
   RuleSet(RuleSet&&) noexcept;
   RuleSet& operator=(RuleSet&&) noexcept;
@@ -21,10 +34,14 @@ class RuleSet {
 
   // `session` is empty where the line had none. Absent: no rule knows this message.
   [[nodiscard]] std::optional<Event> match(std::string_view message, std::string_view session) const;
-  // How many bytes from the message's start may be an attacker's; 0: none.
-  [[nodiscard]] std::uint32_t forgeable_reach(std::string_view message) const;
+  [[nodiscard]] std::optional<ForgeableText> forgeable(std::string_view message) const;
+  // For text in which records may begin anywhere (glued to one that was cut): the offset where the last text
+  // that could be an attacker's ends at the latest, which may lie behind the end of `text`; 0: there is none.
+  [[nodiscard]] std::size_t forgeable_anywhere(std::string_view text) const;
   [[nodiscard]] std::string_view name(RuleId rule) const;
   [[nodiscard]] const std::vector<Rule>& rules() const;
+  // How often RE2::Set ran out of memory. Nothing was missed: the rules were then asked one by one.
+  [[nodiscard]] std::uint64_t undecided() const;
 
  private:
   struct Compiled;

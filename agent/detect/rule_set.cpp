@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "detect/rule_set.hpp"
+
+#include <re2/set.h>
+
+#include <algorithm>
+#include <limits>
+#include <string>
+
+#include "detect/literal_index.hpp"
+#include "detect/pattern.hpp"
+
+namespace coturn_guard {
+namespace {
+
+// From so many rules that begin alike, one pass of RE2::Set over the message is faster than asking them in
+// turn (measured with test/bench/detect_bench: a rule that does not match costs 60 to 120 ns, the set's
+// answer 250).
+constexpr std::size_t kRulesForSet = 5;
+
+}  // namespace
+
+struct RuleSet::Compiled {
+  // The rules whose messages can begin with one literal, in the book's order.
+  struct Candidates {
+    std::vector<RuleId> rules;
+    std::unique_ptr<re2::RE2::Set> set;  // where they are many
+  };
+
+  explicit Compiled(RuleBook from, LiteralIndex rule_begins, LiteralIndex forgeable_begins)
+      : book(std::move(from)), begins(std::move(rule_begins)), forgeable(std::move(forgeable_begins)) {}
+
+  [[nodiscard]] std::optional<Event> ask(RuleId id, std::string_view message,
+                                         std::string_view session) const {
+    const Rule& rule = book.rules[id];
+    if (rule.session == session.empty()) return std::nullopt;
+    const std::optional<Endpoint> client = patterns[id].match(message);
+    if (!client) return std::nullopt;
+    return Event{
+        .rule = id, .client = *client, .session = session, .points = rule.points, .evidence = rule.evidence};
+  }
+
+  RuleBook book;
+  std::vector<Pattern> patterns;
+  LiteralIndex begins;
+  std::vector<Candidates> candidates;  // beside begins.literals()
+  LiteralIndex forgeable;              // beside book.forgeable
+  mutable std::vector<int> hits;       // RE2::Set's answer; kept for its memory
+  mutable std::uint64_t undecided = 0;
+};
+
+RuleSet::RuleSet(std::unique_ptr<Compiled> compiled) : compiled_(std::move(compiled)) {}
+RuleSet::RuleSet(RuleSet&&) noexcept = default;
+RuleSet& RuleSet::operator=(RuleSet&&) noexcept = default;
+RuleSet::~RuleSet() = default;
+
+Result<RuleSet> RuleSet::create(RuleBook book) {
+  if (book.rules.size() > std::numeric_limits<RuleId>::max())
+    return fail("{} rules are too many", book.rules.size());
+  std::vector<std::string> begins;
+  std::vector<std::string> forgeable_begins;
+  for (const Rule& rule : book.rules) begins.insert(begins.end(), rule.begins.begin(), rule.begins.end());
+  for (const Forgeable& forgeable : book.forgeable) forgeable_begins.push_back(forgeable.begins);
+  std::sort(begins.begin(), begins.end());
+  begins.erase(std::unique(begins.begin(), begins.end()), begins.end());
+  for (const std::vector<std::string>& texts : {begins, forgeable_begins}) {
+    if (texts.size() > std::numeric_limits<std::uint16_t>::max())
+      return fail("{} beginnings are too many", texts.size());
+    for (const std::string& text : texts)
+      if (text.empty()) return fail("a message cannot begin with nothing");
+  }
+
+  auto compiled = std::make_unique<Compiled>(std::move(book), LiteralIndex(std::move(begins)),
+                                             LiteralIndex(std::move(forgeable_begins)));
+  for (const Rule& rule : compiled->book.rules) {
+    Result<Pattern> pattern = Pattern::compile(rule.pattern);
+    if (!pattern) return fail("rule {}: {}", rule.name, pattern.error().message());
+    compiled->patterns.push_back(std::move(*pattern));
+  }
+  for (const std::string& literal : compiled->begins.literals()) {
+    Compiled::Candidates candidates;
+    for (std::size_t i = 0; i < compiled->book.rules.size(); ++i) {
+      const auto& of_rule = compiled->book.rules[i].begins;
+      // also those with a shorter beginning: the index answers with the longest alone
+      if (std::any_of(of_rule.begin(), of_rule.end(),
+                      [&](const std::string& text) { return literal.starts_with(text); }))
+        candidates.rules.push_back(static_cast<RuleId>(i));
+    }
+    if (candidates.rules.size() >= kRulesForSet) {
+      candidates.set = std::make_unique<re2::RE2::Set>(Pattern::options(), re2::RE2::ANCHOR_BOTH);
+      for (const RuleId id : candidates.rules)
+        candidates.set->Add(compiled->patterns[id].expression(), nullptr);
+      if (!candidates.set->Compile())
+        return fail("rules that begin with \"{}\" need too much memory together", literal);
+    }
+    compiled->candidates.push_back(std::move(candidates));
+  }
+  return RuleSet(std::move(compiled));
+}
+
+std::optional<Event> RuleSet::match(std::string_view message, std::string_view session) const {
+  const std::size_t literal = compiled_->begins.find(message);
+  if (literal == LiteralIndex::kNone) return std::nullopt;
+  const Compiled::Candidates& candidates = compiled_->candidates[literal];
+  if (candidates.set) {
+    re2::RE2::Set::ErrorInfo error{};
+    std::vector<int>& hits = compiled_->hits;
+    const bool any = candidates.set->Match(re2::StringPiece(message.data(), message.size()), &hits, &error);
+    if (error.kind == re2::RE2::Set::kNoError) {
+      if (!any) return std::nullopt;
+      std::sort(hits.begin(), hits.end());
+      for (const int hit : hits)
+        if (auto event = compiled_->ask(candidates.rules[static_cast<std::size_t>(hit)], message, session))
+          return event;
+      return std::nullopt;
+    }
+    ++compiled_->undecided;
+  }
+  for (const RuleId id : candidates.rules)
+    if (auto event = compiled_->ask(id, message, session)) return event;
+  return std::nullopt;
+}
+
+std::optional<ForgeableText> RuleSet::forgeable(std::string_view message) const {
+  const std::size_t index = compiled_->forgeable.find(message);
+  if (index == LiteralIndex::kNone) return std::nullopt;
+  const Forgeable& forgeable = compiled_->book.forgeable[index];
+  std::size_t begin = forgeable.begins.size();
+  if (!forgeable.after.empty()) {
+    const std::size_t found = message.find(forgeable.after, begin);
+    if (found == std::string_view::npos) return std::nullopt;
+    begin = found + forgeable.after.size();
+  }
+  return ForgeableText{begin, forgeable.text_bytes, forgeable.usual};
+}
+
+std::size_t RuleSet::forgeable_anywhere(std::string_view text) const {
+  std::size_t end = 0;
+  for (const Forgeable& forgeable : compiled_->book.forgeable) {
+    const std::string& marker = forgeable.after.empty() ? forgeable.begins : forgeable.after;
+    const std::size_t found = text.rfind(marker);
+    if (found != std::string_view::npos) end = std::max(end, found + marker.size() + forgeable.text_bytes);
+  }
+  return end;
+}
+
+std::string_view RuleSet::name(RuleId rule) const {
+  return rule < compiled_->book.rules.size() ? std::string_view(compiled_->book.rules[rule].name) : "?";
+}
+const std::vector<Rule>& RuleSet::rules() const {
+  return compiled_->book.rules;
+}
+std::uint64_t RuleSet::undecided() const {
+  return compiled_->undecided;
+}
+
+}  // namespace coturn_guard
