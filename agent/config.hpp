@@ -11,6 +11,7 @@
 
 #include "enforce/enforcer.hpp"
 #include "judge/policy.hpp"
+#include "model/own_network.hpp"
 #include "model/prefix.hpp"
 #include "util/problems.hpp"
 #include "util/result.hpp"
@@ -19,21 +20,38 @@ namespace coturn_guard {
 
 enum class Mode : std::uint8_t { enforce, observe };
 
-struct Config {
-  Mode mode = Mode::enforce;
-  std::vector<std::string> log_file{"/var/log/coturn/coturn.log"};  // paths or globs
-  std::string log_timestamp_format;                                 // empty: coturn's own forms
-  std::string rules_file = "/usr/share/coturn-guard/rules/coturn.yaml";
-  Policy policy;
-  std::vector<Prefix> ignoreip;
-  bool ports_automatic = true;   // `ports: auto`: `ports` below was found, not written
-  std::vector<PortRange> ports;  // empty: all
-  std::uint32_t max_bans = 1'048'576;
+// Where coturn's own configuration sends its log. Told by `coturn-guard detect`.
+enum class CoturnLog : std::uint8_t { unknown, file, syslog, standard_output };
+
+// An operator's word about one rule. Whether such a rule exists is checked against the rule book later.
+struct RuleSetting {
+  std::string name;
+  Points points;      // 0: switched off
+  std::string where;  // "file:line:column" of the rule's name, for that later complaint
 };
 
-// `/etc/coturn-guard/coturn-guard.yaml` and, beside it, `conf.d/*.yaml` in lexical order, over
-// `detected_file` where that exists (what `coturn-guard detect` found in coturn's own configuration). A
-// missing main file is a problem only when `required`.
+struct Config {
+  Mode mode = Mode::enforce;
+  bool log_file_automatic = true;  // `log_file: auto`: what is below was detected or is the default
+  std::vector<std::string> log_file{"/var/log/coturn/coturn.log"};  // paths or globs, never empty
+  bool log_timestamp_automatic = true;
+  std::string log_timestamp_format;  // strftime text of new-log-timestamp-format; empty: coturn's own forms
+  std::string rules_file = "/usr/share/coturn-guard/rules/coturn.yaml";
+  std::vector<RuleSetting> rules;
+  Policy policy;
+  std::vector<Prefix> ignoreip;
+  bool ports_automatic = true;  // `ports: auto`: `ports` below was found, not written
+  std::vector<PortRange> ports{{3478, 3479}, {5349, 5350}};  // empty: all
+  std::uint32_t max_bans = 1'048'576;
+  // From coturn's own configuration, never from the operator's file:
+  std::vector<OwnNetwork> coturn_networks;  // its listening-ip and external-ip: never to be banned
+  CoturnLog coturn_log = CoturnLog::unknown;
+};
+
+// `/etc/coturn-guard/coturn-guard.yaml` and, beside it, `conf.d/*.yaml` in lexical order: maps merge, lists
+// append unless tagged !replace, of single values the later wins. What they leave at `auto` comes from
+// `detected_file` where that exists (`coturn-guard detect` wrote it). A missing main file is a problem only
+// when `required`.
 [[nodiscard]] tl::expected<Config, Problems> load_config(const std::string& main_file, bool required,
                                                          const std::string& detected_file);
 // One text alone, for tests and fuzzing.

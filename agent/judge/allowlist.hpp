@@ -28,8 +28,7 @@ class Allowlist {
 
   std::vector<OwnNetwork> ignored_;
   std::vector<OwnNetwork> own_;
-  std::vector<OwnNetwork>
-      sorted_;  // all, by network; what lies inside another is left out, so no two overlap
+  std::vector<OwnNetwork> sorted_;  // all of them; what lies inside another is left out, so no two overlap
 };
 
 }  // namespace coturn_guard

@@ -11,8 +11,7 @@ namespace coturn_guard {
 
 struct OwnNetwork {
   Prefix prefix;
-  std::string
-      why;  // "own address", "default gateway", "resolver", "external-ip of coturn", "ignoreip", "loopback"
+  std::string why;  // "own address", "default gateway", "resolver", "ignoreip", "loopback", ...
 };
 
 }  // namespace coturn_guard

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "config.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+#include "config_reader.hpp"
+#include "detected.hpp"
+
+namespace coturn_guard {
+namespace {
+
+constexpr std::size_t kMostFiles = 1000;
+
+// Absent with errno set. One byte over the limit is read, so that the parser sees that the file is too large.
+std::optional<std::string> read_text(const std::string& path) {
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) {
+    errno = EISDIR;
+    return std::nullopt;
+  }
+  errno = 0;
+  std::ifstream file(path, std::ios::binary);
+  std::string text(kMostConfigBytes + 1, '\0');
+  if (file) file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (!file.eof() && file.fail()) {
+    if (errno == 0) errno = EIO;
+    return std::nullopt;
+  }
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  return text;
+}
+
+std::string unreadable(const std::string& path, int error) {
+  std::string text = fmt::format("{}: cannot be read: {}", path, std::strerror(error));
+  if (error == EACCES)
+    text += "; it must be readable for the user that coturn-guard runs as: chgrp _coturn-guard, chmod 0640";
+  return text;
+}
+
+// conf.d/*.yaml beside the main file, in the order of their names; what an editor or dpkg left behind ends
+// otherwise.
+std::vector<std::string> drop_ins(const std::string& main_file, ConfigReader& reader) {
+  const auto directory = std::filesystem::path(main_file).parent_path() / "conf.d";
+  std::vector<std::string> found;
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end;
+       entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    if (!name.ends_with(".yaml") || name.starts_with('.')) continue;
+    if (found.size() == kMostFiles) {
+      reader.add_problem(fmt::format("{}: more than {} files", directory.string(), kMostFiles));
+      break;
+    }
+    found.push_back(entry->path().string());
+  }
+  if (error && error != std::errc::no_such_file_or_directory && error != std::errc::not_a_directory)
+    reader.add_problem(unreadable(directory.string(), error.value()));
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+void apply(const Detected& detected, Config& config) {
+  if (config.log_file_automatic && !detected.log_file.empty()) config.log_file = detected.log_file;
+  if (config.log_timestamp_automatic) config.log_timestamp_format = detected.log_timestamp_format;
+  if (config.ports_automatic && !detected.ports.empty()) config.ports = detected.ports;
+  config.coturn_networks = own_networks(detected);
+  config.coturn_log = detected.log;
+}
+
+}  // namespace
+
+tl::expected<Config, Problems> load_config(const std::string& main_file, bool required,
+                                           const std::string& detected_file) {
+  ConfigReader reader;
+  if (const auto text = read_text(main_file))
+    reader.read(*text, main_file);
+  else if (required || errno != ENOENT)
+    reader.add_problem(unreadable(main_file, errno));
+  for (const std::string& file : drop_ins(main_file, reader)) {
+    if (const auto text = read_text(file))
+      reader.read(*text, file);
+    else
+      reader.add_problem(unreadable(file, errno));
+  }
+  Detected detected;
+  if (detected_file.empty()) return reader.finish();
+  if (const auto text = read_text(detected_file)) {
+    auto parsed = parse_detected(*text, detected_file);
+    if (parsed)
+      detected = std::move(*parsed);
+    else
+      for (std::string& problem : parsed.error()) reader.add_problem(std::move(problem));
+  } else if (errno != ENOENT) {
+    reader.add_problem(unreadable(detected_file, errno));
+  }
+  auto config = reader.finish();
+  if (config) apply(detected, *config);
+  return config;
+}
+
+tl::expected<Config, Problems> parse_config(std::string_view yaml, std::string_view file_name) {
+  ConfigReader reader;
+  reader.read(yaml, file_name);
+  return reader.finish();
+}
+
+}  // namespace coturn_guard
