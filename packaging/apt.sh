@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Sourced by packaging/build-deb, examples/quickstart and test/run: what must be there comes from Debian, by these functions
+# and nothing else. They start no service, and do nothing where everything is installed already.
+
+source_tree=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+# What compiling needs is written down once, in packaging/debian/control.
+build_dependencies() {
+  sed -n '/^Build-Depends:/,/^[^ ]/{s/^Build-Depends://;/^[^ ]/d;p}' "$source_tree/packaging/debian/control" | tr -d '\n'
+}
+
+# require 'a, b | c': installs what is missing (with root's rights), quietly. Mirrors hiccup and another apt may hold the
+# lock, so three attempts; a machine that never ran `apt-get update` gets one.
+require() {
+  local attempt log
+  log=$(mktemp)
+  for attempt in 1 2 3; do
+    if DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 -o Acquire::Retries=3 -o Dpkg::Use-Pty=0 \
+      satisfy --yes --no-install-recommends "$1" >"$log" 2>&1 </dev/null; then
+      rm -f "$log"
+      return 0
+    fi
+    if [ "$(id -u)" -ne 0 ]; then
+      echo "not root, and these are needed (run it with sudo once): $1" >&2
+      rm -f "$log"
+      return 1
+    fi
+    [ "$attempt" -eq 1 ] || sleep 3
+    apt-get -o DPkg::Lock::Timeout=120 -o Acquire::Retries=3 update >>"$log" 2>&1 </dev/null || true
+  done
+  tail -n 20 "$log" >&2
+  echo "could not install: $1" >&2
+  rm -f "$log"
+  return 1
+}
+
+# provide_turnserver DIR: sets `turnserver`, the program. Installing Debian's coturn would start a TURN server on this very
+# machine; where it isn't installed, its program is unpacked to DIR and only its libraries are installed.
+provide_turnserver() {
+  turnserver=$(command -v turnserver || true)
+  [ -z "$turnserver" ] || return 0
+  turnserver=$1/usr/bin/turnserver
+  [ ! -x "$turnserver" ] || return 0
+  mkdir -p "$1"
+  require ca-certificates  # any package: makes sure that apt's lists are there
+  (cd "$1" && { apt-get -o APT::Sandbox::User=root -q download coturn ||
+    { apt-get -q update && apt-get -o APT::Sandbox::User=root -q download coturn; }; }) >/dev/null 2>"$1/apt.log" ||
+    { cat "$1/apt.log" >&2; echo "could not download Debian's coturn" >&2; return 1; }
+  dpkg-deb -x "$1"/coturn_*.deb "$1"
+  require "$(dpkg-deb -f "$1"/coturn_*.deb Depends)"
+}
