@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Sourced by packaging/build-deb, examples/quickstart and test/run: what must be there comes from Debian, by these functions
 # and nothing else. They start no service, and do nothing where everything is installed already.
