@@ -80,12 +80,9 @@ std::optional<Endpoint> Pattern::match(std::string_view message) const {
   if (!expression_->Match(text, 0, text.size(), re2::RE2::ANCHOR_BOTH, found.data(), 2)) return std::nullopt;
   const std::string_view client(found[1].data(), found[1].size());
   switch (client_) {
-    case Client::bracketed:
-      return Endpoint::parse(client);
-    case Client::unbracketed:
-      return Endpoint::parse_unbracketed(client);
-    case Client::address:
-      break;
+    case Client::bracketed: return Endpoint::parse(client);
+    case Client::unbracketed: return Endpoint::parse_unbracketed(client);
+    case Client::address: break;
   }
   const std::optional<Address> address = Address::parse(client);
   if (!address) return std::nullopt;

@@ -44,10 +44,19 @@ struct Stream {
   std::uint32_t candidate_lines = 0;  // how many in a row
   std::uint64_t next_offset = kNowhere;
   std::uint64_t tainted_until = 0;  // offset behind the last byte that may be an attacker's
+  std::uint64_t glued_until =
+      0;  // a line that begins before this offset may hold the start of another record
   std::array<std::uint64_t, kRecentSessions> counted_sessions{};
   std::size_t next_session = 0;
 
   // From 4.17 on a record is one line, whatever is in it.
+  // By what others wrapped around a line within the attacker's text: none of his bytes.
+  void stretch(std::size_t wrapper_bytes) {
+    tainted_until += wrapper_bytes;
+    glued_until += wrapper_bytes;
+  }
+  // `offset`: where a record begins that coturn may have cut.
+  void may_be_cut(std::uint64_t offset) { glued_until = std::max(glued_until, offset + kRecordLimitBytes); }
   [[nodiscard]] bool newlines_forgeable() const { return !format_known || format.family != Family::level; }
   void taint_until(std::uint64_t offset) { tainted_until = std::max(tainted_until, offset); }
   void count_session(std::string_view digits) {
@@ -67,8 +76,8 @@ struct Recogniser::State {
 
   Stream& stream(StreamId id);
   void follow(Stream& stream, const Line& line);
-  void look_for_glued(Stream& stream, const Line& line);
-  void note_forgeable(Stream& stream, const Line& line, const Record& record);
+  void look_for_glued(Stream& stream, const Line& line, std::size_t from);
+  std::size_t note_forgeable(Stream& stream, const Line& line, const Record& record);
   bool has_own_format(Stream& stream, const Record& record, bool tainted);
   void restart(Stream& stream);
   std::optional<Event> recognise(Stream& stream, const Line& line, const Record& record, bool own_format);
@@ -112,6 +121,7 @@ void Recogniser::State::follow(Stream& stream, const Line& line) {
   if (line.offset == expected || expected == kNowhere) return;
   if (line.offset < expected) {
     stream.tainted_until = 0;  // truncated: what was tainted is no longer in the file
+    stream.glued_until = 0;
     return;
   }
   if (line.offset - expected <= 1) return;  // a carriage return that the source took away
@@ -119,24 +129,31 @@ void Recogniser::State::follow(Stream& stream, const Line& line) {
   // over.
   ++counters.gaps;
   stream.taint_until(line.offset + kRecordLimitBytes);
+  stream.may_be_cut(line.offset);
 }
 
 // A record that was cut at coturn's limit has no newline, so the next begins in the middle of a line; some
-// others of coturn's lack theirs, too. Where that can be, look for attackers' texts anywhere in the line.
-void Recogniser::State::look_for_glued(Stream& stream, const Line& line) {
-  if (const std::size_t end = rules.forgeable_anywhere(line.text); end != 0)
-    stream.taint_until(line.offset + end);
+// others of coturn's lack theirs, too. Where that can be, look for attackers' texts anywhere in the line from
+// `from` on.
+void Recogniser::State::look_for_glued(Stream& stream, const Line& line, std::size_t from) {
+  const std::size_t end = rules.forgeable_anywhere(line.text.substr(from));
+  if (end == 0) return;
+  stream.taint_until(line.offset + from + end);
+  stream.may_be_cut(line.offset + line.text.size());  // at the latest its record begins there
 }
 
-void Recogniser::State::note_forgeable(Stream& stream, const Line& line, const Record& record) {
+// Returns where in the line a record that is glued to this one can begin at the earliest.
+std::size_t Recogniser::State::note_forgeable(Stream& stream, const Line& line, const Record& record) {
+  const auto message_begin = static_cast<std::size_t>(record.message.data() - line.text.data());
   const std::optional<ForgeableText> text = rules.forgeable(record.message);
-  if (!text) return;
-  const std::size_t message_begin = static_cast<std::size_t>(record.message.data() - line.text.data());
-  const std::uint64_t text_end = line.offset + message_begin + text->begin + text->bytes;
-  stream.taint_until(std::min(text_end, line.offset + record.wrapper_bytes + kRecordLimitBytes));
-  if (text->usual) return;
-  ++counters.taints;
-  look_for_glued(stream, line);  // some of these lack their newline
+  if (!text) return message_begin;
+  const std::size_t text_begin = message_begin + text->begin;
+  const std::size_t limit = record.wrapper_bytes + kRecordLimitBytes;
+  stream.taint_until(line.offset + std::min(text_begin + text->bytes, limit));
+  if (text_begin + text->bytes + text->tail_bytes + 2 > limit)
+    stream.may_be_cut(line.offset + record.wrapper_bytes);
+  if (!text->usual) ++counters.taints;
+  return text_begin;
 }
 
 void Recogniser::State::restart(Stream& stream) {
@@ -221,17 +238,18 @@ std::optional<Event> Recogniser::take(const Line& line) {
       stream.tainted_until += wrapper_bytes(line.text);
     else if (is_unprefixed_banner(line.text))
       state.restart(stream);
-    if (stream.newlines_forgeable()) state.look_for_glued(stream, line);
+    if (stream.newlines_forgeable()) state.look_for_glued(stream, line, 0);
     return std::nullopt;
   }
   ++state.counters.recognised;
   state.last_time_text = record->time;
-  if (in_taint) stream.tainted_until += record->wrapper_bytes;
+  if (in_taint) stream.stretch(record->wrapper_bytes);
   const bool own_format = state.has_own_format(stream, *record, in_taint);
   if (!own_format) ++state.counters.foreign;
   if (stream.newlines_forgeable()) {
-    if (in_taint || line.text.size() >= kShortestCutBytes) state.look_for_glued(stream, line);
-    state.note_forgeable(stream, line, *record);
+    const std::size_t from = state.note_forgeable(stream, line, *record);
+    if (line.offset < stream.glued_until || line.text.size() >= kShortestCutBytes)
+      state.look_for_glued(stream, line, from);
   }
   return state.recognise(stream, line, *record, own_format);
 }

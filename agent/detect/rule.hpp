@@ -34,7 +34,9 @@ struct Forgeable {
   std::string begins;  // literal start of the message
   std::string after;   // his text starts after the first of these in the message; empty: right after `begins`
   std::uint32_t text_bytes = 0;  // the longest text that coturn takes from him there
-  bool usual = false;            // honest clients make this message, too: guarded against, not reported
+  std::uint32_t tail_bytes =
+      0;               // the longest that coturn writes behind it: could the record be cut at its limit?
+  bool usual = false;  // honest clients make this message, too: guarded against, not reported
 };
 
 struct RuleBook {

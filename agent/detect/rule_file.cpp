@@ -82,6 +82,7 @@ class Reader {
   void read_forgeable(const YAML::Node& node);
   std::string text(const YAML::Node& node, std::string_view key);
   bool boolean(const YAML::Node& node, std::string_view key);
+  std::uint32_t bytes(const YAML::Node& node, std::string_view key);
   std::vector<std::string> texts(const YAML::Node& node, std::string_view key,
                                  std::vector<YAML::Mark>& marks);
   void check_lines(const RuleSet& rules, RuleId id, const Places& places);
@@ -126,6 +127,16 @@ bool Reader::boolean(const YAML::Node& node, std::string_view key) {
     return node.Scalar() == "true";
   problem(node.Mark(), "\"{}\" must be true or false", key);
   return false;
+}
+
+std::uint32_t Reader::bytes(const YAML::Node& node, std::string_view key) {
+  const std::string digits = node.IsScalar() ? node.Scalar() : "";
+  const bool number =
+      !digits.empty() && digits.size() <= 4 && digits.find_first_not_of("0123456789") == std::string::npos;
+  const unsigned long value = number ? std::stoul(digits) : 0;
+  if (value < 1 || value > kRecordLimitBytes)
+    problem(node.Mark(), "\"{}\" must be 1 to {}", key, kRecordLimitBytes);
+  return static_cast<std::uint32_t>(value);
 }
 
 std::vector<std::string> Reader::texts(const YAML::Node& node, std::string_view key,
@@ -190,20 +201,17 @@ void Reader::read_rule(const YAML::Node& node) {
 }
 
 void Reader::read_forgeable(const YAML::Node& node) {
-  static constexpr std::array<std::string_view, 4> kKnown{"begins", "after", "text_bytes", "usual"};
+  static constexpr std::array<std::string_view, 5> kKnown{"begins", "after", "text_bytes", "tail_bytes",
+                                                          "usual"};
   static constexpr std::array<std::string_view, 2> kRequired{"begins", "text_bytes"};
   if (!is_map_of(node, "an entry of \"forgeable\"", kKnown, kRequired)) return;
   Forgeable forgeable;
   forgeable.begins = text(node["begins"], "begins");
   if (const YAML::Node after = node["after"]; after.IsDefined()) forgeable.after = text(after, "after");
   if (const YAML::Node usual = node["usual"]; usual.IsDefined()) forgeable.usual = boolean(usual, "usual");
-  const std::string bytes = text(node["text_bytes"], "text_bytes");
-  const bool digits =
-      !bytes.empty() && bytes.size() <= 4 && bytes.find_first_not_of("0123456789") == std::string::npos;
-  const unsigned long value = digits ? std::stoul(bytes) : 0;
-  if (value < 1 || value > kRecordLimitBytes)
-    problem(node["text_bytes"].Mark(), "\"text_bytes\" must be 1 to {}", kRecordLimitBytes);
-  forgeable.text_bytes = static_cast<std::uint32_t>(value);
+  forgeable.text_bytes = bytes(node["text_bytes"], "text_bytes");
+  if (const YAML::Node tail = node["tail_bytes"]; tail.IsDefined())
+    forgeable.tail_bytes = bytes(tail, "tail_bytes");
   book.forgeable.push_back(std::move(forgeable));
 }
 

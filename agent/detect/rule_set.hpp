@@ -18,9 +18,10 @@ namespace coturn_guard {
 
 // Where an attacker's text may stand in a message.
 struct ForgeableText {
-  std::size_t begin = 0;  // bytes from the message's start
-  std::size_t bytes = 0;  // at most that many are his, on this line and those that follow
-  bool usual = false;     // Forgeable::usual
+  std::size_t begin = 0;       // bytes from the message's start
+  std::size_t bytes = 0;       // at most that many are his, on this line and those that follow
+  std::size_t tail_bytes = 0;  // Forgeable::tail_bytes
+  bool usual = false;          // Forgeable::usual
 };
 
 class RuleSet {

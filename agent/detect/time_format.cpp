@@ -121,100 +121,47 @@ Result<> TimeFormat::append(std::string_view text) {
     Result<> expanded;
     switch (text[i]) {
       case 'Y':
-      case 'G':
-        items_.push_back({Kind::year});
-        break;
+      case 'G': items_.push_back({Kind::year}); break;
       case 'y':
-      case 'g':
-        items_.push_back({Kind::short_year});
-        break;
-      case 'm':
-        items_.push_back({Kind::month});
-        break;
+      case 'g': items_.push_back({Kind::short_year}); break;
+      case 'm': items_.push_back({Kind::month}); break;
       case 'd':
-      case 'e':
-        items_.push_back({Kind::day});
-        break;
+      case 'e': items_.push_back({Kind::day}); break;
       case 'H':
-      case 'k':
-        items_.push_back({Kind::hour});
-        break;
+      case 'k': items_.push_back({Kind::hour}); break;
       case 'I':
-      case 'l':
-        items_.push_back({Kind::hour_of_12});
-        break;
-      case 'M':
-        items_.push_back({Kind::minute});
-        break;
-      case 'S':
-        items_.push_back({Kind::second});
-        break;
-      case 'f':
-        items_.push_back({Kind::millisecond});
-        break;  // coturn's own, 4.17
-      case 'j':
-        items_.push_back({Kind::day_of_year});
-        break;
+      case 'l': items_.push_back({Kind::hour_of_12}); break;
+      case 'M': items_.push_back({Kind::minute}); break;
+      case 'S': items_.push_back({Kind::second}); break;
+      case 'f': items_.push_back({Kind::millisecond}); break;  // coturn's own, 4.17
+      case 'j': items_.push_back({Kind::day_of_year}); break;
       case 'C':
       case 'U':
       case 'V':
-      case 'W':
-        items_.push_back({Kind::other_2_digits});
-        break;
+      case 'W': items_.push_back({Kind::other_2_digits}); break;
       case 'u':
-      case 'w':
-        items_.push_back({Kind::other_digit});
-        break;
+      case 'w': items_.push_back({Kind::other_digit}); break;
       case 'b':
       case 'B':
-      case 'h':
-        items_.push_back({Kind::month_name});
-        break;
+      case 'h': items_.push_back({Kind::month_name}); break;
       case 'a':
-      case 'A':
-        items_.push_back({Kind::weekday_name});
-        break;
+      case 'A': items_.push_back({Kind::weekday_name}); break;
       case 'p':
-      case 'P':
-        items_.push_back({Kind::am_pm});
-        break;
-      case 'z':
-        items_.push_back({Kind::zone_offset});
-        break;
-      case 'Z':
-        items_.push_back({Kind::zone_name});
-        break;
-      case 's':
-        items_.push_back({Kind::epoch});
-        break;
-      case 't':
-        items_.push_back({Kind::literal, '\t'});
-        break;
-      case '%':
-        items_.push_back({Kind::literal, '%'});
-        break;
+      case 'P': items_.push_back({Kind::am_pm}); break;
+      case 'z': items_.push_back({Kind::zone_offset}); break;
+      case 'Z': items_.push_back({Kind::zone_name}); break;
+      case 's': items_.push_back({Kind::epoch}); break;
+      case 't': items_.push_back({Kind::literal, '\t'}); break;
+      case '%': items_.push_back({Kind::literal, '%'}); break;
       case 'T':
-      case 'X':
-        expanded = also("%H:%M:%S");
-        break;
-      case 'R':
-        expanded = also("%H:%M");
-        break;
-      case 'F':
-        expanded = also("%Y-%m-%d");
-        break;
+      case 'X': expanded = also("%H:%M:%S"); break;
+      case 'R': expanded = also("%H:%M"); break;
+      case 'F': expanded = also("%Y-%m-%d"); break;
       case 'D':
-      case 'x':
-        expanded = also("%m/%d/%y");
-        break;
-      case 'r':
-        expanded = also("%I:%M:%S %p");
-        break;
-      case 'c':
-        expanded = also("%a %b %e %H:%M:%S %Y");
-        break;
-      default:
-        return fail("time format: unknown conversion %{}", text[i]);
+      case 'x': expanded = also("%m/%d/%y"); break;
+      case 'r': expanded = also("%I:%M:%S %p"); break;
+      case 'c': expanded = also("%a %b %e %H:%M:%S %Y"); break;
+      default: return fail("time format: unknown conversion %{}", text[i]);
     }
     if (!expanded) return expanded;
   }
@@ -230,55 +177,33 @@ std::size_t TimeFormat::scan(std::string_view text, Fields* fields) const {
     const std::string_view rest = text.substr(at);
     std::size_t size = 0;
     switch (item.kind) {
-      case Kind::literal:
-        size = !rest.empty() && rest[0] == item.literal ? 1 : 0;
-        break;
-      case Kind::year:
-        size = number(rest, 4, f.year);
-        break;
+      case Kind::literal: size = !rest.empty() && rest[0] == item.literal ? 1 : 0; break;
+      case Kind::year: size = number(rest, 4, f.year); break;
       case Kind::short_year:
         size = number(rest, 2, f.year);
         if (size != 0) *f.year += *f.year < 69 ? 2000 : 1900;  // POSIX strptime's reading of %y
         break;
-      case Kind::month:
-        size = number(rest, 2, f.month);
-        break;
-      case Kind::day:
-        size = number(rest, 2, f.day);
-        break;
-      case Kind::hour:
-        size = number(rest, 2, f.hour);
-        break;
+      case Kind::month: size = number(rest, 2, f.month); break;
+      case Kind::day: size = number(rest, 2, f.day); break;
+      case Kind::hour: size = number(rest, 2, f.hour); break;
       case Kind::hour_of_12:
         size = number(rest, 2, f.hour);
         f.twelve_hours = true;
         break;
-      case Kind::minute:
-        size = number(rest, 2, f.minute);
-        break;
-      case Kind::second:
-        size = number(rest, 2, f.second);
-        break;
+      case Kind::minute: size = number(rest, 2, f.minute); break;
+      case Kind::second: size = number(rest, 2, f.second); break;
       case Kind::millisecond:
         size = number(rest, 3, skipped);
         if (size != 0) f.millisecond = *skipped;
         break;
-      case Kind::day_of_year:
-        size = number(rest, 3, f.day_of_year);
-        break;
-      case Kind::other_2_digits:
-        size = number(rest, 2, skipped);
-        break;
-      case Kind::other_digit:
-        size = number(rest, 1, skipped);
-        break;
+      case Kind::day_of_year: size = number(rest, 3, f.day_of_year); break;
+      case Kind::other_2_digits: size = number(rest, 2, skipped); break;
+      case Kind::other_digit: size = number(rest, 1, skipped); break;
       case Kind::month_name:
         size = name(rest, kMonths, f.month);
         if (size != 0) ++*f.month;
         break;
-      case Kind::weekday_name:
-        size = name(rest, kWeekdays, skipped);
-        break;
+      case Kind::weekday_name: size = name(rest, kWeekdays, skipped); break;
       case Kind::am_pm:
         size = rest.size() > 1 && std::string_view("AaPp").find(rest[0]) != std::string_view::npos &&
                        (rest[1] == 'M' || rest[1] == 'm')
@@ -286,9 +211,7 @@ std::size_t TimeFormat::scan(std::string_view text, Fields* fields) const {
                    : 0;
         f.afternoon = size != 0 && (rest[0] == 'P' || rest[0] == 'p');
         break;
-      case Kind::zone_offset:
-        size = zone(rest, f.offset_minutes);
-        break;
+      case Kind::zone_offset: size = zone(rest, f.offset_minutes); break;
       case Kind::zone_name:
         size = run(
             rest, [](char c) { return is_letter(c) || is_digit(c) || c == '+' || c == '-'; }, 6);
