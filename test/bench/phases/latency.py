@@ -6,6 +6,7 @@ starts right before the third and stops at the sending of the first SYN that no 
 back to back. Trials are some tenths of a second apart, at random, so the contestant is asleep when one comes.
 Phase 4 is the same while another process appends 20 000 benign lines a second, one write(2) each, as coturn does.
 """
+import itertools
 import os
 import random
 import signal
@@ -57,13 +58,14 @@ def fresh_address(serial):
 def measure(context, name, phase):
     trials, limit = Sizes.of(context.sizes.trials, name), min(30.0, context.sizes.limit_seconds)
     rng, taken, lost, loader = random.Random(3), [], 0, 0
+    session = itertools.count(1)
     with Contestant(name, context.work, bantime=600) as contestant:
         contestant.start()
         fd = os.open(contestant.log, os.O_WRONLY | os.O_APPEND)
 
         def trial(address):
             probe = Probe(context.arena, address)
-            lines = [coturn_log.offence(address, i, contestant.form).encode() for i in range(3)]
+            lines = [coturn_log.offence(address, next(session), contestant.form).encode() for _ in range(3)]
             if not probe.delivered():
                 raise RuntimeError("%s: %s was banned before its offences" % (name, address))
             os.write(fd, lines[0])

@@ -63,7 +63,7 @@ def measure(context, name):
         foreign, cpu, begin = ForeignCpu(), contestant.cpu_seconds(), time.monotonic()
         fd = append(contestant.log, data)
         written = time.monotonic() - begin
-        os.write(fd, "".join(coturn_log.offence(SENTINEL, i, contestant.form) for i in range(3)).encode())
+        os.write(fd, "".join(coturn_log.offence(SENTINEL, count + i, contestant.form) for i in range(3)).encode())
         os.close(fd)
         done = probe.wait_banned(begin, sizes.limit_seconds)
         cpu, rss = contestant.cpu_seconds() - cpu, contestant.peak_rss_mib()
