@@ -19,7 +19,7 @@ Allowlist::Allowlist() {
   rebuild();
 }
 
-void Allowlist::set_ignored(std::vector<Prefix> prefixes) {
+void Allowlist::set_ignored(const std::vector<Prefix>& prefixes) {
   ignored_.clear();
   ignored_.reserve(prefixes.size());
   for (const Prefix& prefix : prefixes) ignored_.push_back({prefix, "ignoreip"});

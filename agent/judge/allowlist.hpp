@@ -17,8 +17,8 @@ class Allowlist {
  public:
   Allowlist();
 
-  void set_ignored(std::vector<Prefix> prefixes);  // the operator's ignoreip
-  void set_own(std::vector<OwnNetwork> networks);  // what the host and coturn's configuration told
+  void set_ignored(const std::vector<Prefix>& prefixes);  // the operator's ignoreip
+  void set_own(std::vector<OwnNetwork> networks);         // what the host and coturn's configuration told
 
   // Why nothing in this network may be banned; absent where it may. O(log n) of the listed networks.
   [[nodiscard]] std::optional<std::string> spares(const Prefix& prefix) const;

@@ -18,6 +18,10 @@ inline Now at(std::chrono::milliseconds since_start) {
           std::chrono::system_clock::time_point(since_start)};
 }
 
+inline Now at_ms(std::int64_t since_start) {
+  return at(std::chrono::milliseconds(since_start));
+}
+
 inline Offence offence(Address address, std::int32_t milli = 1000, Evidence evidence = Evidence::claimed) {
   return {.address = address, .rule = 7, .points = {milli}, .evidence = evidence};
 }
