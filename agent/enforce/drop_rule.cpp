@@ -356,10 +356,8 @@ bool concerns_us(const Message& notification) {
     case NFT_MSG_NEWCHAIN:
     case NFT_MSG_DELCHAIN:
     case NFT_MSG_NEWRULE:
-    case NFT_MSG_DELRULE:
-      break;
-    default:
-      return false;
+    case NFT_MSG_DELRULE: break;
+    default: return false;
   }
   const auto table = find_attribute(notification.attributes(), NFTA_TABLE_NAME);
   return table && table->text() == kTable;

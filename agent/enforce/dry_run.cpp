@@ -27,15 +27,9 @@ class DryRun final : public Enforcer {
 
   void ban(const Prefix& prefix, std::chrono::seconds duration, const Now& now) override {
     switch (bans_.ban(prefix, now.mono + std::min(duration, kLongestBan), now.mono)) {
-      case BanTable::Change::added:
-        count(prefix, Fate::enforced, counters_.enforced);
-        break;
-      case BanTable::Change::lengthened:
-        count(prefix, Fate::lengthened, counters_.lengthened);
-        break;
-      case BanTable::Change::unchanged:
-        count(prefix, Fate::unchanged, counters_.unchanged);
-        break;
+      case BanTable::Change::added: count(prefix, Fate::enforced, counters_.enforced); break;
+      case BanTable::Change::lengthened: count(prefix, Fate::lengthened, counters_.lengthened); break;
+      case BanTable::Change::unchanged: count(prefix, Fate::unchanged, counters_.unchanged); break;
       case BanTable::Change::refused:
         ++counters_.refused;
         count(prefix, Fate::failed, counters_.failed);

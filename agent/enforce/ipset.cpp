@@ -131,8 +131,9 @@ class IpsetEnforcer final : public Enforcer {
   bool paused_ = false;
   std::array<bool, 2> suspect_{false, false};  // an answer said that the set is not what it should be
 
-  Time now_{};  // of the last call that told the time
-  bool rule_suspect_ = true;
+  Time now_{};                // of the last call that told the time
+  bool rule_suspect_ = true;  // something happened to the table, or nobody looked yet
+  bool looked_since_tick_ = false;
   bool withdrawn_ = false;
   bool healthy_ = false;
   Time next_header_{};
@@ -223,15 +224,9 @@ void IpsetEnforcer::ban(const Prefix& prefix, seconds duration, const Now& now) 
     return answer(Fate::failed);
   }
   switch (bans_.ban(prefix, until, now.mono)) {
-    case BanTable::Change::added:
-      push(prefix, Order::Why::new_ban);
-      break;
-    case BanTable::Change::lengthened:
-      push(prefix, Order::Why::longer_ban);
-      break;
-    case BanTable::Change::unchanged:
-      unchanged();
-      break;
+    case BanTable::Change::added: push(prefix, Order::Why::new_ban); break;
+    case BanTable::Change::lengthened: push(prefix, Order::Why::longer_ban); break;
+    case BanTable::Change::unchanged: unchanged(); break;
     case BanTable::Change::refused:
       ++counters_.refused;
       ++counters_.failed;
@@ -284,23 +279,27 @@ void IpsetEnforcer::send() {
   send_buffer_.clear();
   sent_.clear();
   std::vector<ipset::Element> elements;
-  std::optional<Order> order = next_order();
+  std::optional<Order> order;
+  std::optional<Time> until;
+  const auto take = [&] {
+    order = next_order();
+    if (order) until = bans_.expiry(order->prefix);
+  };
   bool lone = false;
-  while (order && sent_.size() < (lone ? kTurnLoneMessages : kTurnMessages)) {
+  for (take(); order && sent_.size() < (lone ? kTurnLoneMessages : kTurnMessages);) {
     // One message: as many orders as are of one family and of one verb.
     elements.clear();
     const auto family = ipset::family_of(order->prefix);
-    const bool adding = bans_.expiry(order->prefix).has_value();
+    const bool adding = until.has_value();
     lone = order->alone;
     const std::size_t first = flight_.size();
     do {
-      const auto until = bans_.expiry(order->prefix);
       if (ipset::family_of(order->prefix) != family || until.has_value() != adding || order->alone != lone)
         break;
       elements.push_back(
           {.prefix = order->prefix, .timeout_seconds = until ? bans_.kernel_timeout(*until, now_) : 0});
       flight_.push_back(*order);
-      order = next_order();
+      take();
     } while (order && elements.size() < (lone ? 1 : kMessageEntries));
     const auto sequence = commands_->next_sequence();
     if (adding)
@@ -380,16 +379,11 @@ void IpsetEnforcer::succeeded(const Order& order) {
     if (events_.done) events_.done(order.prefix, fate);
   };
   switch (order.why) {
-    case Order::Why::new_ban:
-      return done(Fate::enforced, counters_.enforced);
-    case Order::Why::longer_ban:
-      return done(Fate::lengthened, counters_.lengthened);
-    case Order::Why::rearm:
-      ++counters_.rearmed;
-      return;
+    case Order::Why::new_ban: return done(Fate::enforced, counters_.enforced);
+    case Order::Why::longer_ban: return done(Fate::lengthened, counters_.lengthened);
+    case Order::Why::rearm: ++counters_.rearmed; return;
     case Order::Why::release:
-    case Order::Why::refill:
-      return;
+    case Order::Why::refill: return;
   }
 }
 
@@ -457,6 +451,7 @@ void IpsetEnforcer::on_changes(const boost::system::error_code& error) {
 
 void IpsetEnforcer::tick(const Now& now) {
   now_ = now.mono;
+  looked_since_tick_ = false;
   for (const auto& prefix : bans_.take_due(now.mono).rearm) push(prefix, Order::Why::rearm);
   if (sets_) prove(now);
   send();

@@ -123,23 +123,14 @@ std::optional<Element> decode_element(ByteView attributes) {
           address = Address(bytes);
         }
         break;
-      case IPSET_ATTR_CIDR:
-        length = attribute->u8();
-        break;
-      case IPSET_ATTR_TIMEOUT:
-        element.timeout_seconds = attribute->network_u32().value_or(0);
-        break;
-      case IPSET_ATTR_PACKETS:
-        element.packets = attribute->network_u64().value_or(0);
-        break;
-      case IPSET_ATTR_BYTES:
-        element.bytes = attribute->network_u64().value_or(0);
-        break;
+      case IPSET_ATTR_CIDR: length = attribute->u8(); break;
+      case IPSET_ATTR_TIMEOUT: element.timeout_seconds = attribute->network_u32().value_or(0); break;
+      case IPSET_ATTR_PACKETS: element.packets = attribute->network_u64().value_or(0); break;
+      case IPSET_ATTR_BYTES: element.bytes = attribute->network_u64().value_or(0); break;
       case IPSET_ATTR_CADT_FLAGS:
         element.exempt = (attribute->network_u32().value_or(0) & IPSET_FLAG_NOMATCH) != 0;
         break;
-      default:
-        break;
+      default: break;
     }
   }
   if (!address) return std::nullopt;
@@ -265,29 +256,16 @@ std::optional<SetHeader> decode_header(const Message& message) {
   while (const auto attribute = next_attribute(rest)) {
     const auto number = attribute->network_u32();
     switch (attribute->type) {
-      case IPSET_ATTR_TIMEOUT:
-        header.timeout_seconds = number;
-        break;
+      case IPSET_ATTR_TIMEOUT: header.timeout_seconds = number; break;
       case IPSET_ATTR_CADT_FLAGS:
         header.counters = (number.value_or(0) & IPSET_FLAG_WITH_COUNTERS) != 0;
         break;
-      case IPSET_ATTR_HASHSIZE:
-        header.hash_size = number.value_or(0);
-        break;
-      case IPSET_ATTR_MAXELEM:
-        header.max_elements = number.value_or(0);
-        break;
-      case IPSET_ATTR_ELEMENTS:
-        header.elements = number.value_or(0);
-        break;
-      case IPSET_ATTR_REFERENCES:
-        header.references = number.value_or(0);
-        break;
-      case IPSET_ATTR_MEMSIZE:
-        header.memory_bytes = number.value_or(0);
-        break;
-      default:
-        break;
+      case IPSET_ATTR_HASHSIZE: header.hash_size = number.value_or(0); break;
+      case IPSET_ATTR_MAXELEM: header.max_elements = number.value_or(0); break;
+      case IPSET_ATTR_ELEMENTS: header.elements = number.value_or(0); break;
+      case IPSET_ATTR_REFERENCES: header.references = number.value_or(0); break;
+      case IPSET_ATTR_MEMSIZE: header.memory_bytes = number.value_or(0); break;
+      default: break;
     }
   }
   return header;

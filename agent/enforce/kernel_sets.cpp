@@ -12,9 +12,9 @@ namespace {
 using ipset::Family;
 
 constexpr Family kFamilies[] = {Family::v4, Family::v6};
-// 2^12 buckets are 32 KiB. The kernel doubles the table as the set fills, each time walking it; from here
-// eight doublings reach a million elements, and a host that bans nobody pays next to nothing.
-constexpr std::uint32_t kFirstBuckets = 4096;
+// 128 KiB of buckets. The kernel doubles the table as the set fills, each time walking it: from here six
+// doublings reach a million elements, and a host that bans nobody pays next to nothing.
+constexpr std::uint32_t kFirstBuckets = 16384;
 
 std::string spare_name(Family family) {
   return set_name(family) + "-new";
