@@ -72,7 +72,7 @@ struct Stream {
 }  // namespace
 
 struct Recogniser::State {
-  State(RuleSet set, TimeFormat format) : rules(std::move(set)), time_format(std::move(format)) {}
+  explicit State(RuleSet set) : rules(std::move(set)) {}
 
   Stream& stream(StreamId id);
   void follow(Stream& stream, const Line& line);
@@ -213,13 +213,24 @@ Recogniser& Recogniser::operator=(Recogniser&&) noexcept = default;
 Recogniser::~Recogniser() = default;
 
 Result<Recogniser> Recogniser::create(RuleSet rules, const std::string& timestamp_format) {
+  Recogniser made(std::make_unique<State>(std::move(rules)));
+  if (auto set = made.set_timestamp_format(timestamp_format); !set) return tl::unexpected(set.error());
+  return made;
+}
+
+void Recogniser::set_rules(RuleSet rules) {
+  state_->rules = std::move(rules);
+}
+
+Result<> Recogniser::set_timestamp_format(const std::string& timestamp_format) {
   TimeFormat format;
   if (!timestamp_format.empty()) {
     Result<TimeFormat> compiled = TimeFormat::compile(timestamp_format);
     if (!compiled) return tl::unexpected(compiled.error());
     format = std::move(*compiled);
   }
-  return Recogniser(std::make_unique<State>(std::move(rules), std::move(format)));
+  state_->time_format = std::move(format);
+  return {};
 }
 
 std::optional<Event> Recogniser::take(const Line& line) {

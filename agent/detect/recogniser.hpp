@@ -58,6 +58,9 @@ class Recogniser {
   // Coturn's own time text of the last recognised line ("590556" or a time stamp): for replay's virtual clock
   // only. Borrowed from that line: valid as long as the line's text is.
   [[nodiscard]] std::string_view last_time_text() const;
+  // For a reload: what is known of the streams stays, so that no taint is forgotten.
+  void set_rules(RuleSet rules);
+  [[nodiscard]] Result<> set_timestamp_format(const std::string& timestamp_format);
   [[nodiscard]] const RuleSet& rules() const;
   [[nodiscard]] const DetectCounters& counters() const;
 

@@ -89,6 +89,9 @@ class Enforcer {
                                                               const EnforcerOptions& options,
                                                               EnforcerEvents events);
 
+// Removes the drop rule that an earlier, enforcing run left, and keeps its sets: what `mode: observe` begins with.
+[[nodiscard]] Result<> remove_drop_rule();
+
 // Ends everything: first the rule, then the sets with all bans. For the daemon being stopped (`flush`,
 // purge); nothing there is no error.
 [[nodiscard]] Result<> remove_everything();

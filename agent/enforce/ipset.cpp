@@ -608,6 +608,8 @@ Result<std::unique_ptr<Enforcer>> make_ipset_enforcer(boost::asio::io_context& i
   return std::make_unique<IpsetEnforcer>(io, options, std::move(events));
 }
 
+Result<> remove_drop_rule() { return KernelRule::remove_all(); }
+
 Result<> remove_everything() {
   if (const auto done = KernelRule::remove_all(); !done) return done;
   return KernelSets::destroy_all();

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app.hpp"
+
+#include <fmt/format.h>
+
+#include <csignal>
+#include <utility>
+
+#include "events.hpp"
+#include "util/duration.hpp"
+
+namespace coturn_guard {
+namespace {
+
+constexpr std::chrono::seconds kTick{1};
+constexpr std::uint64_t kLinesBeforeDoubt = 10'000;
+
+Now read_clocks() {
+  return {std::chrono::steady_clock::now(), std::chrono::system_clock::now()};
+}
+
+template <class Level>
+int priority_of(Level level) {
+  switch (level) {
+    case Level::info: return LOG_INFO;
+    case Level::warning: return LOG_WARNING;
+    case Level::error: return LOG_ERR;
+  }
+  return LOG_ERR;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<App>> App::create(RunOptions options, Setup setup, Log& log) {
+  auto recogniser = Recogniser::create(std::move(setup.rules), setup.config.log_timestamp_format);
+  if (!recogniser) return tl::unexpected(recogniser.error());
+  Allowlist allowlist;
+  allowlist.set_ignored(setup.config.ignoreip);
+  Pipeline pipeline(std::move(*recogniser), Ledger(setup.config.policy, random_seed()), std::move(allowlist));
+  std::unique_ptr<App> app(new App(std::move(options), std::move(setup.config), std::move(pipeline), log));
+  if (auto connected = app->connect(read_clocks()); !connected) return tl::unexpected(connected.error());
+  return app;
+}
+
+App::App(RunOptions options, Config config, Pipeline pipeline, Log& log)
+    : options_(std::move(options)),
+      config_(std::move(config)),
+      log_(log),
+      signals_(io_, SIGTERM, SIGINT, SIGHUP),
+      ticker_(io_),
+      pipeline_(std::move(pipeline)) {}
+
+Result<> App::connect(const Now& now) {
+  // From the kernel back to the front door: nothing may arrive before what it is handed to stands.
+  if (auto made = make_enforcer_anew(now); !made) return made;
+  if (auto made = make_source_anew(); !made) return made;
+  wait_for_signal();
+  wait_for_tick();
+  return {};
+}
+
+Result<> App::make_enforcer_anew(const Now& now) {
+  EnforcerEvents events;
+  events.done = [this](const Prefix& prefix, Fate fate) { on_ban_done(prefix, fate); };
+  events.pause = [this](bool full) { on_enforcer_full(full); };
+  events.notice = [this](const EnforcerNotice& notice) {
+    log_.write({notice.event, priority_of(notice.level)}, {{"text", notice.text}, {"remedy", notice.remedy}},
+               std::chrono::steady_clock::now());
+  };
+  if (simulated()) {
+    // A rule of an earlier, enforcing run would go on dropping: observing means that nobody is dropped.
+    if (!options_.dry_run) {
+      if (auto removed = remove_drop_rule(); !removed) return removed;
+    }
+  }
+  auto made = make_enforcer(io_, simulated() ? "dry-run" : "ipset", enforcer_options(), std::move(events));
+  if (!made) return tl::unexpected(made.error());
+  enforcer_ = std::move(*made);
+  return enforcer_->start(now);
+}
+
+Result<> App::make_source_anew() {
+  SourceEvents events;
+  events.line = [this](const Line& line, const Now& now) { on_line(line, now); };
+  events.batch_end = [this](const Now& now) { on_batch_end(now); };
+  events.stream_ended = [this](StreamId stream) { pipeline_.recogniser().forget(stream); };
+  events.notice = [this](const SourceNotice& notice) {
+    log_.write({notice.event, priority_of(notice.level)},
+               {{"path", notice.path}, {"text", notice.text}, {"remedy", notice.remedy}},
+               std::chrono::steady_clock::now());
+  };
+  auto made = make_source(io_, "file", config_.log_file, false, std::move(events));
+  if (!made) return tl::unexpected(made.error());
+  source_ = std::move(*made);
+  source_->start();
+  return {};
+}
+
+void App::run() {
+  const auto now = read_clocks();
+  log_.write(events::kStarted,
+             {{"mode", simulated() ? "observe" : "enforce"},
+              {"rules", std::to_string(pipeline_.recogniser().rules().rules().size())},
+              {"bans", std::to_string(enforcer_->live_bans())}},
+             now.mono);
+  service_.ready(status(0));
+  io_.run();
+  service_.stopping();
+  log_.write(events::kStopped, {{"bans", std::to_string(enforcer_->live_bans())}},
+             std::chrono::steady_clock::now());
+}
+
+void App::on_line(const Line& line, const Now& now) {
+  if (auto verdict = pipeline_.take(line, now)) verdicts_.push_back(*verdict);
+}
+
+void App::on_batch_end(const Now& now) {
+  if (verdicts_.empty()) return;
+  for (const auto& verdict : verdicts_) enforcer_->ban(verdict.prefix, verdict.duration, now);
+  enforcer_->send();
+  // The kernel first, then the journal: an offender does not gain the time that it takes to write about him.
+  for (const auto& verdict : verdicts_) {
+    log_.write(simulated() ? events::kWouldBan : events::kBan,
+               {{"address", verdict.address.to_string()},
+                {"prefix", verdict.prefix.to_string()},
+                {"for", to_string(verdict.duration)},
+                {"seconds", std::to_string(verdict.duration.count())},
+                {"rule", std::string(pipeline_.recogniser().rules().name(verdict.rule))},
+                {"evidence", std::string(to_string(verdict.evidence))},
+                {"points", to_string(verdict.points)},
+                {"earlier_bans", std::to_string(verdict.earlier_bans)}},
+               now.mono);
+  }
+  verdicts_.clear();
+}
+
+void App::on_own_networks(std::vector<OwnNetwork> networks) {
+  host_networks_ = std::move(networks);
+  spare_own_networks(read_clocks());
+}
+
+void App::spare_own_networks(const Now& now) {
+  std::vector<OwnNetwork> own = host_networks_;
+  own.insert(own.end(), config_.coturn_networks.begin(), config_.coturn_networks.end());
+  pipeline_.allowlist().set_own(std::move(own));
+  free_spared(now);
+}
+
+// Whoever became ours or was put on the list must not wait for the end of his ban.
+void App::free_spared(const Now& now) {
+  for (const auto& prefix : enforcer_->banned()) {
+    const auto why = pipeline_.allowlist().spares(prefix);
+    if (!why) continue;
+    enforcer_->unban(prefix);
+    pipeline_.ledger().forgive(prefix, false);
+    log_.write(events::kUnban, {{"prefix", prefix.to_string()}, {"reason", *why}}, now.mono);
+  }
+  enforcer_->send();
+}
+
+void App::on_ban_done(const Prefix& prefix, Fate fate) {
+  if (fate != Fate::failed) return;
+  log_.write(events::kBanFailed, {{"prefix", prefix.to_string()}}, std::chrono::steady_clock::now());
+}
+
+void App::on_enforcer_full(bool full) {
+  if (!source_) return;
+  if (!full) return source_->resume();
+  source_->pause();
+  log_.write(events::kPaused,
+             {{"reason", "the enforcer's queue is full; reading goes on when the kernel has caught up"}},
+             std::chrono::steady_clock::now());
+}
+
+void App::wait_for_signal() {
+  signals_.async_wait(
+      [this](const boost::system::error_code& error, int signal) { on_signal(error, signal); });
+}
+
+void App::on_signal(const boost::system::error_code& error, int signal) {
+  if (error) return;
+  if (signal != SIGHUP) return io_.stop();
+  reload(read_clocks());
+  wait_for_signal();
+}
+
+void App::wait_for_tick() {
+  ticker_.expires_after(kTick);
+  ticker_.async_wait([this](const boost::system::error_code& error) { on_tick(error); });
+}
+
+void App::on_tick(const boost::system::error_code& error) {
+  if (error) return;
+  const auto now = read_clocks();
+  source_->tick(now);
+  enforcer_->tick(now);
+  if (source_->healthy() && enforcer_->healthy()) service_.feed_watchdog(now.mono);
+  warn_of_what_was_seen(now);
+  log_.tick(now.mono);
+  const auto lines = pipeline_.recogniser().counters().lines;
+  service_.status(status(lines - lines_at_last_tick_));
+  lines_at_last_tick_ = lines;
+  wait_for_tick();
+}
+
+void App::warn_of_what_was_seen(const Now& now) {
+  const auto& seen = pipeline_.recogniser().counters();
+  if (seen.taints > 0 && !warned_of_taint_) {
+    warned_of_taint_ = true;
+    log_.write(
+        events::kTainted,
+        {{"text", "coturn wrote text of an attacker's into its log; lines right after it ban nobody"},
+         {"remedy", "coturn 4.17 or newer, or coturn's option 'syslog', keeps such text inside its line"}},
+        now.mono);
+  }
+  if (seen.lines - judged_lines_ < kLinesBeforeDoubt) return;
+  if (seen.recognised == judged_recognised_ && !warned_of_unrecognised_) {
+    warned_of_unrecognised_ = true;
+    log_.write(
+        events::kUnrecognised,
+        {{"text",
+          fmt::format("none of the last {} lines was recognised as coturn's", seen.lines - judged_lines_)},
+         {"remedy", "set log_file to coturn's log, and log_timestamp_format if turnserver.conf has its own"}},
+        now.mono);
+  }
+  judged_lines_ = seen.lines;
+  judged_recognised_ = seen.recognised;
+}
+
+std::string App::status(std::uint64_t lines_per_second) const {
+  return fmt::format("{}: {} lines/s, {} bans, lag {} bytes", simulated() ? "observing" : "guarding",
+                     lines_per_second, enforcer_->live_bans(), source_->lag_bytes());
+}
+
+void App::reload(const Now& now) {
+  service_.reloading(now.mono);
+  auto setup = load_setup(options_.paths);
+  if (setup) {
+    apply(std::move(*setup), now);
+  } else {
+    for (const auto& problem : setup.error()) log_.write(events::kRejected, {{"problem", problem}}, now.mono);
+  }
+  service_.ready(status(0));
+}
+
+void App::apply(Setup setup, const Now& now) {
+  const Config old = std::exchange(config_, std::move(setup.config));
+  if (auto set = pipeline_.recogniser().set_timestamp_format(config_.log_timestamp_format); !set)
+    log_.write(events::kRejected, {{"problem", set.error().message()}}, now.mono);
+  pipeline_.set_rules(std::move(setup.rules));
+  pipeline_.ledger().set_policy(config_.policy);
+  pipeline_.allowlist().set_ignored(config_.ignoreip);
+  const auto change_enforcer = [&] {
+    return old.mode == config_.mode ? enforcer_->reconfigure(enforcer_options(), now)
+                                    : make_enforcer_anew(now);
+  };
+  if (auto changed = change_enforcer(); !changed)
+    log_.write(events::kFailed, {{"problem", changed.error().message()}}, now.mono);
+  if (auto made = old.log_file != config_.log_file ? make_source_anew() : Result<>{}; !made)
+    log_.write(events::kFailed, {{"problem", made.error().message()}}, now.mono);
+  spare_own_networks(now);
+  log_.write(events::kReloaded, {{"mode", simulated() ? "observe" : "enforce"}}, now.mono);
+}
+
+}  // namespace coturn_guard

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The composition root of `coturn-guard run`: builds the rooms in the order in which things travel, connects
+// them, and reloads and stops them. All wiring is here and nothing else is: no parsing, no judging, no
+// kernel.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "enforce/enforcer.hpp"
+#include "model/own_network.hpp"
+#include "pipeline.hpp"
+#include "service.hpp"
+#include "setup.hpp"
+#include "source/source.hpp"
+#include "util/log.hpp"
+
+namespace coturn_guard {
+
+struct RunOptions {
+  SetupPaths paths;
+  bool dry_run = false;
+};
+
+class App {
+ public:
+  // Errors name what the kernel or the host lacks; problems of the configuration were the caller's to tell.
+  [[nodiscard]] static Result<std::unique_ptr<App>> create(RunOptions options, Setup setup, Log& log);
+  // Until SIGTERM or SIGINT.
+  void run();
+
+ private:
+  App(RunOptions options, Config config, Pipeline pipeline, Log& log);
+
+  [[nodiscard]] Result<> connect(const Now& now);
+  [[nodiscard]] Result<> make_source_anew();
+  [[nodiscard]] Result<> make_enforcer_anew(const Now& now);
+  [[nodiscard]] bool simulated() const { return options_.dry_run || config_.mode == Mode::observe; }
+
+  [[nodiscard]] EnforcerOptions enforcer_options() const {
+    return {.max_bans = config_.max_bans, .ports = config_.ports};
+  }
+
+  void on_line(const Line& line, const Now& now);
+  void on_batch_end(const Now& now);
+  void on_own_networks(std::vector<OwnNetwork> networks);
+  void on_ban_done(const Prefix& prefix, Fate fate);
+  void on_enforcer_full(bool full);
+  void on_signal(const boost::system::error_code& error, int signal);
+  void on_tick(const boost::system::error_code& error);
+
+  void wait_for_signal();
+  void wait_for_tick();
+  void reload(const Now& now);
+  void apply(Setup setup, const Now& now);
+  void spare_own_networks(const Now& now);
+  void free_spared(const Now& now);
+  void warn_of_what_was_seen(const Now& now);
+  [[nodiscard]] std::string status(std::uint64_t lines_per_second) const;
+
+  RunOptions options_;
+  Config config_;
+  Log& log_;
+  Service service_;
+  boost::asio::io_context io_{1};
+  boost::asio::signal_set signals_;
+  boost::asio::steady_timer ticker_;
+
+  // In the order of the journey, so that destruction runs from the front door back: the source goes first.
+  std::unique_ptr<Enforcer> enforcer_;
+  std::vector<Verdict> verdicts_;  // of the batch in hand
+  std::vector<OwnNetwork> host_networks_;
+  Pipeline pipeline_;
+  std::unique_ptr<LineSource> source_;
+
+  std::uint64_t lines_at_last_tick_ = 0;
+  std::uint64_t judged_lines_ = 0;       // lines when the recognised share was last looked at
+  std::uint64_t judged_recognised_ = 0;  // and how many of them were recognised
+  bool warned_of_taint_ = false;
+  bool warned_of_unrecognised_ = false;
+};
+
+}  // namespace coturn_guard

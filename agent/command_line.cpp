@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "command_line.hpp"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "app.hpp"
+#include "detected.hpp"
+#include "events.hpp"
+#include "replay.hpp"
+#include "version.hpp"
+
+namespace coturn_guard {
+namespace {
+
+int complain(const Problems& problems) {
+  for (const auto& problem : problems) fmt::print(stderr, "{}\n", problem);
+  return kExitBadConfig;
+}
+
+int complain(const Error& error) {
+  fmt::print(stderr, "coturn-guard: {}\n", error.message());
+  return kExitFailed;
+}
+
+int run(const RunOptions& options) {
+  auto setup = load_setup(options.paths);
+  if (!setup) return complain(setup.error());
+  Log log(Log::detect_sink());
+  auto app = App::create(options, std::move(*setup), log);
+  if (!app) {
+    log.write(events::kFailed, {{"problem", app.error().message()}}, std::chrono::steady_clock::now());
+    return kExitFailed;
+  }
+  (*app)->run();
+  return kExitOk;
+}
+
+int check_config(const SetupPaths& paths) {
+  const auto setup = load_setup(paths);
+  if (!setup) return complain(setup.error());
+  fmt::print("{}: ok, {} rules\n", paths.config, setup->rules.rules().size());
+  return kExitOk;
+}
+
+int detect(const std::string& turnserver_conf, const std::string& output) {
+  const auto found = detect_command(turnserver_conf, output);
+  if (!found) return complain(found.error());
+  fmt::print("{}\n", *found);
+  return kExitOk;
+}
+
+int flush() {
+  const auto removed = remove_everything();
+  return removed ? static_cast<int>(kExitOk) : complain(removed.error());
+}
+
+}  // namespace
+
+int run_command_line(int argc, char** argv) {
+  CLI::App cli(
+      "coturn-guard keeps abusers off coturn: it follows coturn's log and drops offenders in the kernel.",
+      "coturn-guard");
+  cli.set_version_flag("--version", fmt::format("coturn-guard {}", kVersion));
+  cli.require_subcommand(1);
+
+  SetupPaths paths;
+  const auto with_config = [&paths](CLI::App* verb) {
+    verb->add_option_function<std::string>(
+        "--config",
+        [&paths](const std::string& file) {
+          paths.config = file;
+          paths.config_required = true;
+        },
+        fmt::format("configuration file (default {})", kConfigFile));
+    return verb;
+  };
+
+  bool dry_run = false;
+  auto* const run_verb = with_config(cli.add_subcommand("run", "guard coturn until told to stop"));
+  run_verb->add_flag("--dry-run", dry_run, "say who would be banned, and ban nobody");
+
+  ReplayOptions replay;
+  auto* const replay_verb = with_config(
+      cli.add_subcommand("replay", "read log files and say who would be banned, when, why and how long"));
+  replay_verb->add_flag("--json", replay.json, "one JSON object a line");
+  replay_verb
+      ->add_option("LOG", replay.files,
+                   "log files in the order in which they were written; - is standard input")
+      ->required();
+
+  auto* const check_verb =
+      with_config(cli.add_subcommand("check-config", "read configuration and rules, and tell every mistake"));
+
+  std::string turnserver_conf = "/etc/turnserver.conf";
+  std::string detected = kDetectedFile;
+  auto* const detect_verb = cli.add_subcommand(
+      "detect",
+      "find log, ports and own addresses in coturn's configuration (needs to read it), for run to use");
+  detect_verb->add_option("--turnserver-conf", turnserver_conf, "coturn's configuration")
+      ->capture_default_str();
+  detect_verb->add_option("--output", detected, "where to write what was found")->capture_default_str();
+
+  auto* const flush_verb =
+      cli.add_subcommand("flush", "end all bans: remove our sets and our drop rule from the kernel");
+
+  try {
+    cli.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return cli.exit(error) == 0 ? kExitOk : kExitUsage;  // prints help, version, or what is wrong
+  }
+
+  if (run_verb->parsed()) return run({paths, dry_run});
+  if (check_verb->parsed()) return check_config(paths);
+  if (flush_verb->parsed()) return flush();
+  if (detect_verb->parsed()) return detect(turnserver_conf, detected);
+  if (replay_verb->parsed()) {
+    auto setup = load_setup(paths);
+    if (!setup) return complain(setup.error());
+    const auto done = replay_logs(replay, std::move(*setup));
+    if (done) return kExitOk;
+    complain(done.error());
+    return kExitBadInput;
+  }
+  return kExitUsage;
+}
+
+}  // namespace coturn_guard

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Every event that the agent writes, in one place: names are stable, operators match on them, and each kind
+// that tells of a change has a journal message id of its own (journalctl MESSAGE_ID=…).
+#pragma once
+
+#include <syslog.h>
+
+#include "util/log.hpp"
+
+namespace coturn_guard::events {
+
+inline constexpr LogEvent kBan{"ban", LOG_NOTICE, "ca3a4b9a35274139b1eee5cd72608dcd"};
+inline constexpr LogEvent kWouldBan{"ban.simulated", LOG_NOTICE, "30477b8ea7f64de99f00c1017c3b14fc"};
+inline constexpr LogEvent kUnban{"unban", LOG_NOTICE, "09b81072229a4f379ff64b153d85fb20"};
+inline constexpr LogEvent kBanFailed{"ban.failed", LOG_ERR, "57081c9acb1a4f9bb07841c29bd0c218"};
+inline constexpr LogEvent kTainted{"detect.tainted", LOG_WARNING, "1d1bc70c97df47d1bc348cb1a548f949"};
+inline constexpr LogEvent kUnrecognised{"detect.unrecognised", LOG_WARNING,
+                                        "20e5e1caa1f64bb5a8b25964485d064b"};
+inline constexpr LogEvent kStarted{"agent.started", LOG_INFO, "f1b9212b71f646c691279343d6139277"};
+inline constexpr LogEvent kStopped{"agent.stopped", LOG_INFO, "98e10ef3cf30447b982397db505f4735"};
+inline constexpr LogEvent kReloaded{"config.reloaded", LOG_INFO, "42466d3f07b24bc182b8bbc9b663b1f0"};
+inline constexpr LogEvent kRejected{"config.rejected", LOG_ERR, "428231666e82463497cd3ede779a178d"};
+inline constexpr LogEvent kPaused{"source.paused", LOG_WARNING, "ec275ca4a71e48af86287f2af4358081"};
+inline constexpr LogEvent kFailed{"agent.failed", LOG_ERR, "a974f905773549fbb63d80b4ec2862bd"};
+
+}  // namespace coturn_guard::events

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "setup.hpp"
+
+#include <fmt/format.h>
+#include <sys/random.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <iterator>
+
+#include "detect/rule_file.hpp"
+#include "util/nearest.hpp"
+
+namespace coturn_guard {
+namespace {
+
+// The operator's `rules:` over the book's points. A name that no rule has is a mistake, not a wish.
+void tune(RuleBook& book, const Config& config, Problems& problems) {
+  for (const auto& tuning : config.rules) {
+    const auto rule = std::find_if(book.rules.begin(), book.rules.end(),
+                                   [&](const Rule& candidate) { return candidate.name == tuning.name; });
+    if (rule != book.rules.end()) {
+      rule->points = tuning.points;
+      continue;
+    }
+    std::vector<std::string_view> names;
+    for (const auto& known : book.rules) names.push_back(known.name);
+    problems.push_back(fmt::format("{}: no rule is called '{}'; did you mean '{}'?", tuning.where,
+                                   tuning.name, nearest(tuning.name, names)));
+  }
+}
+
+}  // namespace
+
+tl::expected<Setup, Problems> load_setup(const SetupPaths& paths) {
+  auto config = load_config(paths.config, paths.config_required, paths.detected);
+  auto book = load_rules(config ? config->rules_file : Config{}.rules_file);
+  Problems problems;
+  if (!config) problems = std::move(config.error());
+  if (!book) std::move(book.error().begin(), book.error().end(), std::back_inserter(problems));
+  if (config && book) tune(*book, *config, problems);
+  if (!problems.empty()) return tl::unexpected(std::move(problems));
+  auto rules = RuleSet::create(std::move(*book));
+  if (!rules) return tl::unexpected(Problems{config->rules_file + ": " + rules.error().message()});
+  return Setup{std::move(*config), std::move(*rules)};
+}
+
+HashSeed random_seed() {
+  HashSeed seed{};
+  // Cannot fail for 16 bytes once the kernel is seeded, and blocks until then (getrandom(2)).
+  if (getrandom(seed.data(), sizeof seed, 0) != static_cast<ssize_t>(sizeof seed)) std::abort();
+  return seed;
+}
+
+}  // namespace coturn_guard

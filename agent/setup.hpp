@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Configuration and rules read together and checked against each other: what `run`, `replay`, `check-config`
+// and a reload all begin with. All mistakes of both are told at once.
+#pragma once
+
+#include <string>
+
+#include "config.hpp"
+#include "detect/recogniser.hpp"
+#include "util/problems.hpp"
+#include "util/siphash.hpp"
+
+namespace coturn_guard {
+
+inline constexpr const char* kConfigFile = "/etc/coturn-guard/coturn-guard.yaml";
+inline constexpr const char* kDetectedFile = "/run/coturn-guard/detected.yaml";
+
+struct SetupPaths {
+  std::string config = kConfigFile;
+  bool config_required = false;  // --config was given: its absence is a mistake
+  std::string detected = kDetectedFile;
+};
+
+struct Setup {
+  Config config;
+  RuleSet rules;
+};
+
+[[nodiscard]] tl::expected<Setup, Problems> load_setup(const SetupPaths& paths);
+
+// A seed for the tables that attackers fill. Reads the kernel's random source (getrandom(2)).
+[[nodiscard]] HashSeed random_seed();
+
+}  // namespace coturn_guard
