@@ -25,3 +25,4 @@ c_start() {
 c_stop() { reap guard; }
 c_sets() { printf 'ipset coturn-guard-%d\n' 4 6; }
 c_replay() { exec "$COTURN_GUARD" replay --config "$W/coturn-guard.yaml" --json "$1"; }
+c_replay_bans() { sed -n 's/.*"event":"ban".*"address":"\([^"]*\)".*/\1/p' "$1"; }

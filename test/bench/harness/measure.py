@@ -78,7 +78,7 @@ def run_once(command, output, limit, environment=None):
     core = {max(os.sched_getaffinity(0))}
     with open(output, "w") as out, open(output + ".errors", "w") as errors:
         begin = time.monotonic()
-        child = subprocess.Popen(["/usr/bin/time", "-q", "-o", report, "-f", "%U %S %M", *command],
+        child = subprocess.Popen(["/usr/bin/time", "-q", "-o", report, "-f", "%M", *command],
                                  stdin=subprocess.DEVNULL, stdout=out, stderr=errors, env=environment,
                                  start_new_session=True, preexec_fn=lambda: os.sched_setaffinity(0, core))
         end = os.pidfd_open(child.pid)
@@ -87,13 +87,14 @@ def run_once(command, output, limit, environment=None):
         os.close(end)
         if not ended:
             os.killpg(child.pid, signal.SIGKILL)
-        status = child.wait()
-    if status:
-        say("%s: exit %d, see %s.errors" % (" ".join(command), status, output))
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        say("%s: exit %d, see %s.errors" % (" ".join(command), child.returncode, output))
         return None
     with open(report) as f:
-        user, system, kibibytes = f.read().split()[-3:]
-    return Taken(wall, float(user) + float(system), int(kibibytes) / 1024)
+        kibibytes = f.read().split()[-1]
+    return Taken(wall, usage.ru_utime + usage.ru_stime, int(kibibytes) / 1024)
 
 
 def machine():

@@ -41,7 +41,8 @@ def show(value):
 
 
 class Report:
-    def __init__(self, results):
+    def __init__(self, results, judge_speed=True):
+        self.targets = {key: target for key, target in TARGETS.items() if judge_speed or key[1] in CORRECTNESS}
         self.values = collections.OrderedDict()
         self.notes = {}
         for r in results:
@@ -53,7 +54,7 @@ class Report:
 
     def verdict(self, key):
         """True, False, or None where there is no target or nothing was measured of ours."""
-        target, row = TARGETS.get(key), self.shown[key]
+        target, row = self.targets.get(key), self.shown[key]
         if target is None or OURS not in row:
             return None
         if row[OURS][0] is None:
@@ -76,7 +77,7 @@ class Report:
             note = self.notes.get((*key, OURS), "")
             verdict = {True: "yes", False: "**no**", None: ""}[self.verdict(key)]
             head = [key[0], key[1], ours[1] + (" (%s)" % note if note else ""),
-                    TARGETS[key].text if key in TARGETS else "", verdict]
+                    self.targets[key].text if key in self.targets else "", verdict]
             others = [(who, value) for who, value in row.items() if who != OURS] or [(None, None)]
             for who, value in others:
                 lines.append("| %s |" % " | ".join(head + self.comparison(key, ours, who, value)))

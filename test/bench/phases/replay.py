@@ -49,8 +49,9 @@ def measure(context, who, command, log, count, environment, phase=PHASE):
     note = "" if count == context.sizes.replay_lines[OURS] else thousands(count) + " lines"
     if not taken:
         return [Result(phase, "lines/s", who, None, note)]
-    say("%s: %s: %s lines: %.3f s, CPU %.2f s, %.1f MiB" % (phase, who, thousands(count), *taken))
+    say("%s: %s: %s lines: %.3f s, CPU %.3f s, %.1f MiB" % (phase, who, thousands(count), *taken))
     return [Result(phase, "lines/s", who, count / taken.wall, note),
+            Result(phase, "lines per CPU second", who, count / taken.cpu, note),  # steadier on a busy machine
             Result(phase, "peak RSS, MiB", who, taken.rss_mib, note)]
 
 
