@@ -118,7 +118,7 @@ std::vector<Owned<nftnl_rule>> make_rules(const Wish& wish) {
   std::vector<Owned<nftnl_rule>> rules;
   if (wish.ports.empty()) rules.push_back(make_rule(wish, std::nullopt, {}));
   for (const auto& range : merged(wish.ports))
-    for (const std::uint8_t protocol : {IPPROTO_UDP, IPPROTO_TCP})
+    for (const std::uint8_t protocol : {std::uint8_t{IPPROTO_UDP}, std::uint8_t{IPPROTO_TCP}})
       rules.push_back(make_rule(wish, protocol, range));
   return rules;
 }
