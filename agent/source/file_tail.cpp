@@ -25,6 +25,7 @@ using Level = SourceNotice::Level;
 constexpr std::size_t kMaxOpenFiles = 64;      // a storm of rotations: until the old ones are drained
 constexpr std::size_t kMaxListedFiles = 1024;  // that one glob may match
 constexpr std::size_t kMaxPositions = 1024;    // of files that are closed
+constexpr unsigned kMaxHolds = 16;
 constexpr unsigned kTicksBetweenListings = 60;
 // What changes a directory's names. Not IN_MODIFY: in /var/log it would wake us for every line of everybody.
 constexpr std::uint32_t kDirectoryMask =
@@ -41,6 +42,7 @@ Now read_clocks() {
 // One of the configured names.
 struct Name {
   NamePattern pattern;
+  std::optional<NamePattern> target;    // where a symbolic link led when last seen: it may dangle for a while
   std::string problem;                  // the notice that stands for it now, so that it is said once
   bool relist = true;                   // (globs) something happened in the directory
   std::int64_t listed_nanoseconds = 0;  // (globs) the directory's mtime when it was listed
@@ -91,6 +93,7 @@ class FileTail final : public LineSource {
   void look(const Now& now, bool at_start);
   void look_at_path(std::size_t name, const Now& now, bool at_start);
   void look_at_glob(std::size_t name, const Now& now, bool at_start);
+  OpenFile* find(const FileIdentity& identity);
   bool reach(const FileFacts& facts);
   void follow_trail(const Now& now);
   void open(std::size_t name, const std::string& path, const Now& now, bool at_start, bool as_old);
@@ -123,6 +126,8 @@ class FileTail final : public LineSource {
   bool paused_ = false;
   bool healthy_ = true;
   bool look_due_ = false;
+  bool opened_ = false;  // by the present look
+  unsigned holds_ = 0;   // readings that waited for more events, in a row
   bool scheduled_ = false;
   // A turn that waits in the io_context must not outlive us; Asio cannot take back what was posted.
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
@@ -217,8 +222,15 @@ void FileTail::after_events() {
     const Now now = read_clocks();
     for (auto& name : names_) name.relist = true;
     watch_directories();
+    opened_ = false;
     follow_trail(now);
     look(now, false);
+    // Events that wait may tell of older files, created and renamed away before the one just opened: they
+    // come first.
+    const bool hold = opened_ && inotify_.has_more() && holds_ < kMaxHolds;
+    holds_ = hold ? holds_ + 1 : 0;
+  } else {
+    holds_ = 0;
   }
   turn();
 }
@@ -228,16 +240,17 @@ void FileTail::after_events() {
 
 void FileTail::watch_directories() {
   for (auto& directory : directories_) directory.patterns.clear();
-  for (const auto& name : names_) {
+  for (auto& name : names_) {
     watch_directory(name.pattern.directory, name.pattern);
     if (name.pattern.is_glob) continue;
     // The target of a symbolic link is renamed and created in its own directory.
     const std::unique_ptr<char, void (*)(void*)> real(::realpath(name.pattern.path().c_str(), nullptr),
                                                       &std::free);
-    if (!real) continue;
-    if (const auto target = NamePattern::parse(real.get()); target && target->path() != name.pattern.path()) {
-      watch_directory(target->directory, *target);
+    if (real) {
+      const auto target = NamePattern::parse(real.get());
+      name.target = target && target->path() != name.pattern.path() ? std::optional(*target) : std::nullopt;
     }
+    if (name.target) watch_directory(name.target->directory, *name.target);
   }
   std::erase_if(directories_, [this](const WatchedDirectory& directory) {
     const bool unused = directory.patterns.empty();
@@ -282,12 +295,16 @@ void FileTail::look(const Now& now, bool at_start) {
   }
 }
 
-bool FileTail::reach(const FileFacts& facts) {
+OpenFile* FileTail::find(const FileIdentity& identity) {
   const auto open = std::find_if(files_.begin(), files_.end(),
-                                 [&](const OpenFile& f) { return f.file->identity() == facts.identity; });
-  if (open == files_.end()) return false;
-  open->reached = true;
-  return true;
+                                 [&](const OpenFile& f) { return f.file->identity() == identity; });
+  return open == files_.end() ? nullptr : &*open;
+}
+
+bool FileTail::reach(const FileFacts& facts) {
+  auto* const open = find(facts.identity);
+  if (open != nullptr) open->reached = true;
+  return open != nullptr;
 }
 
 void FileTail::look_at_path(std::size_t index, const Now& now, bool at_start) {
@@ -356,9 +373,14 @@ void FileTail::follow_trail(const Now& now) {
     // What is older than we are had its lines written before: an older generation that logrotate moves along.
     const bool older =
         facts->identity.birth_nanoseconds != 0 && facts->identity.birth_nanoseconds < started_nanoseconds_;
-    if (facts->kind != FileKind::regular || older || reach(*facts)) continue;
-    const auto name = std::find_if(names_.begin(), names_.end(),
-                                   [&](const Name& n) { return n.pattern.directory == directory->path; });
+    if (facts->kind != FileKind::regular || older) continue;
+    if (auto* const known = find(facts->identity)) {
+      if (!known->old_since) known->old_since = now;  // what we find next stands after it
+      continue;
+    }
+    const auto name = std::find_if(names_.begin(), names_.end(), [&](const Name& n) {
+      return n.pattern.directory == directory->path || (n.target && n.target->directory == directory->path);
+    });
     open(name == names_.end() ? 0 : static_cast<std::size_t>(name - names_.begin()), path, now, false, true);
   }
 }
@@ -394,6 +416,7 @@ void FileTail::open(std::size_t index, const std::string& path, const Now& now, 
   open.file = std::move(*file);
   open.name = index;
   open.last_growth = now.mono;
+  opened_ = true;
   if (as_old) open.old_since = now;
   // By our own descriptor and not by name: the name may lead elsewhere by now.
   auto watch = inotify_.watch(fmt::format("/proc/self/fd/{}", open.file->fd()), IN_MODIFY);
@@ -469,9 +492,10 @@ bool FileTail::has_open(std::size_t name) const {
 bool FileTail::successor_received(const OpenFile& old) const {
   // A younger one that is old already counts as well: the writer has moved on.
   return std::any_of(files_.begin(), files_.end(), [&](const OpenFile& open) {
-    return &open != &old && open.name == old.name && open.file->offset() > 0 &&
-           open.last_growth > old.old_since->mono &&
-           (!open.old_since || open.old_since->mono > old.old_since->mono);
+    const bool younger = &open != &old && open.name == old.name &&
+                         (!open.old_since || open.old_since->mono > old.old_since->mono);
+    if (!younger) return false;
+    return (open.file->offset() > 0 && open.last_growth > old.old_since->mono) || open.file->lag_bytes() > 0;
   });
 }
 
@@ -490,7 +514,7 @@ void FileTail::schedule_turn() {
 
 // One file's next 64 KiB, the oldest file first, so that lines come in the order in which they were written.
 void FileTail::turn() {
-  if (paused_) return;
+  if (paused_ || holds_ > 0) return;
   const auto is_dirty = [](const OpenFile& open) { return open.dirty; };
   const auto next = std::find_if(files_.begin(), files_.end(), is_dirty);
   if (next == files_.end()) return;

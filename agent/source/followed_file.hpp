@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// One open log file and how far it was read. Each read begins up to 64 bytes before our place and compares
+// One open log file and how far it was read. Each read begins some bytes before our place and compares
 // them with what stood there: the one system call that fetches new bytes also proves that it is still the
 // file we know. It does not decide what becomes of the file; file_tail.cpp does, by rotation.hpp.
 #pragma once

@@ -2,6 +2,7 @@
 #include "source/inotify.hpp"
 
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
@@ -16,19 +17,25 @@ Inotify::Inotify(boost::asio::io_context& io, Callbacks callbacks)
 Result<> Inotify::open() {
   const int fd = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
   if (fd < 0) return fail(errno, "inotify_init1");
+  native_ = fd;
   descriptor_.assign(fd);
   return {};
 }
 
 Result<int> Inotify::watch(const std::string& path, std::uint32_t mask) {
   if (!descriptor_.is_open()) return fail(EBADF, "watch {}", path);
-  const int number = ::inotify_add_watch(descriptor_.native_handle(), path.c_str(), mask);
+  const int number = ::inotify_add_watch(native_, path.c_str(), mask);
   if (number < 0) return fail(errno, "watch {}", path);
   return number;
 }
 
 void Inotify::forget(int watch) {
-  if (watch >= 0 && descriptor_.is_open()) ::inotify_rm_watch(descriptor_.native_handle(), watch);
+  if (watch >= 0 && descriptor_.is_open()) ::inotify_rm_watch(native_, watch);
+}
+
+bool Inotify::has_more() const {
+  int bytes = 0;
+  return descriptor_.is_open() && ::ioctl(native_, FIONREAD, &bytes) == 0 && bytes > 0;
 }
 
 void Inotify::listen() {

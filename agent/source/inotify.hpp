@@ -35,14 +35,16 @@ class Inotify {
   // The watch's number; the same inode watched again keeps its number.
   [[nodiscard]] Result<int> watch(const std::string& path, std::uint32_t mask);
   void forget(int watch);
-  void listen();  // until stop(); harmless when already listening
-  void stop();    // events wait in the kernel (16 384 of them, then it says IN_Q_OVERFLOW)
+  [[nodiscard]] bool has_more() const;  // events wait that were not handed over
+  void listen();                        // until stop(); harmless when already listening
+  void stop();  // events wait in the kernel (16 384 of them, then it says IN_Q_OVERFLOW)
 
  private:
   void read();
   void on_read(const boost::system::error_code& error, std::size_t bytes);
 
   boost::asio::posix::stream_descriptor descriptor_;
+  int native_ = -1;  // descriptor_'s, which tells it to non-const callers only
   Callbacks callbacks_;
   alignas(8) std::array<char, 16384> buffer_{};
   bool wanted_ = false;

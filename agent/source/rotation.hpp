@@ -28,7 +28,8 @@
 
 namespace coturn_guard {
 
-inline constexpr std::size_t kFingerprintBytes = 64;
+inline constexpr std::size_t kFingerprintBytes =
+    256;                                             // more than one of coturn's lines: its end alone repeats
 inline constexpr std::size_t kMaxOldFiles = 4;       // renamed or deleted ones that are still read
 inline constexpr std::size_t kMaxCurrentFiles = 16;  // that one glob may name
 inline constexpr std::chrono::seconds kOldFileQuiet{10};
