@@ -153,7 +153,7 @@ void FileTail::start() {
 
 void FileTail::tick(const Now& now) {
   healthy_ = true;
-  trail_.expire();
+  trail_.tick();
   if (++ticks_ % kTicksBetweenListings == 0) {
     for (auto& name : names_) name.relist = true;
   }
@@ -227,7 +227,7 @@ void FileTail::after_events() {
     look(now, false);
     // Events that wait may tell of older files, created and renamed away before the one just opened: they
     // come first.
-    const bool hold = opened_ && inotify_.has_more() && holds_ < kMaxHolds;
+    const bool hold = opened_ && files_.size() < kMaxOpenFiles && holds_ < kMaxHolds && inotify_.has_more();
     holds_ = hold ? holds_ + 1 : 0;
   } else {
     holds_ = 0;
@@ -360,7 +360,7 @@ void FileTail::look_at_glob(std::size_t index, const Now& now, bool at_start) {
 }
 
 void FileTail::follow_trail(const Now& now) {
-  for (const auto& place : trail_.take()) {
+  for (const auto& place : trail_.take(kMaxOpenFiles - files_.size())) {
     const auto directory = std::find_if(directories_.begin(), directories_.end(),
                                         [&](const auto& d) { return d.watch == place.directory; });
     if (directory == directories_.end()) continue;
@@ -549,7 +549,13 @@ void FileTail::turn() {
     drained_old = next->old_since.has_value();
   }
   if (counters_.lines != lines_before) events_.batch_end(now);
-  if (drained_old && files_.size() > kMaxOldFiles) judge_old_files(now);  // many rotations between two ticks
+  if (drained_old && files_.size() > kMaxOldFiles) {  // many rotations between two ticks
+    judge_old_files(now);
+    if (!trail_.empty()) {  // some may have waited for room
+      follow_trail(now);
+      look(now, false);
+    }
+  }
   if (std::any_of(files_.begin(), files_.end(), is_dirty)) schedule_turn();
 }
 

@@ -63,9 +63,10 @@ void RenameTrail::moved_from(int directory, std::string_view name, std::uint32_t
   });
   if (known != steps_.end()) {
     known->cookie = cookie;
+    known->missed = false;
   } else if (is_ours) {
     if (steps_.size() == kMaxSteps) steps_.erase(steps_.begin());
-    steps_.push_back({{directory, std::string(name)}, cookie});
+    steps_.push_back({.place = {directory, std::string(name)}, .cookie = cookie});
   }
 }
 
@@ -75,24 +76,26 @@ void RenameTrail::moved_to(int directory, std::string_view name, std::uint32_t c
   });
   const auto moving =
       std::find_if(steps_.begin(), steps_.end(), [&](const Step& step) { return step.cookie == cookie; });
-  if (moving != steps_.end()) *moving = {{directory, std::string(name)}, 0};
+  if (moving != steps_.end()) *moving = {.place = {directory, std::string(name)}};
 }
 
-std::vector<RenameTrail::Place> RenameTrail::take() {
+std::vector<RenameTrail::Place> RenameTrail::take(std::size_t limit) {
   std::vector<Place> places;
-  for (auto& step : steps_) {
-    if (step.cookie == 0) places.push_back(std::move(step.place));
-  }
-  std::erase_if(steps_, [](const Step& step) { return step.cookie == 0; });
+  std::erase_if(steps_, [&](Step& step) {
+    const bool taken = step.cookie == 0 && !step.missed && places.size() < limit;
+    if (taken) places.push_back(std::move(step.place));
+    return taken;
+  });
   return places;
 }
 
 void RenameTrail::put_back(Place place) {
-  if (steps_.size() < kMaxSteps) steps_.push_back({std::move(place), 0});
+  if (steps_.size() < kMaxSteps) steps_.push_back({.place = std::move(place), .missed = true});
 }
 
-void RenameTrail::expire() {
-  steps_.clear();
+void RenameTrail::tick() {
+  std::erase_if(steps_, [](const Step& step) { return step.aged && (step.cookie != 0 || step.missed); });
+  for (auto& step : steps_) step.aged = step.cookie != 0 || step.missed;
 }
 
 }  // namespace coturn_guard

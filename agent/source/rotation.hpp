@@ -111,18 +111,22 @@ class RenameTrail {
   };
   void moved_from(int directory, std::string_view name, std::uint32_t cookie, bool is_ours);
   void moved_to(int directory, std::string_view name, std::uint32_t cookie);
-  // Where files that once had one of our names stand now, oldest first. What left the watched directories is
-  // not here; what has left but not arrived yet waits for the next call.
-  [[nodiscard]] std::vector<Place> take();
+  // Where files that once had one of our names stand now, oldest first and at most `limit`; the rest waits.
+  // What left the watched directories is not here; what has left one place and not arrived at the next is not
+  // here yet.
+  [[nodiscard]] std::vector<Place> take(std::size_t limit);
   void put_back(Place place);  // it is not there: it was moved on, and that event is still to come
-  void expire();               // forgets what nothing came for
+  [[nodiscard]] bool empty() const { return steps_.empty(); }
+  void tick();  // once a second: forgets what nothing came for
 
  private:
   struct Step {
     Place place;
     std::uint32_t cookie = 0;  // 0: arrived
+    bool missed = false;       // arrived, but not there when looked for
+    bool aged = false;         // was on its way or missed at the last tick
   };
-  static constexpr std::size_t kMaxSteps = 256;
+  static constexpr std::size_t kMaxSteps = 4096;
   std::vector<Step> steps_;
 };
 
