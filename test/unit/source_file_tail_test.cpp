@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "source/file_look.hpp"
 #include "support/catch.hpp"
 #include "support/temporary_directory.hpp"
 
@@ -122,4 +123,171 @@ TEST_CASE("after rename and create the old file's rest comes before the new file
   CHECK(reader.ended.size() == 1);
   append(log.name, "five\n");
   CHECK(reader.take() == Lines{"five"});
+}
+
+TEST_CASE("a renamed file that is still written to is read for ever while the new one is empty",
+          "[source][file_tail]") {
+  Log log;
+  append(log.name, "");
+  Reader reader({log.name});
+  fs::rename(log.name, log.name + ".1");
+  append(log.name, "");
+  reader.tick();
+  CHECK(reader.notices_of("source.writer_on_old_file") == 0);
+  append(log.name + ".1", "one\n");
+  // As if that had been written 20 s after the rename.
+  fs::last_write_time(log.name + ".1", fs::file_time_type::clock::now() + 20s);
+  for (int i = 1; i < 4; ++i) reader.tick(i * 3600s);
+  CHECK(reader.notices_of("source.writer_on_old_file") == 1);
+  append(log.name + ".1", "two\n");
+  CHECK(reader.take() == Lines{"one", "two"});
+  CHECK(reader.ended.empty());
+}
+
+TEST_CASE("at most four renamed files are kept open", "[source][file_tail]") {
+  Log log;
+  append(log.name, "");
+  Reader reader({log.name});
+  for (int i = 0; i < 6; ++i) {
+    fs::rename(log.name, log.name + "." + std::to_string(i));
+    append(log.name, "");
+    reader.settle();
+  }
+  reader.tick();
+  reader.tick();
+  CHECK(reader.ended.size() == 2);
+  CHECK(reader.notices_of("source.old_file_closed") == 2);
+  CHECK(reader.source->counters().old_files_closed_early == 2);
+}
+
+TEST_CASE("a truncated file is read anew, also when it grew back past our place", "[source][file_tail]") {
+  Log log;
+  append(log.name, "");
+  Reader reader({log.name});
+  append(log.name, "one\ncut");
+  CHECK(reader.take() == Lines{"one"});
+  fs::resize_file(log.name, 0);
+  append(log.name, "two\n");
+  CHECK(reader.take() == Lines{"two"});
+  fs::resize_file(log.name, 0);
+  append(log.name, "three\nfour, longer than all before\n");
+  CHECK(reader.take() == Lines{"three", "four, longer than all before"});
+  CHECK(reader.source->counters().truncations == 2);
+  CHECK(reader.ended.size() == 2);
+  CHECK(reader.offsets.back() == 6);
+  CHECK(reader.streams.front() != reader.streams.back());
+}
+
+TEST_CASE("a file renamed away and back goes on where it stopped", "[source][file_tail]") {
+  Log log;
+  append(log.name, "old\n");
+  Reader reader({log.name});
+  append(log.name, "one\n");
+  CHECK(reader.take() == Lines{"one"});
+  fs::rename(log.name, log.name + ".1");
+  append(log.name, "two\n");
+  CHECK(reader.take() == Lines{"two"});
+  reader.tick(20s);
+  reader.tick(40s);
+  REQUIRE(reader.ended.size() == 1);
+  append(log.name + ".1", "three\n");  // nobody reads it now
+  fs::rename(log.name + ".1", log.name);
+  CHECK(reader.take() == Lines{"three"});
+}
+
+TEST_CASE("a log that does not exist yet is waited for, and said so once", "[source][file_tail]") {
+  const TemporaryDirectory directory;
+  const auto name = directory / "later/coturn.log";
+  Reader reader({name});
+  reader.tick();
+  reader.tick();
+  CHECK(reader.notices_of("source.waiting") == 1);
+  CHECK(reader.source->healthy());
+  fs::create_directory(directory / "later");
+  reader.tick();
+  append(name, "first\n");
+  CHECK(reader.take() == Lines{"first"});
+}
+
+TEST_CASE("what is no regular file is refused and not opened", "[source][file_tail]") {
+  const TemporaryDirectory directory;
+  fs::create_directory(directory / "directory");
+  REQUIRE(::mkfifo((directory / "fifo").c_str(), 0600) == 0);
+  for (const auto& name : {directory / "directory", directory / "fifo", std::string("/dev/null")}) {
+    Reader reader({name});
+    reader.tick();
+    CHECK(reader.notices_of("source.wrong_kind") == 1);
+    CHECK_FALSE(reader.source->healthy());
+  }
+}
+
+TEST_CASE("names that cannot be followed are refused at once", "[source][file_tail]") {
+  boost::asio::io_context io{1};
+  for (const auto* name : {"/var/*/coturn.log", "/var/log/", ""})
+    CHECK_FALSE(make_source(io, "file", {name}, false, {}));
+  CHECK_FALSE(make_source(io, "carrier pigeon", {"/x"}, false, {}));
+}
+
+TEST_CASE("a paused source hands over nothing until it resumes, and loses nothing", "[source][file_tail]") {
+  Log log;
+  append(log.name, "one\ntwo\nthree\n");
+  Reader reader({}, true);
+  reader.source.reset();
+  SourceEvents events;
+  events.line = [&reader](const Line& line, const Now&) {
+    reader.lines.emplace_back(line.text);
+    if (reader.lines.size() == 2) reader.source->pause();
+  };
+  reader.source = std::move(*make_source(reader.io, "file", {log.name}, true, std::move(events)));
+  reader.source->start();
+  reader.settle();
+  CHECK(reader.lines == Lines{"one", "two"});
+  append(log.name, "four\n");
+  reader.tick();
+  CHECK(reader.lines == Lines{"one", "two"});
+  CHECK(reader.source->lag_bytes() == 11);
+  reader.source->resume();
+  CHECK(reader.take() == Lines{"one", "two", "three", "four"});
+}
+
+TEST_CASE("a glob follows new names and does not read again what was there", "[source][file_tail]") {
+  const TemporaryDirectory directory;
+  for (int day = 1; day <= 20; ++day)
+    append(directory / ("coturn_" + std::to_string(100 + day) + ".log"), "old\n");
+  append(directory / "other.log", "no\n");
+  Reader reader({directory / "coturn_*.log"});
+  CHECK(reader.source->counters().files_ignored == 4);
+  append(directory / "coturn_120.log", "one\n");
+  append(directory / "coturn_200.log", "two\n");
+  append(directory / "other.log", "no\n");
+  auto lines = reader.take();
+  std::sort(lines.begin(), lines.end());
+  CHECK(lines == Lines{"one", "two"});
+}
+
+TEST_CASE("a partial line at the start is not taken for a line", "[source][file_tail]") {
+  Log log;
+  append(log.name, "whole\nhalf of");
+  Reader reader({log.name});
+  append(log.name, " a line\nnext\n");
+  CHECK(reader.take() == Lines{"next"});
+}
+
+TEST_CASE("a file under two names is read once", "[source][file_tail]") {
+  Log log;
+  append(log.name, "");
+  fs::create_symlink(log.name, log.directory / "link.log");
+  Reader reader({log.name, log.directory / "link.log", log.directory / "*.log"});
+  append(log.name, "one\n");
+  CHECK(reader.take() == Lines{"one"});
+}
+
+TEST_CASE("a refusal names the owner, the mode, ourselves and what to type", "[source][file_look]") {
+  Log log;
+  append(log.name, "");
+  fs::permissions(log.name, fs::perms::owner_read);
+  const auto refusal = explain_refusal(log.name);
+  CHECK(refusal.text.find(log.name) != std::string::npos);
+  CHECK(refusal.text.find("0400") != std::string::npos);
+  CHECK(refusal.remedy.find("setfacl -m u:") != std::string::npos);
 }
