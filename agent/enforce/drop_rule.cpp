@@ -95,7 +95,7 @@ void add_set(nftnl_rule& rule, std::uint16_t index) {
   nftnl_expr_set_str(expression, NFTNL_EXPR_MT_NAME, kMatch);
   nftnl_expr_set_u32(expression, NFTNL_EXPR_MT_REV, kMatchRevision);
   nftnl_expr_set(expression, NFTNL_EXPR_MT_INFO, match, sizeof *match);
-}
+}  // NOLINT(clang-analyzer-unix.Malloc): it belongs to the expression now
 
 Owned<nftnl_rule> make_rule(const Wish& wish, std::optional<std::uint8_t> protocol, const PortRange& ports) {
   Owned<nftnl_rule> rule(got(nftnl_rule_alloc()));
@@ -134,7 +134,7 @@ std::string hex(const nftnl_expr* expression, std::uint16_t attribute) {
 std::string describe(const nftnl_expr* expression) {
   const auto number = [&](std::uint16_t attribute) { return nftnl_expr_get_u32(expression, attribute); };
   const auto* const raw_name = nftnl_expr_get_str(expression, NFTNL_EXPR_NAME);
-  const std::string name = raw_name != nullptr ? raw_name : "?";
+  std::string name = raw_name != nullptr ? raw_name : "?";
   if (name == "counter") return name;
   if (name == "meta")
     return fmt::format("meta {} > {}", number(NFTNL_EXPR_META_KEY), number(NFTNL_EXPR_META_DREG));

@@ -178,7 +178,7 @@ Result<> IpsetEnforcer::start(const Now& now) {
     if (!wanted) return tl::unexpected(wanted.error());
     const auto stands = rule_->stands(*wanted);
     if (stands && *stands) continue;  // ours from before: left as it is, with its counters
-    if (const auto done = rule_->install(*wanted); !done) return done;
+    if (auto done = rule_->install(*wanted); !done) return done;
   }
   rule_suspect_ = false;
   next_header_ = now.mono + kHeaderInterval;
@@ -311,7 +311,7 @@ void IpsetEnforcer::send() {
   if (order) queue_.push_front(*order);
   set_pause();
   if (flight_.empty()) return;
-  if (const auto done = commands_->send(send_buffer_); !done) {
+  if (auto done = commands_->send(send_buffer_); !done) {
     // Nothing of it was seen by the kernel: back into the queue, and the next tick tries again.
     notify(Level::error, "enforce.lost", done.error().message());
     for (; !flight_.empty(); flight_.pop_back()) queue_.push_front(flight_.back());
@@ -486,7 +486,7 @@ Result<> IpsetEnforcer::prove_sets(const Now& now) {
     }
     if (right) continue;
     if (!may_repair(now)) return fail("the set {} is not what it should be", set_name(family));
-    if (const auto done = repair_set(family, now); !done) return done;
+    if (auto done = repair_set(family, now); !done) return done;
   }
   return {};
 }
@@ -518,7 +518,7 @@ Result<> IpsetEnforcer::prove_rule(const Now& now) {
     if (!stands) return tl::unexpected(stands.error());
     if (*stands) continue;
     if (!may_repair(now)) return fail("the drop rule for {} is not what it should be", word(family));
-    if (const auto done = rule_->install(*wanted); !done) return done;
+    if (auto done = rule_->install(*wanted); !done) return done;
     repaired(fmt::format("the drop rule for {} was removed or changed; it is back", word(family)), now);
   }
   rule_suspect_ = false;
@@ -549,7 +549,7 @@ void IpsetEnforcer::withdraw() {
   withdrawn_ = true;
   if (!rule_) return;
   for (const auto family : kFamilies)
-    if (const auto done = rule_->remove(family); !done)
+    if (auto done = rule_->remove(family); !done)
       notify(Level::error, "enforce.failed", done.error().message());
 }
 
@@ -569,11 +569,11 @@ Result<> IpsetEnforcer::reconfigure(const EnforcerOptions& options, const Now& n
       const auto wanted = wish(family);
       if (!wanted) return tl::unexpected(wanted.error());
       if (withdrawn_ || options.ports == old.ports) continue;
-      if (const auto done = rule_->install(*wanted); !done) return done;
+      if (auto done = rule_->install(*wanted); !done) return done;
     }
     return {};
   };
-  const auto changed = change();
+  auto changed = change();
   if (changed) return changed;
   options_ = old;
   bans_.set_bound(old.max_bans);
@@ -611,7 +611,7 @@ Result<std::unique_ptr<Enforcer>> make_ipset_enforcer(boost::asio::io_context& i
 Result<> remove_drop_rule() { return KernelRule::remove_all(); }
 
 Result<> remove_everything() {
-  if (const auto done = KernelRule::remove_all(); !done) return done;
+  if (auto done = KernelRule::remove_all(); !done) return done;
   return KernelSets::destroy_all();
 }
 

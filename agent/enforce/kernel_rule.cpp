@@ -79,7 +79,7 @@ Result<bool> KernelRule::stands(const drop_rule::Wish& wish) {
   for (unsigned look = 0; look < kMostLooks; ++look) {
     std::vector<std::string> found;
     bool interrupted = false;
-    const auto rules = ask_for(drop_rule::put_list_rules, wish.family, [&](const Message& message) {
+    auto rules = ask_for(drop_rule::put_list_rules, wish.family, [&](const Message& message) {
       interrupted = interrupted || (message.flags & NLM_F_DUMP_INTR) != 0;
       if (auto line = drop_rule::describe(message)) found.push_back(std::move(*line));
     });
@@ -94,7 +94,7 @@ Result<> KernelRule::remove_all() {
   if (!socket) return tl::unexpected(explain(Request::open_socket, socket.error().what, socket.error()));
   KernelRule rule(std::move(*socket));
   for (const auto family : kFamilies) {
-    const auto done = rule.remove(family);
+    auto done = rule.remove(family);
     if (!done && done.error().code == std::errc::operation_not_supported) return {};
     if (!done) return done;
   }

@@ -135,9 +135,9 @@ Result<> KernelSets::destroy(const std::string& name) {
 
 Result<> KernelSets::replace(Family family, std::span<const ipset::Element> elements) {
   const auto spare = spare_name(family);
-  if (const auto done = destroy(spare); !done) return done;  // an interrupted attempt's
-  if (const auto done = make(spare, family); !done) return done;
-  if (const auto done = fill(spare, elements); !done) return done;
+  if (auto done = destroy(spare); !done) return done;  // an interrupted attempt's
+  if (auto done = make(spare, family); !done) return done;
+  if (auto done = fill(spare, elements); !done) return done;
   Bytes request;
   // The kernel exchanges the names and keeps the numbers: from this message on the rule that used the old set
   // uses the new one (ip_set_core.c: ip_set_swap()).
@@ -177,11 +177,11 @@ Result<KernelSets::Adopted> KernelSets::adopt(Family family, Misfit misfit) {
       adopted.dropped = adopted.elements.size() - max_bans_;
       adopted.elements.resize(max_bans_);
     }
-    if (const auto done = replace(family, adopted.elements); !done) return tl::unexpected(done.error());
+    if (auto done = replace(family, adopted.elements); !done) return tl::unexpected(done.error());
     adopted.replaced = true;
     return adopted;
   }
-  if (const auto done = fill(name, std::vector<ipset::Element>{{.prefix = canary(family)}}); !done)
+  if (auto done = fill(name, std::vector<ipset::Element>{{.prefix = canary(family)}}); !done)
     return tl::unexpected(done.error());
   return adopted;
 }
@@ -216,7 +216,7 @@ Result<> KernelSets::destroy_all() {
   KernelSets sets(std::move(*socket), 0);
   for (const auto family : kFamilies)
     for (const auto& name : {set_name(family), spare_name(family)})
-      if (const auto done = sets.destroy(name); !done) return done;
+      if (auto done = sets.destroy(name); !done) return done;
   return {};
 }
 

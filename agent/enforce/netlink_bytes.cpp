@@ -45,7 +45,7 @@ void MessageWriter::put(std::uint16_t type, ByteView value) {
   const nlattr header{static_cast<std::uint16_t>(kAttributeBytes + value.size()), type};
   out_.resize(at + kAttributeBytes + netlink_align(value.size()));
   std::memcpy(out_.data() + at, &header, sizeof header);
-  std::memcpy(out_.data() + at + kAttributeBytes, value.data(), value.size());
+  if (!value.empty()) std::memcpy(out_.data() + at + kAttributeBytes, value.data(), value.size());
 }
 
 void MessageWriter::put_host_u32(std::uint16_t type, std::uint32_t value) {

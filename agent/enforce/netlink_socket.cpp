@@ -63,7 +63,7 @@ Result<ByteView> NetlinkSocket::receive(int fd, Bytes& buffer, bool wait) {
 }
 
 Result<> NetlinkSocket::ask(ByteView request, const std::function<void(const Message&)>& take) {
-  if (const auto sent = send(request); !sent) return sent;
+  if (auto sent = send(request); !sent) return sent;
   const std::uint32_t last = sequence_;
   for (;;) {
     const auto received = receive(fd_.get(), buffer_, true);
