@@ -8,6 +8,7 @@
 #include <iterator>
 #include <set>
 
+#include "detect/time_format.hpp"
 #include "util/duration.hpp"
 #include "util/nearest.hpp"
 #include "util/text.hpp"
@@ -19,12 +20,9 @@ using std::chrono::hours;
 using std::chrono::seconds;
 
 constexpr seconds kLongestWindow = hours(52 * 7 * 24);
-constexpr std::int32_t kMostPointsMilli =
-    10'000'000;                               // what a slot of the ledger's window can hold, rounded down
+
 constexpr std::size_t kMostListed = 100'000;  // elements of one list over all files
 constexpr std::size_t kMostPortRanges = 1024;
-constexpr std::size_t kMostRules = 1000;
-constexpr std::size_t kLongestTimestampFormat = 47;  // coturn's ns_turn_utils.c cuts what is longer
 
 }  // namespace
 
@@ -45,18 +43,29 @@ std::span<const ConfigReader::Key> ConfigReader::keys() {
       r.store(n, read_integer(*text, least, most),
               [&](std::uint64_t i) { field = static_cast<std::remove_reference_t<decltype(field)>>(i); });
   };
+  static constexpr auto milli = [](R& r, const N& n, auto take, std::int32_t most) {
+    if (const auto* text = r.scalar(n)) r.store(n, read_milli(*text, 1, most), take);
+  };
   static constexpr std::array kKeys{
       Key{"mode", [](R& r, const N& n) { r.mode(n); }},
       Key{"log_file", [](R& r, const N& n) { r.log_file(n); }},
       Key{"log_timestamp_format", [](R& r, const N& n) { r.log_timestamp_format(n); }},
       Key{"findtime",
           [](R& r, const N& n) { duration(r, n, &Policy::findtime, seconds(1), kLongestWindow); }},
-      Key{"maxretry", [](R& r, const N& n) { r.maxretry(n); }},
+      Key{"maxretry",
+          [](R& r, const N& n) {
+            milli(
+                r, n, [&](auto m) { r.config_.policy.maxretry = {m}; }, kMostPointsMilli);
+          }},
       Key{"bantime",
           [](R& r, const N& n) { duration(r, n, &Policy::bantime, seconds(1), kLongestDuration); }},
       Key{"bantime_max",
           [](R& r, const N& n) { duration(r, n, &Policy::bantime_max, seconds(1), kLongestDuration); }},
-      Key{"bantime_factor", [](R& r, const N& n) { r.bantime_factor(n); }},
+      Key{"bantime_factor",
+          [](R& r, const N& n) {
+            milli(
+                r, n, [&](auto m) { r.config_.policy.bantime_factor = m / 1000.0; }, 1'000'000);
+          }},
       Key{"forget_after",
           [](R& r, const N& n) { duration(r, n, &Policy::forget_after, seconds(0), kLongestDuration); }},
       Key{"ipv4_prefix", [](R& r, const N& n) { integer(r, n, r.config_.policy.ipv4_prefix, 8, 32); }},
@@ -121,8 +130,6 @@ tl::expected<Config, Problems> ConfigReader::finish() {
   return std::move(config_);
 }
 
-// ---------------------------------------------------------------- what a value may look like
-
 const std::string* ConfigReader::scalar(const ConfigNode& node) {
   if (node.kind == ConfigNode::Kind::scalar && !node.replace) return &node.text;
   if (node.kind == ConfigNode::Kind::nothing)
@@ -131,27 +138,6 @@ const std::string* ConfigReader::scalar(const ConfigNode& node) {
     complain(node, node.replace ? "!replace is for lists: a single value is always replaced"
                                 : "one single value is expected");
   return nullptr;
-}
-
-template <class Take>
-void ConfigReader::each(const ConfigNode& node, Take take) {
-  if (node.kind == ConfigNode::Kind::scalar) return take(node);
-  if (node.kind == ConfigNode::Kind::map) return complain(node, "a list is expected, as in [one, two]");
-  for (const ConfigNode& item : node.items) {
-    if (item.kind == ConfigNode::Kind::scalar)
-      take(item);
-    else if (item.kind != ConfigNode::Kind::refused)
-      complain(item, "each element of the list must be a single value");
-  }
-}
-
-template <class T, class Store>
-void ConfigReader::store(const ConfigNode& node, const Value<T>& value, Store target) {
-  if (value) return target(*value);
-  ConfigNode where = node;
-  where.column +=
-      static_cast<unsigned>(value.error().position) + (node.quoted && value.error().position > 0 ? 1 : 0);
-  complain(where, value.error().what);
 }
 
 void ConfigReader::complain(const ConfigNode& node, std::string_view what) {
@@ -207,20 +193,8 @@ void ConfigReader::log_timestamp_format(const ConfigNode& node) {
   if (text == nullptr) return;
   config_.log_timestamp_automatic = *text == "auto" && !node.quoted;
   config_.log_timestamp_format = config_.log_timestamp_automatic ? "" : *text;
-  if (text->size() > kLongestTimestampFormat)
-    complain(node, fmt::format("longer than {} bytes", kLongestTimestampFormat));
-}
-
-void ConfigReader::maxretry(const ConfigNode& node) {
-  if (const auto* text = scalar(node))
-    store(node, read_milli(*text, 1, kMostPointsMilli),
-          [this](std::int32_t milli) { config_.policy.maxretry = {milli}; });
-}
-
-void ConfigReader::bantime_factor(const ConfigNode& node) {
-  if (const auto* text = scalar(node))
-    store(node, read_milli(*text, 1, 1'000'000),
-          [this](std::int32_t milli) { config_.policy.bantime_factor = milli / 1000.0; });
+  if (const auto format = TimeFormat::compile(config_.log_timestamp_format); !format)
+    complain(node, format.error().message());
 }
 
 void ConfigReader::rules_file(const ConfigNode& node) {
@@ -259,52 +233,6 @@ void ConfigReader::ports(const ConfigNode& node) {
   });
   if (config_.ports.empty() && problems_.size() == before)
     complain(node, "names no port: write auto, all, or a list as [3478, 5349-5350]");
-}
-
-void ConfigReader::rules(const ConfigNode& node) {
-  if (node.kind == ConfigNode::Kind::nothing) return;
-  if (node.kind != ConfigNode::Kind::map)
-    return complain(
-        node, "rule names with their settings are expected, as in\n  rules:\n    the-rule: {points: 0}");
-  if (node.replace) config_.rules.clear();
-  std::set<std::string_view> seen;
-  for (std::size_t i = 0; i < std::min(node.keys.size(), node.items.size()); ++i) {
-    const ConfigNode& name = node.keys[i];
-    if (name.kind != ConfigNode::Kind::scalar)
-      complain(name, "a rule's name must be a word");
-    else if (!seen.insert(name.text).second)
-      complain(name, fmt::format("\"{}\" stands twice", escape(name.text)));
-    else
-      rule(name, node.items[i]);
-  }
-}
-
-void ConfigReader::rule(const ConfigNode& name, const ConfigNode& settings) {
-  static constexpr std::array<std::string_view, 1> kSettings{"points"};
-  if (settings.kind == ConfigNode::Kind::refused) return;
-  if (settings.kind != ConfigNode::Kind::map)
-    return complain(settings, "settings are expected, as in {points: 0.5}");
-  bool set = false;
-  for (std::size_t i = 0; i < std::min(settings.keys.size(), settings.items.size()); ++i) {
-    const ConfigNode& key = settings.keys[i];
-    if (key.kind != ConfigNode::Kind::scalar || key.text != kSettings[0]) {
-      complain_unknown(key, "setting", kSettings);
-      continue;
-    }
-    if (set) complain(key, "points stands twice");
-    set = true;
-    const auto* text = scalar(settings.items[i]);
-    if (text == nullptr) continue;
-    store(settings.items[i], read_milli(*text, 0, kMostPointsMilli), [&](std::int32_t milli) {
-      auto at = std::find_if(config_.rules.begin(), config_.rules.end(),
-                             [&](const auto& r) { return r.name == name.text; });
-      if (config_.rules.size() >= kMostRules) return complain(name, "too many rules");
-      if (at == config_.rules.end()) at = config_.rules.insert(at, RuleSetting{name.text, {}, {}});
-      at->points = {milli};
-      at->where = fmt::format("{}:{}:{}", file_name_, name.line, name.column);
-    });
-  }
-  if (!set) complain(settings, "sets nothing: write {points: X}");
 }
 
 }  // namespace coturn_guard

@@ -34,8 +34,6 @@ class ConfigReader {
   void mode(const ConfigNode& node);
   void log_file(const ConfigNode& node);
   void log_timestamp_format(const ConfigNode& node);
-  void maxretry(const ConfigNode& node);
-  void bantime_factor(const ConfigNode& node);
   void rules_file(const ConfigNode& node);
   void rules(const ConfigNode& node);
   void ignoreip(const ConfigNode& node);
@@ -62,5 +60,28 @@ class ConfigReader {
   std::map<std::string_view, std::string> places_;  // where a key was set last, for checks across keys
   bool ports_listed_ = false;                       // a list was read: the next one appends to it
 };
+
+// --- Inline implementations ---
+
+template <class Take>
+void ConfigReader::each(const ConfigNode& node, Take take) {
+  if (node.kind == ConfigNode::Kind::scalar) return take(node);
+  if (node.kind == ConfigNode::Kind::map) return complain(node, "a list is expected, as in [one, two]");
+  for (const ConfigNode& item : node.items) {
+    if (item.kind == ConfigNode::Kind::scalar)
+      take(item);
+    else if (item.kind != ConfigNode::Kind::refused)
+      complain(item, "each element of the list must be a single value");
+  }
+}
+
+template <class T, class Store>
+void ConfigReader::store(const ConfigNode& node, const Value<T>& value, Store target) {
+  if (value) return target(*value);
+  ConfigNode where = node;
+  where.column +=
+      static_cast<unsigned>(value.error().position) + (node.quoted && value.error().position > 0 ? 1 : 0);
+  complain(where, value.error().what);
+}
 
 }  // namespace coturn_guard

@@ -16,6 +16,9 @@
 
 namespace coturn_guard {
 
+// What a slot of the ledger's window can hold, rounded down: 10 000 points.
+inline constexpr std::int32_t kMostPointsMilli = 10'000'000;
+
 struct ValueProblem {
   std::string what;
   std::size_t position = 0;  // byte of the text where it went wrong

@@ -10,14 +10,15 @@
 #include <optional>
 #include <utility>
 
+#include "detect/time_format.hpp"
+
 namespace coturn_guard {
 namespace {
 
-constexpr std::uint16_t kStunPort = 3478;            // ns_turn_defs.h: DEFAULT_STUN_PORT
-constexpr std::uint16_t kTlsPort = 5349;             // DEFAULT_STUN_TLS_PORT
-constexpr std::uint16_t kCliPort = 5766;             // turn_admin_server.h: CLI_DEFAULT_PORT
-constexpr std::uint16_t kWebPort = 8080;             // WEB_ADMIN_DEFAULT_PORT
-constexpr std::size_t kLongestTimestampFormat = 47;  // ns_turn_utils.c: MAX_LOG_TIMESTAMP_FORMAT_LEN - 1
+constexpr std::uint16_t kStunPort = 3478;  // ns_turn_defs.h: DEFAULT_STUN_PORT
+constexpr std::uint16_t kTlsPort = 5349;   // DEFAULT_STUN_TLS_PORT
+constexpr std::uint16_t kCliPort = 5766;   // turn_admin_server.h: CLI_DEFAULT_PORT
+constexpr std::uint16_t kWebPort = 8080;   // WEB_ADMIN_DEFAULT_PORT
 constexpr std::size_t kMostAddresses = 1000;
 
 // The options as coturn holds them while it reads; of a repeated one the last counts.
@@ -79,7 +80,7 @@ constexpr std::array kOptions{
     Option{"syslog", [](Options& o, std::string_view v) { o.syslog = truth(v); }},
     Option{"simple-log", [](Options& o, std::string_view v) { o.simple_log = truth(v); }},
     Option{"new-log-timestamp-format",
-           [](Options& o, std::string_view v) { o.timestamp_format = v.substr(0, kLongestTimestampFormat); }},
+           [](Options& o, std::string_view v) { o.timestamp_format = v.substr(0, TimeFormat::kMaxBytes); }},
     Option{"verbose", [](Options& o, std::string_view v) { o.verbose = truth(v); }},
     Option{"Verbose", [](Options& o, std::string_view v) { o.verbose = o.verbose || truth(v); }},
     Option{"listening-port", [](Options& o, std::string_view v) { o.port = port(v); }},
@@ -188,9 +189,10 @@ Detected parse_turnserver_conf(std::string_view text) {
   }
   Detected detected;
   locate_log(options, detected);
-  // Up to 4.16 it takes effect with new-log-timestamp only, later without: who knows a format too many loses
-  // nothing.
-  if (printable(options.timestamp_format)) detected.log_timestamp_format = options.timestamp_format;
+  // Up to 4.16 it takes effect with new-log-timestamp only, later without: a format too many costs nothing.
+  // One that we cannot read would keep us from starting for a word that is not ours, so it is left out.
+  if (printable(options.timestamp_format) && TimeFormat::compile(options.timestamp_format))
+    detected.log_timestamp_format = options.timestamp_format;
   detected.verbose = options.verbose;
   // mainrelay.h: an alternative port below 1 is the port plus one.
   for (const int number :

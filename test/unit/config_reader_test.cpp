@@ -207,6 +207,8 @@ TEST_CASE("values out of range are refused, the ends of the range are not", "[co
                            "log_file: []",
                            "log_file: \"/a\\nb\"",
                            "ignoreip: {}",
+                           "log_timestamp_format: '%F %'",
+                           "log_timestamp_format: '%!'",
                            "ignoreip: [[192.0.2.1]]",
                            "findtime:",
                            "mode: ENFORCE"}) {

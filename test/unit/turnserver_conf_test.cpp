@@ -114,4 +114,5 @@ TEST_CASE("a time format is taken as coturn cuts it", "[detected]") {
   CHECK(
       parse_turnserver_conf("new-log-timestamp-format=" + std::string(60, 'x') + "\n").log_timestamp_format ==
       std::string(47, 'x'));
+  CHECK(parse_turnserver_conf("new-log-timestamp-format=%F %!\n").log_timestamp_format.empty());
 }
