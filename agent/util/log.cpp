@@ -25,8 +25,9 @@ constexpr std::size_t kMaxValueBytes = 512;
 std::string message_of(const LogEvent& event, std::initializer_list<LogField> fields) {
   std::string message(event.name);
   for (const auto& [key, value] : fields) {
+    if (value.empty()) continue;
     const std::string safe = escape(value, kMaxValueBytes);
-    const bool plain = !safe.empty() && safe.find_first_of(" \\\"=") == std::string::npos;
+    const bool plain = safe.find_first_of(" \\\"=") == std::string::npos;
     message += plain ? fmt::format(" {}={}", key, safe) : fmt::format(" {}=\"{}\"", key, safe);
   }
   return message;
@@ -84,6 +85,7 @@ void Log::send(const LogEvent& event, std::initializer_list<LogField> fields) co
                                    fmt::format("CG_EVENT={}", event.name)};
   if (!event.message_id.empty()) entries.push_back(fmt::format("MESSAGE_ID={}", event.message_id));
   for (const auto& [key, value] : fields) {
+    if (value.empty()) continue;
     std::string entry = "CG_";
     for (const char c : key) entry += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
     entries.push_back(std::move(entry) + "=" + escape(value, kMaxValueBytes));
