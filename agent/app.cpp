@@ -53,6 +53,9 @@ App::App(RunOptions options, Config config, Pipeline pipeline, Log& log)
 Result<> App::connect(const Now& now) {
   // From the kernel back to the front door: nothing may arrive before what it is handed to stands.
   if (auto made = make_enforcer_anew(now); !made) return made;
+  host_addresses_ = std::make_unique<HostAddresses>(
+      io_, [this](const std::vector<OwnNetwork>& networks) { on_own_networks(networks); });
+  if (auto started = host_addresses_->start(); !started) return started;
   if (auto made = make_source_anew(); !made) return made;
   wait_for_signal();
   wait_for_tick();
@@ -62,6 +65,9 @@ Result<> App::connect(const Now& now) {
 Result<> App::make_enforcer_anew(const Now& now) {
   EnforcerEvents events;
   events.done = [this](const Prefix& prefix, Fate fate) { on_ban_done(prefix, fate); };
+  events.adopted = [this](const Prefix& prefix, std::chrono::seconds remaining) {
+    pipeline_.ledger().adopt(prefix, remaining, read_clocks());
+  };
   events.pause = [this](bool full) { on_enforcer_full(full); };
   events.notice = [this](const EnforcerNotice& notice) {
     log_.write({notice.event, priority_of(notice.level)}, {{"text", notice.text}, {"remedy", notice.remedy}},
@@ -103,6 +109,7 @@ void App::run() {
               {"rules", std::to_string(pipeline_.recogniser().rules().rules().size())},
               {"bans", std::to_string(enforcer_->live_bans())}},
              now.mono);
+  warn_of_missing_log(now);
   service_.ready(status(0));
   io_.run();
   service_.stopping();
@@ -193,6 +200,7 @@ void App::on_tick(const boost::system::error_code& error) {
   if (error) return;
   const auto now = read_clocks();
   source_->tick(now);
+  host_addresses_->tick(now);
   enforcer_->tick(now);
   if (source_->healthy() && enforcer_->healthy()) service_.feed_watchdog(now.mono);
   warn_of_what_was_seen(now);
@@ -201,6 +209,23 @@ void App::on_tick(const boost::system::error_code& error) {
   service_.status(status(lines - lines_at_last_tick_));
   lines_at_last_tick_ = lines;
   wait_for_tick();
+}
+
+// Where coturn itself says that it writes no file, waiting for one would be waiting for ever: say so.
+void App::warn_of_missing_log(const Now& now) {
+  if (!config_.log_file_automatic) return;
+  if (config_.coturn_log != CoturnLog::syslog && config_.coturn_log != CoturnLog::standard_output) return;
+  log_.write(
+      events::kNoLog,
+      {{"text",
+        config_.coturn_log == CoturnLog::syslog
+            ? "turnserver.conf sends coturn's log to syslog, which is not followed yet: nothing is guarded"
+            : "turnserver.conf sends coturn's log to standard output, which is not followed: nothing is "
+              "guarded"},
+       {"remedy",
+        "in /etc/turnserver.conf remove 'syslog', set log-file=/var/log/coturn/coturn.log and "
+        "simple-log, restart coturn and this service"}},
+      now.mono);
 }
 
 void App::warn_of_what_was_seen(const Now& now) {
@@ -259,6 +284,7 @@ void App::apply(Setup setup, const Now& now) {
   if (auto made = old.log_file != config_.log_file ? make_source_anew() : Result<>{}; !made)
     log_.write(events::kFailed, {{"problem", made.error().message()}}, now.mono);
   spare_own_networks(now);
+  warn_of_missing_log(now);
   log_.write(events::kReloaded, {{"mode", simulated() ? "observe" : "enforce"}}, now.mono);
 }
 

@@ -13,10 +13,10 @@
 #include <vector>
 
 #include "enforce/enforcer.hpp"
-#include "model/own_network.hpp"
 #include "pipeline.hpp"
 #include "service.hpp"
 #include "setup.hpp"
+#include "source/host_addresses.hpp"
 #include "source/source.hpp"
 #include "util/log.hpp"
 
@@ -60,6 +60,7 @@ class App {
   void apply(Setup setup, const Now& now);
   void spare_own_networks(const Now& now);
   void free_spared(const Now& now);
+  void warn_of_missing_log(const Now& now);
   void warn_of_what_was_seen(const Now& now);
   [[nodiscard]] std::string status(std::uint64_t lines_per_second) const;
 
@@ -76,6 +77,7 @@ class App {
   std::vector<Verdict> verdicts_;  // of the batch in hand
   std::vector<OwnNetwork> host_networks_;
   Pipeline pipeline_;
+  std::unique_ptr<HostAddresses> host_addresses_;
   std::unique_ptr<LineSource> source_;
 
   std::uint64_t lines_at_last_tick_ = 0;

@@ -16,6 +16,7 @@ inline constexpr LogEvent kBanFailed{"ban.failed", LOG_ERR, "57081c9acb1a4f9bb07
 inline constexpr LogEvent kTainted{"detect.tainted", LOG_WARNING, "1d1bc70c97df47d1bc348cb1a548f949"};
 inline constexpr LogEvent kUnrecognised{"detect.unrecognised", LOG_WARNING,
                                         "20e5e1caa1f64bb5a8b25964485d064b"};
+inline constexpr LogEvent kNoLog{"source.no_file", LOG_ERR, "0c8cf6c5f2d54c6f9b1d0c0e3a7f4be2"};
 inline constexpr LogEvent kStarted{"agent.started", LOG_INFO, "f1b9212b71f646c691279343d6139277"};
 inline constexpr LogEvent kStopped{"agent.stopped", LOG_INFO, "98e10ef3cf30447b982397db505f4735"};
 inline constexpr LogEvent kReloaded{"config.reloaded", LOG_INFO, "42466d3f07b24bc182b8bbc9b663b1f0"};

@@ -45,6 +45,8 @@ enum class Fate : std::uint8_t { enforced, lengthened, unchanged, failed };
 
 struct EnforcerEvents {
   std::function<void(const Prefix&, Fate)> done;  // the kernel's answer to a verdict
+  // A ban that stood in the kernel before us (another run made it): it counts as known from now on.
+  std::function<void(const Prefix&, std::chrono::seconds remaining)> adopted;
   std::function<void(bool full)> pause;           // the queue is full / has room again
   std::function<void(const EnforcerNotice&)> notice;
 };

@@ -192,7 +192,12 @@ void IpsetEnforcer::take_in(const KernelSets::Adopted& adopted, const Now& now) 
     if (element.exempt) continue;
     const auto until =
         element.timeout_seconds == 0 ? BanTable::kForever : now.mono + seconds(element.timeout_seconds);
-    if (bans_.ban(element.prefix, until, now.mono) == BanTable::Change::refused) ++refused;
+    if (bans_.ban(element.prefix, until, now.mono) == BanTable::Change::refused) {
+      ++refused;
+    } else if (events_.adopted) {
+      const bool for_ever = element.timeout_seconds == 0;
+      events_.adopted(element.prefix, for_ever ? kLongestBan : seconds(element.timeout_seconds));
+    }
   }
   if (adopted.dropped + refused > 0)
     notify(Level::warning, "enforce.full",
@@ -608,7 +613,9 @@ Result<std::unique_ptr<Enforcer>> make_ipset_enforcer(boost::asio::io_context& i
   return std::make_unique<IpsetEnforcer>(io, options, std::move(events));
 }
 
-Result<> remove_drop_rule() { return KernelRule::remove_all(); }
+Result<> remove_drop_rule() {
+  return KernelRule::remove_all();
+}
 
 Result<> remove_everything() {
   if (auto done = KernelRule::remove_all(); !done) return done;
