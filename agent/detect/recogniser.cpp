@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <string>
 #include <vector>
 
 #include "detect/record.hpp"
@@ -87,7 +88,7 @@ struct Recogniser::State {
   std::vector<Stream> streams;
   std::size_t current = 0;  // the stream of the last line: nearly always that of the next
   std::uint64_t clock = 0;
-  std::string_view last_time_text;
+  std::string last_time_text;  // kept, not borrowed: lines that prove nothing leave it as it was
   DetectCounters counters;
 };
 
@@ -253,10 +254,12 @@ std::optional<Event> Recogniser::take(const Line& line) {
     return std::nullopt;
   }
   ++state.counters.recognised;
-  state.last_time_text = record->time;
   if (in_taint) stream.stretch(record->wrapper_bytes);
   const bool own_format = state.has_own_format(stream, *record, in_taint);
-  if (!own_format) ++state.counters.foreign;
+  if (!own_format)
+    ++state.counters.foreign;
+  else if (!in_taint)
+    state.last_time_text.assign(record->time);
   if (stream.newlines_forgeable()) {
     const std::size_t from = state.note_forgeable(stream, line, *record);
     if (line.offset < stream.glued_until || line.text.size() >= kShortestCutBytes)
