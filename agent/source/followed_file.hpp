@@ -23,7 +23,7 @@
 
 namespace coturn_guard {
 
-inline constexpr std::size_t kTurnBytes = 64 * 1024;  // read at most so much before others get their turn
+inline constexpr std::size_t kTurnBytes = 65'536;  // read at most so much before others get their turn
 
 class FollowedFile {
  public:
