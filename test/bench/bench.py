@@ -36,7 +36,7 @@ def main():
     arguments.add_argument("--quick", action="store_true", help="smaller, about 3 minutes")
     arguments.add_argument("--smoke", action="store_true", help="tiny: do numbers come out, is nobody wrong banned")
     arguments.add_argument("--strict", action="store_true", help="a missed target is a failure")
-    arguments.add_argument("--contestants", help="comma-separated, default all that are installed: %s"
+    arguments.add_argument("--contestants", help="comma-separated, default all that are installed (smoke: ours): %s"
                            % ", ".join(contestant.names()))
     arguments.add_argument("phases", nargs="*", metavar="phase", help=" ".join(PHASES))
     options = arguments.parse_args()
@@ -51,7 +51,8 @@ def main():
 
     work, results_directory = os.environ["BENCH_WORK"], os.environ["BENCH_RESULTS"]
     os.makedirs(results_directory, exist_ok=True)
-    versions = installed(options.contestants.split(",") if options.contestants else ours_first(), work)
+    wanted = options.contestants.split(",") if options.contestants else [OURS] if options.smoke else ours_first()
+    versions = installed(wanted, work)
     context = measure.Context(Arena(), sizes, list(versions), work, os.environ["BENCH_LIMITS"])
     began, load, results = time.time(), [measure.load()], []
     for phase in options.phases or PHASES:

@@ -85,7 +85,8 @@ def measure(context, name):
         cpu, rss, bans = contestant.cpu_seconds() - cpu, contestant.peak_rss_mib(), contestant.ban_count()
     say("%s: %s: %d offenders: written %.3f s, all %s s, %d banned, CPU %.2f s, %.1f MiB, foreign CPU %.2f" % (
         PHASE, name, count, written, seconds and round(seconds, 3), bans, cpu, rss, foreign.share()))
-    note = "" if count == context.sizes.offenders[OURS] else thousands(count) + " offenders"
-    return [Result(PHASE, "seconds", name, seconds, note),
-            Result(PHASE, "bans/s", name, count / seconds if seconds else None, note),
-            Result(PHASE, "peak RSS, MiB", name, rss, note)]
+    results = [Result(PHASE, "bans/s", name, count / seconds if seconds else None, thousands(count) + " offenders"),
+               Result(PHASE, "peak RSS, MiB", name, rss, thousands(count) + " offenders")]
+    if count == context.sizes.offenders[OURS]:  # seconds of different numbers of offenders do not compare
+        results.insert(0, Result(PHASE, "seconds", name, seconds, thousands(count) + " offenders"))
+    return results
