@@ -50,9 +50,9 @@ def run(name, command, environment=None, directory=None, timeout=1200):
         wanted = set()
         for number, line in enumerate(lines):
             if line.startswith("not ok") or "FAILED" in line or "ERROR: " in line or "runtime error:" in line:
-                wanted.update(range(number, number + 16))
+                wanted.update(range(number, number + 10))
         wanted = sorted(number for number in wanted if number < len(lines)) or range(max(0, len(lines) - 60), len(lines))
-        print("\n".join("    " + lines[number][:400] for number in list(wanted)[:200]))
+        print("\n".join("    " + lines[number][:400] for number in list(wanted)[:80]))
         print(f"    (exit status {code})", flush=True)
     return failed == 0
 
@@ -73,7 +73,7 @@ def main():
         if (options.suite and not suites & set(options.suite)) or suites & set(options.no_suite):
             continue
         chosen += 1
-        fine &= run(options.prefix + test["name"], test["cmd"], test["env"], test["workdir"], test["timeout"] or 1200)
+        fine &= run(options.prefix + test["name"], test["cmd"], test["env"], test["workdir"] or options.build, test["timeout"] or 1200)
     if not chosen:
         print(f"0 1 {options.prefix}no test in suite {' '.join(options.suite) or 'any'}")
     sys.exit(0 if fine and chosen else 1)
