@@ -126,8 +126,10 @@ void App::on_batch_end(const Now& now) {
   for (const auto& verdict : verdicts_) enforcer_->ban(verdict.prefix, verdict.duration, now);
   enforcer_->send();
   // The kernel first, then the journal: an offender does not gain the time that it takes to write about him.
+  const LogEvent& event = simulated() ? events::kWouldBan : events::kBan;
   for (const auto& verdict : verdicts_) {
-    log_.write(simulated() ? events::kWouldBan : events::kBan,
+    if (log_.suppresses(event, now.mono)) continue;
+    log_.write(event,
                {{"address", verdict.address.to_string()},
                 {"prefix", verdict.prefix.to_string()},
                 {"for", to_string(verdict.duration)},

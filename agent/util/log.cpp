@@ -50,17 +50,20 @@ Log::Sink Log::detect_sink() {
 
 void Log::write(const LogEvent& event, std::initializer_list<LogField> fields,
                 std::chrono::steady_clock::time_point now) {
+  if (suppresses(event, now)) return;
+  budgets_[event.name].lines -= 1;
+  send(event, fields);
+}
+
+bool Log::suppresses(const LogEvent& event, std::chrono::steady_clock::time_point now) {
   auto& budget = budgets_[event.name];
   const std::chrono::duration<double> since = now - budget.filled;
   budget.lines = std::min(kBurstLines, budget.lines + since.count() * kLinesPerSecond);
   budget.filled = now;
   budget.priority = event.priority;
-  if (budget.lines < 1) {
-    ++budget.suppressed;
-    return;
-  }
-  budget.lines -= 1;
-  send(event, fields);
+  if (budget.lines >= 1) return false;
+  ++budget.suppressed;
+  return true;
 }
 
 void Log::tick(std::chrono::steady_clock::time_point now) {

@@ -39,6 +39,9 @@ class Log {
 
   void write(const LogEvent& event, std::initializer_list<LogField> fields,
              std::chrono::steady_clock::time_point now);
+  // Whether the event's budget is used up; then the line counts as suppressed and need not be written. For
+  // who would build costly fields a hundred thousand times for nothing.
+  [[nodiscard]] bool suppresses(const LogEvent& event, std::chrono::steady_clock::time_point now);
   // Once a second: says how many lines of an event were suppressed since the last time.
   void tick(std::chrono::steady_clock::time_point now);
 
