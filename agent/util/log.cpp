@@ -51,12 +51,17 @@ Log::Sink Log::detect_sink() {
 void Log::write(const LogEvent& event, std::initializer_list<LogField> fields,
                 std::chrono::steady_clock::time_point now) {
   if (suppresses(event, now)) return;
-  budgets_[event.name].lines -= 1;
+  budget_of(event.name).lines -= 1;
   send(event, fields);
 }
 
+Log::Budget& Log::budget_of(std::string_view event) {
+  const auto known = budgets_.find(event);
+  return known != budgets_.end() ? known->second : budgets_.emplace(event, Budget{}).first->second;
+}
+
 bool Log::suppresses(const LogEvent& event, std::chrono::steady_clock::time_point now) {
-  auto& budget = budgets_[event.name];
+  auto& budget = budget_of(event.name);
   const std::chrono::duration<double> since = now - budget.filled;
   budget.lines = std::min(kBurstLines, budget.lines + since.count() * kLinesPerSecond);
   budget.filled = now;
@@ -72,7 +77,7 @@ void Log::tick(std::chrono::steady_clock::time_point now) {
     const std::chrono::duration<double> since = now - budget.filled;
     if (since.count() * kLinesPerSecond < 1 && budget.lines < 1) continue;
     send({"log.suppressed", budget.priority},
-         {{"event", std::string(name)}, {"lines", std::to_string(budget.suppressed)}});
+         {{"event", name}, {"lines", std::to_string(budget.suppressed)}});
     budget.suppressed = 0;
   }
 }

@@ -7,6 +7,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <map>
 #include <string>
@@ -58,9 +59,10 @@ class Log {
 
   void send(const LogEvent& event, std::initializer_list<LogField> fields) const;
 
+  Budget& budget_of(std::string_view event);
+
   Sink sink_;
-  std::map<std::string_view, Budget>
-      budgets_;  // keyed by the names of LogEvent constants: as many as there are kinds
+  std::map<std::string, Budget, std::less<>> budgets_;  // by event name: as many as there are kinds
 };
 
 }  // namespace coturn_guard
