@@ -46,6 +46,11 @@ struct FileIdentity {
 
 enum class FileKind : std::uint8_t { regular, directory, fifo, other };
 
+// As in FileFacts and FileIdentity.
+[[nodiscard]] inline std::int64_t nanoseconds_since_1970(std::chrono::system_clock::time_point time) {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
+}
+
 struct FileFacts {
   FileIdentity identity;
   FileKind kind = FileKind::regular;
