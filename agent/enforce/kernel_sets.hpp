@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Our two sets in the kernel, asked and changed one request at a time: made, adopted, resized under the live
-// rule, proved by a canary. What comes by the thousand (bans) does not pass here; see ipset.cpp.
+// rule, proved by a canary. What comes by the thousand (bans) does not pass here; see order_queue.hpp.
 #pragma once
 
 #include <optional>
@@ -12,7 +12,10 @@
 
 namespace coturn_guard {
 
-[[nodiscard]] std::string set_name(ipset::Family family);  // "coturn-guard-4", "coturn-guard-6"
+[[nodiscard]] std::string set_name(ipset::Family family);             // "coturn-guard-4", "coturn-guard-6"
+[[nodiscard]] inline const char* family_word(ipset::Family family) {  // for people
+  return family == ipset::Family::v4 ? "IPv4" : "IPv6";
+}
 
 // An element that is always there and bans nobody: an address range of RFC 5737 and RFC 3849. Not a single
 // host, because a test for a host is also answered by a network around it.
