@@ -41,13 +41,15 @@ struct EnforcerNotice {
   std::string remedy;
 };
 
-enum class Fate : std::uint8_t { enforced, lengthened, unchanged, failed };
+// Deferred: the set of its address family cannot be repaired at present; the ban waits in the table, and the
+// repair puts it into the kernel without telling again.
+enum class Fate : std::uint8_t { enforced, lengthened, unchanged, failed, deferred };
 
 struct EnforcerEvents {
   std::function<void(const Prefix&, Fate)> done;  // the kernel's answer to a verdict
   // A ban that stood in the kernel before us (another run made it): it counts as known from now on.
   std::function<void(const Prefix&, std::chrono::seconds remaining)> adopted;
-  std::function<void(bool full)> pause;           // the queue is full / has room again
+  std::function<void(bool full)> pause;  // the queue is full / has room again
   std::function<void(const EnforcerNotice&)> notice;
 };
 
@@ -56,6 +58,7 @@ struct EnforcerCounters {
   std::uint64_t rearmed = 0;  // bans whose kernel timeout was renewed
   std::uint64_t repairs = 0;  // sets or rule put back after somebody else removed them
   std::uint64_t refused = 0;  // set full
+  std::uint64_t deferred = 0;
 };
 
 class Enforcer {
@@ -70,7 +73,7 @@ class Enforcer {
   // the rule comes back.
   [[nodiscard]] virtual Result<> start(const Now& now) = 0;
   // Queues a ban until now + duration; an earlier, longer one stands. What needs no kernel (unchanged, no
-  // room) is told through `done` before this returns, the rest when the kernel answered.
+  // room, deferred) is told through `done` before this returns, the rest when the kernel answered.
   virtual void ban(const Prefix& prefix, std::chrono::seconds duration, const Now& now) = 0;
   virtual void unban(const Prefix& prefix) = 0;
   virtual void send() = 0;                // the batch is complete: hand it to the kernel now
@@ -91,7 +94,8 @@ class Enforcer {
                                                               const EnforcerOptions& options,
                                                               EnforcerEvents events);
 
-// Removes the drop rule that an earlier, enforcing run left, and keeps its sets: what `mode: observe` begins with.
+// Removes the drop rule that an earlier, enforcing run left, and keeps its sets: what `mode: observe` begins
+// with.
 [[nodiscard]] Result<> remove_drop_rule();
 
 // Ends everything: first the rule, then the sets with all bans. For the daemon being stopped (`flush`,

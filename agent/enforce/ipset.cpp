@@ -54,6 +54,7 @@ class IpsetEnforcer final : public Enforcer {
   [[nodiscard]] OrderQueue::Events queue_events();
   [[nodiscard]] Proof::Events proof_events();
   void on_succeeded(const Order& order);
+  void on_deferred(const Order& order);
   void on_failed(const Order& order, const std::error_code& code);
   void on_answered();
   void on_found(Family family, const KernelSets::Adopted& adopted);
@@ -78,6 +79,7 @@ OrderQueue::Events IpsetEnforcer::queue_events() {
   OrderQueue::Events events;
   events.succeeded = [this](const Order& order) { on_succeeded(order); };
   events.failed = [this](const Order& order, const std::error_code& code) { on_failed(order, code); };
+  events.deferred = [this](const Order& order) { on_deferred(order); };
   events.answered = [this] { on_answered(); };
   events.pause = [this](bool full) {
     if (events_.pause) events_.pause(full);
@@ -169,6 +171,11 @@ void IpsetEnforcer::on_succeeded(const Order& order) {
   }
 }
 
+void IpsetEnforcer::on_deferred(const Order& order) {
+  if (order.why == Order::Why::new_ban || order.why == Order::Why::longer_ban)
+    finish(order.prefix, Fate::deferred, counters_.deferred);
+}
+
 void IpsetEnforcer::on_failed(const Order& order, const std::error_code& code) {
   if (code == ipset::make_error(ipset::kFull)) {
     ++counters_.refused;
@@ -189,10 +196,8 @@ void IpsetEnforcer::on_failed(const Order& order, const std::error_code& code) {
 void IpsetEnforcer::on_answered() {
   const bool suspect = std::any_of(std::begin(kFamilies), std::end(kFamilies),
                                    [this](Family family) { return queue_.suspect(family); });
-  if (suspect)
-    prove();
-  else
-    send();
+  if (suspect) prove();
+  send();
 }
 
 void IpsetEnforcer::tick(const Now& now) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <span>
+#include <utility>
 
 #include "enforce/kernel_sets.hpp"
 
@@ -44,16 +45,33 @@ bool OrderQueue::idle() const {
 }
 
 void OrderQueue::push(const Prefix& prefix, Order::Why why) {
-  queue_.push_back({prefix, why});
+  const Order order{prefix, why};
+  if (road(ipset::family_of(prefix)).state == State::closed) return events_.deferred(order);
+  queue_.push_back(order);
   set_pause();
 }
 
 void OrderQueue::put_back(const Order& order) {
+  if (road(ipset::family_of(order.prefix)).state == State::closed) return events_.deferred(order);
   queue_.push_front(order);
 }
 
 void OrderQueue::refill(Family family) {
-  road(family) = {.suspect = false, .refilling = true, .next_slot = 0};
+  road(family) = {.state = State::open, .refilling = true, .next_slot = 0};
+}
+
+void OrderQueue::close(Family family) {
+  if (road(family).state == State::closed) return;
+  road(family) = {.state = State::closed};
+  std::deque<Order> others;
+  for (const auto& order : std::exchange(queue_, {})) {
+    if (ipset::family_of(order.prefix) == family)
+      events_.deferred(order);
+    else
+      others.push_back(order);
+  }
+  queue_.insert(queue_.begin(), others.begin(), others.end());
+  set_pause();
 }
 
 void OrderQueue::set_pause() {
@@ -71,7 +89,7 @@ std::optional<Order> OrderQueue::next_order() {
     return order;
   }
   for (const auto family : kFamilies) {
-    auto& [suspect, refilling, next_slot] = road(family);
+    auto& [state, refilling, next_slot] = road(family);
     while (refilling) {
       if (next_slot >= bans_.slots()) {
         refilling = false;
@@ -85,7 +103,7 @@ std::optional<Order> OrderQueue::next_order() {
 }
 
 void OrderQueue::send(Time now) {
-  if (!socket_ || !flight_.empty() || roads_[0].suspect || roads_[1].suspect) return;
+  if (!socket_ || !flight_.empty() || suspect(Family::v4) || suspect(Family::v6)) return;
   write_turn(now);
   set_pause();
   if (flight_.empty()) return;
@@ -172,7 +190,8 @@ void OrderQueue::settle(Sent& sent, const Acknowledgement& acknowledgement) {
   for (const auto& order : orders.first(at)) events_.succeeded(order);
   // No set, or one that somebody exchanged: all of it again, once the set is ours again.
   if (code == std::errc::no_such_file_or_directory || code == ipset::make_error(ipset::kNoTimeouts)) {
-    road(ipset::family_of(orders[0].prefix)).suspect = true;
+    auto& state = road(ipset::family_of(orders[0].prefix)).state;
+    if (state == State::open) state = State::suspect;
   } else if (ipset::failed_element(acknowledgement) || orders.size() == 1) {
     events_.failed(orders[at], code);
     ++at;

@@ -34,6 +34,7 @@ class OrderQueue {
   struct Events {
     std::function<void(const Order&)> succeeded;
     std::function<void(const Order&, const std::error_code&)> failed;
+    std::function<void(const Order&)> deferred;  // its family is closed; the table is the memory of it
     std::function<void(bool full)> pause;        // a second time only after the opposite
     std::function<void(const Error&)> not_sent;  // nothing is lost; the next send() tries again
     std::function<void()> answered;              // everything that was under way: look at suspect(), send()
@@ -49,19 +50,24 @@ class OrderQueue {
   void push(const Prefix& prefix, Order::Why why);
   // Tells the kernel all bans of the family once more, behind what waits already. The set is ours (again).
   void refill(ipset::Family family);
+  // The set cannot be repaired at present: its orders are dropped, and no more are taken, until refill(). So
+  // they never fill the queue, and the other family goes on.
+  void close(ipset::Family family);
   // Sends one turn of orders; `answered` asks for the next. Does nothing while answers are awaited, or where
-  // a set is suspect.
+  // a set is suspect (which is to be answered by refill() or close()).
   void send(Time now);
 
   // Twice the limit is only reached by somebody who does not mind `pause`.
   [[nodiscard]] bool overfull() const;
   [[nodiscard]] bool idle() const;
-  // An answer said that the set is not what it should be; refill() ends it.
-  [[nodiscard]] bool suspect(ipset::Family family) const { return road(family).suspect; }
+  // An answer said that the set is not what it should be.
+  [[nodiscard]] bool suspect(ipset::Family family) const { return road(family).state == State::suspect; }
+  [[nodiscard]] bool open(ipset::Family family) const { return road(family).state == State::open; }
 
  private:
+  enum class State : std::uint8_t { open, suspect, closed };
   struct Road {
-    bool suspect = false;
+    State state = State::open;
     bool refilling = false;
     std::size_t next_slot = 0;  // of the table, to be told again
   };

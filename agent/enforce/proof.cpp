@@ -85,27 +85,40 @@ void Proof::on_changes(const boost::system::error_code& error) {
 }
 
 Result<> Proof::prove(Time now) {
-  if (auto sets = prove_sets(now); !sets) return sets;
-  return prove_rule(now);
-}
-
-Result<> Proof::prove_sets(Time now) {
   const bool look_closer = queue_.idle() && now >= next_header_;
   if (look_closer) next_header_ = now + kHeaderInterval;
+  Result<> all;
   for (const auto family : kFamilies) {
-    const auto alive = sets_->canary_lives(family);
-    if (!alive) return tl::unexpected(alive.error());
-    bool right = *alive && !queue_.suspect(family);
-    if (right && look_closer) {
-      const auto header = sets_->header(family);
-      if (!header) return tl::unexpected(header.error());
-      right = *header && sets_->fits(**header, family);
-    }
-    if (right) continue;
-    if (!limit_.allows(now)) return fail("the set {} is not what it should be", set_name(family));
-    if (auto done = repair_set(family, now); !done) return done;
+    auto done = prove_set(family, look_closer, now);
+    // No rule for a set that is not ours: it would drop whomever somebody else put there.
+    if (done) done = prove_rule(family, now);
+    if (!done && all) all = std::move(done);
   }
-  return {};
+  if (all && !withdrawn_) rule_suspect_ = false;
+  return all;
+}
+
+Result<bool> Proof::set_is_right(Family family, bool look_closer) {
+  auto alive = sets_->canary_lives(family);
+  if (!alive || !*alive || !look_closer) return alive;
+  const auto header = sets_->header(family);
+  if (!header) return tl::unexpected(header.error());
+  return *header && sets_->fits(**header, family);
+}
+
+Result<> Proof::prove_set(Family family, bool look_closer, Time now) {
+  const auto right = set_is_right(family, look_closer);
+  if (right && *right && queue_.open(family)) return {};
+  Result<> done;
+  if (!right)
+    done = tl::unexpected(right.error());
+  else if (!limit_.allows(now))
+    done = fail("the set {} is not what it should be", set_name(family));
+  else
+    done = repair_set(family, now);
+  // Where the kernel could not be asked, a set that nothing speaks against keeps its orders.
+  if (!done && (right || !queue_.open(family))) queue_.close(family);
+  return done;
 }
 
 Result<> Proof::repair_set(Family family, Time now) {
@@ -123,21 +136,16 @@ Result<> Proof::repair_set(Family family, Time now) {
   return {};
 }
 
-Result<> Proof::prove_rule(Time now) {
+Result<> Proof::prove_rule(Family family, Time now) {
   if (withdrawn_ || !rule_suspect_) return {};
-  for (const auto family : kFamilies) {
-    const auto wanted = wish(family);
-    if (!wanted) return tl::unexpected(wanted.error());
-    const auto stands = rule_->stands(*wanted);
-    if (!stands) return tl::unexpected(stands.error());
-    if (*stands) continue;
-    if (!limit_.allows(now))
-      return fail("the drop rule for {} is not what it should be", family_word(family));
-    if (auto done = rule_->install(*wanted); !done) return done;
-    repaired(fmt::format("the drop rule for {} was removed or changed; it is back", family_word(family)),
-             now);
-  }
-  rule_suspect_ = false;
+  const auto wanted = wish(family);
+  if (!wanted) return tl::unexpected(wanted.error());
+  const auto stands = rule_->stands(*wanted);
+  if (!stands) return tl::unexpected(stands.error());
+  if (*stands) return {};
+  if (!limit_.allows(now)) return fail("the drop rule for {} is not what it should be", family_word(family));
+  if (auto done = rule_->install(*wanted); !done) return done;
+  repaired(fmt::format("the drop rule for {} was removed or changed; it is back", family_word(family)), now);
   return {};
 }
 
@@ -172,6 +180,10 @@ Result<> Proof::change(const EnforcerOptions& options, Time now) {
 
 Result<> Proof::change_kernel(const EnforcerOptions& old) {
   for (const auto family : kFamilies) {
+    if (!queue_.open(family)) {  // its repair will make both as they should be now
+      rule_suspect_ = true;
+      continue;
+    }
     if (max_bans_ != old.max_bans) {
       const auto adopted = sets_->adopt(family, KernelSets::Misfit::is_replaced);
       if (!adopted) return tl::unexpected(adopted.error());

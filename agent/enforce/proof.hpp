@@ -38,7 +38,9 @@ class Proof {
   [[nodiscard]] bool is_open() const { return rule_.has_value(); }
   // Sets and rule are made or adopted.
   [[nodiscard]] Result<> start(Time now);
-  // Looks, and repairs where it may. The error says what is wrong and was not put right.
+  // Looks, and repairs where it may. The error says what is wrong and was not put right, the first where it
+  // is more than one thing. A family whose set cannot be repaired is closed in the queue; the other one goes
+  // on.
   [[nodiscard]] Result<> prove(Time now);
   [[nodiscard]] Result<> withdraw();  // no rule from now on, until start()
   // Other ports, another size, under the live rule. An error leaves the old ones in force: what was changed
@@ -48,8 +50,9 @@ class Proof {
  private:
   void await_changes();
   void on_changes(const boost::system::error_code& error);
-  [[nodiscard]] Result<> prove_sets(Time now);
-  [[nodiscard]] Result<> prove_rule(Time now);
+  [[nodiscard]] Result<bool> set_is_right(ipset::Family family, bool look_closer);
+  [[nodiscard]] Result<> prove_set(ipset::Family family, bool look_closer, Time now);
+  [[nodiscard]] Result<> prove_rule(ipset::Family family, Time now);
   [[nodiscard]] Result<> repair_set(ipset::Family family, Time now);
   [[nodiscard]] Result<> change_kernel(const EnforcerOptions& old);
   [[nodiscard]] Result<drop_rule::Wish> wish(ipset::Family family);

@@ -454,6 +454,37 @@ def case_wrong_type(net):
     ok(net.dropped(BAD4), "after the remedy it starts")
 
 
+def case_foreign_set_in_the_way_while_it_runs(net):
+    driver = Driver()
+    driver.ban(BAD4, 600)
+    driver.ban(BAD6_NET, 600)
+    sh("until nft delete table ip coturn-guard && ipset destroy coturn-guard-4 && ipset create coturn-guard-4 hash:ip; "
+       "do :; done 2>/dev/null")
+    driver.ask("flood 70000 600", "^flooded .*failed=0 deferred=70000$")
+    ok(True, "bans of the family whose set was taken are deferred")
+    driver.ask("health", "^unhealthy")
+    ok(any("enforce.lost" in line and "hash:ip" in line for line in driver.seen), "and the set in the way is told")
+    driver.ask("unban " + BAD6_NET, "^ok")
+    ok(net.passes(BAD6), "the other family goes on: an address is freed")
+    driver.ban(BAD6_NET, 600)
+    ok(net.dropped(BAD6), "and banned")
+    sh("nft delete table ip6 coturn-guard")
+    ok(net.dropped_within(BAD6, 2), "and its rule is repaired")
+    driver.ban("198.18.0.1", 600, "deferred")
+    equal(driver.seen.count("resume"), driver.seen.count("pause"), "nothing waits in the queue: the source is not held")
+    equal(driver.count(), 70003, "the table has them all")
+    ok("coturn-guard-4" not in sh("nft list ruleset"), "no rule of ours drops by the foreign set")
+    sh("ipset destroy coturn-guard-4")
+    driver.hear("^notice enforce.repaired .*coturn-guard-4")
+    ok(net.dropped_within(BAD4, 3), "with the foreign set gone, the first family is back")
+    end = time.monotonic() + 5
+    while int(Set().header["Number of entries"]) < 70003 and time.monotonic() < end:
+        time.sleep(.1)
+    equal(int(Set().header["Number of entries"]), 70003, "with every ban that was deferred")
+    time.sleep(1.1)
+    driver.ask("health", "^healthy")
+
+
 def case_full(net):
     driver = Driver("--max-bans", "100")
     driver.ban(BAD4, 600)

@@ -72,6 +72,7 @@ const char* word(Fate fate) {
     case Fate::lengthened: return "lengthened";
     case Fate::unchanged: return "unchanged";
     case Fate::failed: return "failed";
+    case Fate::deferred: return "deferred";
   }
   return "?";
 }
@@ -132,8 +133,8 @@ class Driver {
     if (latency_left_ > 0) return next_latency();
     if (--expected_ > 0) return;
     const std::chrono::duration<double, std::milli> took = steady_clock::now() - begun_;
-    say(fmt::format("flooded ms={:.1f} enforced={} unchanged={} failed={}", took.count(), fates_[0],
-                    fates_[2], fates_[3]));
+    say(fmt::format("flooded ms={:.1f} enforced={} unchanged={} failed={} deferred={}", took.count(),
+                    fates_[0], fates_[2], fates_[3], fates_[4]));
   }
 
   void flood(std::uint32_t count, std::chrono::seconds duration, bool v6) {
@@ -239,7 +240,7 @@ class Driver {
   boost::asio::streambuf buffer_;
   steady_clock::time_point begun_;
   std::size_t expected_ = 0;  // answers until the flood is over; 0: each is told
-  std::array<std::size_t, 4> fates_{};
+  std::array<std::size_t, 5> fates_{};
   std::uint32_t latency_left_ = 0;
   std::vector<steady_clock::duration> latencies_;
 };
