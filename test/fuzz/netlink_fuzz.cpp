@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Netlink answers: whatever stands in them, no decoder looks past the end (the sanitizers watch), and no
 // message is longer than what was received.
+// The drop rule's answers are left out: libnftnl parses them, and it ends the process (abi_breakage() in its
+// utils.c) when an attribute has not the length that it expects of a kernel.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <vector>
 
-#include "enforce/drop_rule.hpp"
 #include "enforce/ipset_codec.hpp"
 #include "enforce/netlink_bytes.hpp"
 
@@ -28,10 +29,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
     std::vector<ipset::Element> elements;
     ipset::decode_elements(*message, elements);
     if (elements.size() > received.size()) std::abort();
-    (void)drop_rule::is_active_table(*message);
-    (void)drop_rule::is_our_chain(*message);
-    (void)drop_rule::describe(*message);
-    (void)drop_rule::concerns_us(*message);
   }
   return 0;
 }

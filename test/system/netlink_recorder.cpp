@@ -122,7 +122,8 @@ void record_rules(Recorder& kernel) {
   // The set match of another world: what nft_compat answers where xt_set is missing.
   kernel.record("match-missing", [](Bytes& out, std::uint32_t n) {
     drop_rule::put_ask_match(out, n, Family::v4);
-    const auto name = std::search(out.begin(), out.end(), "set", "set" + 3);
+    constexpr std::string_view kName = "set";
+    const auto name = std::search(out.begin(), out.end(), kName.begin(), kName.end());
     std::copy_n("sxt", 3, name);
   });
   // Subsystem 0x7f is none: what nfnetlink answers where a subsystem's module is missing.
