@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "source/route_codec.hpp"
+
+#include <linux/if_addr.h>
+#include <linux/rtnetlink.h>
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+
+namespace coturn_guard::route {
+namespace {
+
+struct Message {
+  nlmsghdr header;
+  std::string_view payload;
+};
+
+void skip_aligned(std::string_view& bytes, std::size_t length) {
+  bytes.remove_prefix(std::min<std::size_t>(bytes.size(), NLMSG_ALIGN(length)));
+}
+
+// Takes the first message off; nothing where none is left or it claims to be longer than what is there.
+std::optional<Message> next_message(std::string_view& received) {
+  Message message{};
+  if (received.size() < sizeof message.header) return std::nullopt;
+  std::memcpy(&message.header, received.data(), sizeof message.header);
+  const std::size_t length = message.header.nlmsg_len;
+  if (length < sizeof message.header || length > received.size()) return std::nullopt;
+  message.payload = received.substr(sizeof message.header, length - sizeof message.header);
+  skip_aligned(received, length);
+  return message;
+}
+
+// The message's fixed part; nothing where it is cut short. Attributes stand behind it.
+template <class Header>
+std::optional<Header> take_header(std::string_view& payload) {
+  if (payload.size() < sizeof(Header)) return std::nullopt;
+  Header header;
+  std::memcpy(&header, payload.data(), sizeof header);
+  skip_aligned(payload, sizeof header);
+  return header;
+}
+
+// Netlink's type-length-value list.
+template <class Visit>
+void for_each_attribute(std::string_view bytes, Visit&& visit) {
+  while (bytes.size() >= sizeof(nlattr)) {
+    nlattr attribute;
+    std::memcpy(&attribute, bytes.data(), sizeof attribute);
+    if (attribute.nla_len < sizeof attribute || attribute.nla_len > bytes.size()) return;
+    visit(attribute.nla_type & NLA_TYPE_MASK,
+          bytes.substr(sizeof attribute, attribute.nla_len - sizeof attribute));
+    skip_aligned(bytes, attribute.nla_len);
+  }
+}
+
+std::optional<Address> address_of(unsigned family, std::string_view bytes) {
+  Address::Bytes b{};
+  if (family == AF_INET && bytes.size() >= 4) {
+    b[10] = b[11] = 0xff;
+    std::memcpy(b.data() + 12, bytes.data(), 4);
+  } else if (family == AF_INET6 && bytes.size() >= b.size()) {
+    std::memcpy(b.data(), bytes.data(), b.size());
+  } else {
+    return std::nullopt;
+  }
+  return Address(b);
+}
+
+class Answer {
+ public:
+  explicit Answer(std::vector<OwnNetwork>& networks) : networks_(networks) {}
+
+  void take_address(std::string_view payload) {
+    const auto header = take_header<ifaddrmsg>(payload);
+    if (!header) return;
+    // On a point-to-point link IFA_ADDRESS is the peer and IFA_LOCAL is us (linux/if_addr.h); IPv6 mostly has
+    // no IFA_LOCAL.
+    std::optional<Address> local;
+    std::optional<Address> address;
+    for_each_attribute(payload, [&](int type, std::string_view value) {
+      if (type == IFA_LOCAL) local = address_of(header->ifa_family, value);
+      if (type == IFA_ADDRESS) address = address_of(header->ifa_family, value);
+    });
+    add(local ? local : address, "own address");
+  }
+
+  void take_route(std::string_view payload) {
+    const auto header = take_header<rtmsg>(payload);
+    if (!header || header->rtm_dst_len != 0 || header->rtm_type != RTN_UNICAST) return;
+    for_each_attribute(payload, [&](int type, std::string_view value) {
+      take_gateway(header->rtm_family, type, value);
+      if (type == RTA_MULTIPATH) take_hops(header->rtm_family, value);
+    });
+  }
+
+ private:
+  void add(const std::optional<Address>& address, const char* why) {
+    if (address && networks_.size() < kMaxNetworks) networks_.push_back({Prefix(*address, 128), why});
+  }
+
+  void take_gateway(unsigned family, int type, std::string_view value) {
+    if (type == RTA_GATEWAY) add(address_of(family, value), "default gateway");
+    if (type != RTA_VIA || value.size() < sizeof(rtvia)) return;
+    rtvia via;  // an IPv4 route by an IPv6 gateway: the family stands before the address
+    std::memcpy(&via, value.data(), sizeof via);
+    add(address_of(via.rtvia_family, value.substr(sizeof via)), "default gateway");
+  }
+
+  // struct rtnexthop, its attributes, the next one (linux/rtnetlink.h, RTNH_*).
+  void take_hops(unsigned family, std::string_view hops) {
+    while (hops.size() >= sizeof(rtnexthop)) {
+      rtnexthop hop;
+      std::memcpy(&hop, hops.data(), sizeof hop);
+      if (hop.rtnh_len < sizeof hop || hop.rtnh_len > hops.size()) return;
+      for_each_attribute(hops.substr(sizeof hop, hop.rtnh_len - sizeof hop),
+                         [&](int type, std::string_view value) { take_gateway(family, type, value); });
+      skip_aligned(hops, hop.rtnh_len);
+    }
+  }
+
+  std::vector<OwnNetwork>& networks_;
+};
+
+}  // namespace
+
+Progress take_answer(std::string_view received, std::vector<OwnNetwork>& networks) {
+  Answer answer(networks);
+  while (const auto message = next_message(received)) {
+    if ((message->header.nlmsg_flags & NLM_F_DUMP_INTR) != 0) return Progress::interrupted;
+    if (message->header.nlmsg_type == NLMSG_ERROR) return Progress::refused;
+    if (message->header.nlmsg_type == NLMSG_DONE) return Progress::done;
+    if (message->header.nlmsg_type == RTM_NEWADDR) answer.take_address(message->payload);
+    if (message->header.nlmsg_type == RTM_NEWROUTE) answer.take_route(message->payload);
+  }
+  return Progress::more;
+}
+
+bool matters(std::string_view received) {
+  while (auto message = next_message(received)) {
+    const auto type = message->header.nlmsg_type;
+    if (type == RTM_NEWADDR || type == RTM_DELADDR) return true;
+    const auto header = take_header<rtmsg>(message->payload);
+    if (header && header->rtm_dst_len == 0) return true;
+  }
+  return false;
+}
+
+}  // namespace coturn_guard::route
