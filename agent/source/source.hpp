@@ -2,6 +2,12 @@
 // An endless stream of lines, whatever happens to the files behind it. A source knows nothing of what lines
 // mean; it hands them over in batches, bounded to 64 KiB a turn, and stops while it is paused. One row per
 // kind in source.cpp.
+//
+// Who edits a log in place (`sed -i`, `cp` and then `mv` over it) puts another file under its name: that is a
+// rotation, and the copy is read from its beginning, so lines that were handed over before come again, as new
+// ones. coturn meanwhile goes on writing to the old file, which is read on as well until the new one received
+// a record. `cp` onto the log itself truncates it: it is read from its beginning, too. Nobody can tell a copy
+// from a new log that begins with the same lines.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
