@@ -31,7 +31,7 @@ using boost::asio::error::operation_aborted;
 constexpr std::chrono::milliseconds kSettle{100};  // an interface that comes up sends a dozen notifications
 constexpr unsigned kTicksBetweenQuestions = 60;
 constexpr int kAnswerMilliseconds = 1000;
-constexpr std::uintmax_t kMaxResolvConfBytes = 64 * 1024;
+constexpr std::uintmax_t kMaxResolvConfBytes = 65'536;
 constexpr unsigned kGroups = RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE;
 
 }  // namespace
