@@ -11,6 +11,7 @@
 #include <functional>
 #include <iostream>
 #include <stdexcept>
+#include <string_view>
 
 #include "enforce/drop_rule.hpp"
 #include "enforce/ipset_codec.hpp"
