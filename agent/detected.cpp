@@ -27,7 +27,7 @@ namespace {
 constexpr mode_t kReadableByAll = 0644;
 constexpr std::array<std::string_view, 4> kLogNames{"unknown", "file", "syslog", "stdout"};  // by CoturnLog
 
-std::string quoted(std::string_view text) {
+std::string yaml_quoted(std::string_view text) {
   std::string out = "'";
   for (const char c : text) out += c == '\'' ? std::string("''") : std::string(1, c);
   return out + "'";
@@ -136,12 +136,12 @@ std::vector<OwnNetwork> own_networks(const Detected& detected) {
 }
 
 std::string detected_yaml(const Detected& detected, std::string_view source) {
-  const auto address_text = [](const Address& address) { return quoted(address.to_string()); };
+  const auto address_text = [](const Address& address) { return yaml_quoted(address.to_string()); };
   std::string text =
       fmt::format("# Written by `coturn-guard detect` from {}: do not edit.\n", escape(source));
   text += fmt::format("log: {}\n", kLogNames[static_cast<std::size_t>(detected.log)]);
-  text += fmt::format("log_file: {}\n", yaml_list(detected.log_file, quoted));
-  text += fmt::format("log_timestamp_format: {}\n", quoted(detected.log_timestamp_format));
+  text += fmt::format("log_file: {}\n", yaml_list(detected.log_file, yaml_quoted));
+  text += fmt::format("log_timestamp_format: {}\n", yaml_quoted(detected.log_timestamp_format));
   text += fmt::format("verbose: {}\n", detected.verbose);
   text += fmt::format("ports: {}\n", yaml_list(detected.ports, port_text));
   text += fmt::format("listening_ip: {}\n", yaml_list(detected.listening_ip, address_text));

@@ -123,7 +123,7 @@ std::optional<Verdict> Ledger::record(const Offence& offence, const Now& now) {
   }
   if (offence.points.milli <= 0) return std::nullopt;  // a rule that is switched off
   const Tick tick = state.tick(now);
-  const Prefix prefix = prefix_of(offence.address);
+  const Prefix prefix = offence.alone ? Prefix(offence.address, kWholeAddress) : prefix_of(offence.address);
   const Index index = state.find_or_insert(prefix, tick);
   Offender& offender = state.table.at(index);
   const bool banned = tick < offender.banned_until;
@@ -164,8 +164,11 @@ void Ledger::forgive(const Prefix& prefix, bool ladder) {
   OffenderTable& table = state_->table;
   const Prefix unit = prefix_of(prefix.network());
   if (prefix.length() >= unit.length()) {
-    const Index index = table.find(unit);
-    if (index != OffenderTable::kNone) state_->forgive(index, ladder);
+    for (const Prefix& judged : {unit, prefix}) {  // the second where it was judged alone
+      const Index index = table.find(judged);
+      if (index != OffenderTable::kNone) state_->forgive(index, ladder);
+      if (unit == prefix) break;
+    }
     return;
   }
   for (const auto worth : {Worth::single, Worth::repeated, Worth::banned})

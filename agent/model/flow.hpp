@@ -63,6 +63,7 @@ struct Offence {
   RuleId rule = 0;
   Points points;
   Evidence evidence = Evidence::claimed;
+  bool alone = false;  // judged by the address itself: its network holds somebody who is never banned
 };
 
 // What is to be done about a network, and why. A verdict lengthens an earlier one, never shortens it.

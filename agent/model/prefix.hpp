@@ -12,6 +12,8 @@
 
 namespace coturn_guard {
 
+inline constexpr unsigned kWholeAddress = 128;  // as a length: the address alone, in either family
+
 class Prefix {
  public:
   Prefix() = default;

@@ -15,8 +15,8 @@ TREE = os.path.dirname(os.path.dirname(HERE))
 CLIENT = os.path.join(TREE, "test/support/turn_client.py")
 SERVER4, SERVER6 = "198.51.100.10", "2001:db8::10"
 HOSTS = {  # name: (our end, their addresses)
-    "customer": (("192.0.2.1", "2001:db8:600d::1"), ("192.0.2.11", "2001:db8:600d::11")),
-    "attacker": (("203.0.113.1", "2001:db8:bad::1"), ("203.0.113.66", "2001:db8:bad::66", "2001:db8:bad::67")),
+    "customer": (("192.0.2.1", "fe80::1"), ("192.0.2.11", "2001:db8:600d::11")),
+    "attacker": (("203.0.113.1", "fe80::1"), ("203.0.113.66", "2001:db8:bad::66", "2001:db8:bad::67")),
     "clumsy": (("203.0.114.1",), ("203.0.114.7",)),
     "victim": (("192.0.3.1",), ("192.0.3.99",)),
 }
@@ -68,8 +68,11 @@ class Host:
                 size, extra = ("64", "nodad") if ":" in address else ("24", "")
                 sh("ip %s addr add %s/%s dev %s %s" % (at if inside else "", address, size, "eth0" if inside else "to-" + name, extra))
             sh("ip %s link set %s up" % (at if inside else "", "eth0" if inside else "to-" + name))
-        for address in ours:
-            sh("ip -n %s %s route add default via %s" % (name, "-6" if ":" in address else "", address))
+        # The router speaks IPv6 from a link-local address: one of ours within the attacker's /64 would change who is banned.
+        sh("ip -n %s route add default via %s" % (name, ours[0]))
+        for address in ours[1:]:
+            sh("ip -n %s -6 route add default via %s dev eth0" % (name, address))
+            sh("ip -6 route add %s::/64 dev to-%s" % (theirs[1].split("::")[0], name))
         sh("ip -n %s link set lo up" % name)
 
     def play(self, *words, server=SERVER4, timeout=2):

@@ -95,12 +95,12 @@ TEST_CASE("a file that is none, or that may not be read, is a mistake", "[config
   scratch.write("main.yaml/x", "");
   const auto directory = load_config(scratch / "main.yaml", true, "");
   REQUIRE_FALSE(directory);
-  CHECK_THAT(directory.error()[0], Catch::Matchers::Contains("main.yaml: cannot be read: Is a directory"));
+  CHECK_THAT(directory.error()[0], contains_text("main.yaml: cannot be read: Is a directory"));
   scratch.write("secret.yaml", "mode: observe\n");
   REQUIRE(::chmod((scratch / "secret.yaml").c_str(), 0) == 0);
   if (::geteuid() != 0) {
     const auto secret = load_config(scratch / "secret.yaml", false, "");
     REQUIRE_FALSE(secret);
-    CHECK_THAT(secret.error()[0], Catch::Matchers::Contains("Permission denied; it must be readable for"));
+    CHECK_THAT(secret.error()[0], contains_text("Permission denied; it must be readable for"));
   }
 }

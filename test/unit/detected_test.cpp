@@ -80,9 +80,9 @@ simple-log
   const auto said = detect_command(scratch / "turnserver.conf", scratch / "detected.yaml");
   REQUIRE(said);
   const std::string written = scratch.read("detected.yaml");
-  CHECK_THAT(written, Catch::Matchers::Contains("'/var/log/turn.log'"));
-  CHECK_THAT(written, !Catch::Matchers::Contains("TOPSECRET"));
-  CHECK_THAT(*said, !Catch::Matchers::Contains("TOPSECRET"));
+  CHECK_THAT(written, contains_text("'/var/log/turn.log'"));
+  CHECK_THAT(written, !contains_text("TOPSECRET"));
+  CHECK_THAT(*said, !contains_text("TOPSECRET"));
 }
 
 TEST_CASE("the detected file is readable by all and replaced in one step", "[detected]") {
@@ -94,7 +94,7 @@ TEST_CASE("the detected file is readable by all and replaced in one step", "[det
   CHECK((facts.st_mode & 07777) == 0644);
   scratch.write("turnserver.conf", "syslog\n");
   CHECK_THAT(detect_command(scratch / "turnserver.conf", scratch / "detected.yaml").value(),
-             Catch::Matchers::Contains("logs to syslog"));
+             contains_text("logs to syslog"));
   CHECK(parse_detected(scratch.read("detected.yaml"), "d.yaml")->log == CoturnLog::syslog);
   CHECK(scratch.names() == std::vector<std::string>{"detected.yaml", "turnserver.conf"});
 }
@@ -112,7 +112,7 @@ TEST_CASE("what cannot be read or written is an error that names it", "[detected
   scratch.write("turnserver.conf", "syslog\n");
   const auto unwritable = detect_command(scratch / "turnserver.conf", scratch / "missing/detected.yaml");
   REQUIRE_FALSE(unwritable);
-  CHECK_THAT(unwritable.error().message(), Catch::Matchers::Contains("missing/detected.yaml: No such file"));
+  CHECK_THAT(unwritable.error().message(), contains_text("missing/detected.yaml: No such file"));
   REQUIRE_FALSE(detect_command(scratch / "", scratch / "detected.yaml"));
   scratch.write("large.conf", std::string((1U << 20) + 1, '#'));
   REQUIRE_FALSE(detect_command(scratch / "large.conf", scratch / "detected.yaml"));

@@ -18,21 +18,21 @@ std::string read(Request request, int code) {
 
 TEST_CASE("a missing capability is named with the unit's line", "[enforce][explain]") {
   const auto text = read(Request::ask_ipset, Recorded("not-permitted").acknowledgement().error);
-  CHECK_THAT(text, Catch::Contains("do it") && Catch::Contains("CAP_NET_ADMIN") &&
-                       Catch::Contains("AmbientCapabilities=CAP_NET_ADMIN") &&
-                       Catch::Contains("Operation not permitted"));
+  CHECK_THAT(text, contains_text("do it") && contains_text("CAP_NET_ADMIN") &&
+                       contains_text("AmbientCapabilities=CAP_NET_ADMIN") &&
+                       contains_text("Operation not permitted"));
 }
 
 TEST_CASE("a missing module is named with its remedy", "[enforce][explain]") {
   const int no_subsystem = Recorded("subsystem-missing").acknowledgement().error;
   const int no_match = Recorded("match-missing").acknowledgement().error;
   CHECK_THAT(read(Request::ask_ipset, no_subsystem),
-             Catch::Contains("modprobe ip_set\"") && Catch::Contains("CONFIG_IP_SET"));
-  CHECK_THAT(read(Request::ask_set_type, ipset::kFindType), Catch::Contains("modprobe ip_set_hash_net"));
-  CHECK_THAT(read(Request::ask_set_match, no_subsystem), Catch::Contains("modprobe nft_compat"));
-  CHECK_THAT(read(Request::ask_set_match, no_match), Catch::Contains("modprobe xt_set"));
-  CHECK_THAT(read(Request::change_rule, EOPNOTSUPP), Catch::Contains("modprobe nf_tables"));
-  CHECK_THAT(read(Request::open_socket, EPROTONOSUPPORT), Catch::Contains("modprobe nfnetlink"));
+             contains_text("modprobe ip_set\"") && contains_text("CONFIG_IP_SET"));
+  CHECK_THAT(read(Request::ask_set_type, ipset::kFindType), contains_text("modprobe ip_set_hash_net"));
+  CHECK_THAT(read(Request::ask_set_match, no_subsystem), contains_text("modprobe nft_compat"));
+  CHECK_THAT(read(Request::ask_set_match, no_match), contains_text("modprobe xt_set"));
+  CHECK_THAT(read(Request::change_rule, EOPNOTSUPP), contains_text("modprobe nf_tables"));
+  CHECK_THAT(read(Request::open_socket, EPROTONOSUPPORT), contains_text("modprobe nfnetlink"));
 }
 
 TEST_CASE("what has no known meaning stays as the kernel said it", "[enforce][explain]") {

@@ -84,6 +84,19 @@ TEST_CASE("who is spared is counted and never judged", "[pipeline]") {
   CHECK(story.pipeline.counters().spared == 20);
 }
 
+TEST_CASE("an attacker in our own /64 is banned alone", "[pipeline]") {
+  Allowlist allowlist;
+  allowlist.set_own({{*Prefix::parse("2001:db8:bad::10"), "own address"}});
+  Story story(test::shipped_rules(), std::move(allowlist));
+  for (int i = 0; i < 2; ++i) CHECK_FALSE(story.reset("[2001:db8:bad::66]:1"));
+  CHECK_FALSE(story.reset("[2001:db8:bad::67]:1"));  // a neighbour is another one there
+  CHECK_FALSE(story.reset("[2001:db8:bad::10]:1"));
+  const auto verdict = story.reset("[2001:db8:bad::66]:1");
+  REQUIRE(verdict);
+  CHECK(verdict->prefix.to_string() == "2001:db8:bad::66/128");
+  CHECK(story.pipeline.counters().spared == 1);
+}
+
 TEST_CASE("a forged line bans nobody, whoever it names", "[pipeline][hostile]") {
   Story story;
   for (int i = 0; i < 10; ++i) {

@@ -52,7 +52,7 @@ TEST_CASE("what is no time span is refused with the place where it goes wrong", 
     const auto duration = parse_duration(text);
     REQUIRE_FALSE(duration);
     CHECK(duration.error().position == position);
-    CHECK_THAT(duration.error().what, Catch::Matchers::Contains(std::string(word)));
+    CHECK_THAT(duration.error().what, contains_text(std::string(word)));
   }
 }
 
