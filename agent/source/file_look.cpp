@@ -53,7 +53,7 @@ std::string group_name(gid_t group) {
 // The part of the path that keeps us out: the first directory that we may not pass, else the file itself.
 std::string refused_part(const std::string& path) {
   for (auto slash = path.find('/', 1); slash != std::string::npos; slash = path.find('/', slash + 1)) {
-    const auto part = path.substr(0, slash);
+    auto part = path.substr(0, slash);
     if (::faccessat(AT_FDCWD, part.c_str(), X_OK, AT_EACCESS) != 0) return part;
   }
   return path;
