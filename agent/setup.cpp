@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <iterator>
 
 #include "detect/rule_file.hpp"
 #include "util/nearest.hpp"
@@ -34,11 +33,11 @@ void tune(RuleBook& book, const Config& config, Problems& problems) {
 
 tl::expected<Setup, Problems> load_setup(const SetupPaths& paths) {
   auto config = load_config(paths.config, paths.config_required, paths.detected);
-  auto book = load_rules(config ? config->rules_file : Config{}.rules_file);
+  if (!config) return tl::unexpected(std::move(config.error()));  // which rules it wants is not known then
+  auto book = load_rules(config->rules_file);
+  if (!book) return tl::unexpected(std::move(book.error()));
   Problems problems;
-  if (!config) problems = std::move(config.error());
-  if (!book) std::move(book.error().begin(), book.error().end(), std::back_inserter(problems));
-  if (config && book) tune(*book, *config, problems);
+  tune(*book, *config, problems);
   if (!problems.empty()) return tl::unexpected(std::move(problems));
   auto rules = RuleSet::create(std::move(*book));
   if (!rules) return tl::unexpected(Problems{config->rules_file + ": " + rules.error().message()});

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Configuration and rules read together and checked against each other: what `run`, `replay`, `check-config`
-// and a reload all begin with. All mistakes of both are told at once.
+// and a reload all begin with. All mistakes of a file are told at once.
 #pragma once
 
 #include <string>

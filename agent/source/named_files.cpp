@@ -162,7 +162,11 @@ void NamedFiles::judge_old_files(const Now& now) {
 void NamedFiles::refuse(std::size_t index, const std::string& path, const Error& error) {
   const bool missing = tail_notice::is_missing(error);
   if (missing && files_.has(index)) return;  // between rename and create
-  if (!missing) healthy_ = false;
+  // What is missing or forbidden is a state that the operator was told of: being restarted for it would mend
+  // nothing.
+  const bool forbidden =
+      error.code == std::errc::permission_denied || error.code == std::errc::operation_not_permitted;
+  if (!missing && !forbidden) healthy_ = false;
   auto& name = names_[index];
   if (!name.is_news(missing ? "waiting" : error.message())) return;
   events_.notice(tail_notice::refused(name.pattern(), path, error));
