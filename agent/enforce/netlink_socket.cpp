@@ -10,7 +10,7 @@ namespace coturn_guard {
 namespace {
 
 constexpr std::size_t kReceiveBytes =
-    128 * 1024;  // a list comes in pieces as large as the reader's buffer, up to 32 KiB
+    std::size_t{128} * 1024;  // a list comes in pieces as large as the reader's buffer, up to 32 KiB
 constexpr int kKernelBufferBytes = 8 * 1024 * 1024;
 constexpr timeval kPatience{5, 0};  // against a kernel that never ends a list: the loop must not hang
 
