@@ -9,7 +9,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 # Which folders' headers each folder may include; files directly in agent/ (app, config, main) may include everything.
 declare -A allowed=(
-  [pch]=''
+  [pch]='pch'
   [util]='util'
   [model]='util model'
   [detect]='util model detect'
