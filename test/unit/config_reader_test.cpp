@@ -12,7 +12,6 @@
 
 using namespace coturn_guard;
 using namespace std::chrono_literals;
-using Catch::Matchers::Contains;
 
 namespace {
 
@@ -239,19 +238,19 @@ TEST_CASE("a key that stands twice is a mistake, in the file and among the rules
 }
 
 TEST_CASE("what is no YAML is told with its place", "[config]") {
-  CHECK_THAT(problem("mode: [enforce\n"), Contains("a.yaml:2:1: this is no YAML: "));
-  CHECK_THAT(problem("mode: enforce: x\n"), Contains("this is no YAML: "));
-  CHECK_THAT(problem("- mode\n"), Contains("a.yaml:1:1: the file must be a list of `key: value` lines"));
-  CHECK_THAT(problem("just words\n"), Contains("a.yaml:1:1: "));
-  CHECK_THAT(problem("mode: enforce\n---\nmode: observe\n"), Contains("a second document"));
-  CHECK_THAT(problem("mode: !!str enforce\n"), Contains("unknown tag"));
-  CHECK_THAT(problem("? [a]\n: b\n"), Contains("a key must be a word"));
-  CHECK_THAT(problem("mode: !replace observe\n"), Contains("!replace is for lists"));
+  CHECK_THAT(problem("mode: [enforce\n"), contains_text("a.yaml:2:1: this is no YAML: "));
+  CHECK_THAT(problem("mode: enforce: x\n"), contains_text("this is no YAML: "));
+  CHECK_THAT(problem("- mode\n"), contains_text("a.yaml:1:1: the file must be a list of `key: value` lines"));
+  CHECK_THAT(problem("just words\n"), contains_text("a.yaml:1:1: "));
+  CHECK_THAT(problem("mode: enforce\n---\nmode: observe\n"), contains_text("a second document"));
+  CHECK_THAT(problem("mode: !!str enforce\n"), contains_text("unknown tag"));
+  CHECK_THAT(problem("? [a]\n: b\n"), contains_text("a key must be a word"));
+  CHECK_THAT(problem("mode: !replace observe\n"), contains_text("!replace is for lists"));
 }
 
 TEST_CASE("aliases are refused, so nothing multiplies", "[config]") {
   CHECK_THAT(problem("ignoreip: &a [192.0.2.1]\nports: *a\n"),
-             Contains("a.yaml:2:8: aliases are not read here"));
+             contains_text("a.yaml:2:8: aliases are not read here"));
   std::string bomb = "a: &a [x,x]\n";
   for (char c = 'b'; c < 'l'; ++c)
     bomb += fmt::format("{}: &{} [{}]\n", c, c, fmt::format("*{},*{}", char(c - 1), char(c - 1)));
@@ -259,19 +258,19 @@ TEST_CASE("aliases are refused, so nothing multiplies", "[config]") {
 }
 
 TEST_CASE("size, depth and the number of complaints are bounded", "[config]") {
-  CHECK_THAT(problem(std::string((1U << 20) + 1, '#')), Contains("larger than 1048576 bytes"));
+  CHECK_THAT(problem(std::string((1U << 20) + 1, '#')), contains_text("larger than 1048576 bytes"));
   CHECK_THAT(bad("ignoreip: " + std::string(20, '[') + std::string(20, ']'))[0],
-             Contains("nested deeper than 8"));
+             contains_text("nested deeper than 8"));
   bad("ignoreip: " + std::string(100'000, '['));
   std::string many;
   for (int i = 0; i < 5000; ++i) many += fmt::format("key{}: 1\n", i);
   const auto problems = bad(many);
   CHECK(problems.size() == 101);
-  CHECK_THAT(problems.back(), Contains("and more"));
+  CHECK_THAT(problems.back(), contains_text("and more"));
 }
 
 TEST_CASE("text in a complaint is escaped", "[config]") {
-  CHECK_THAT(problem("\"a\\nb\\e[31m\": 1\n"), Contains(R"("a\nb\x1b[31m")"));
+  CHECK_THAT(problem("\"a\\nb\\e[31m\": 1\n"), contains_text(R"("a\nb\x1b[31m")"));
 }
 
 TEST_CASE("later files win over earlier ones, lists append unless they replace", "[config]") {
