@@ -33,12 +33,12 @@ std::optional<Verdict> Pipeline::judge(const Event& event, const Now& now) {
     return std::nullopt;
   }
   // An attacker beside us, in our own /64, must not be safe there; nor may his ban reach us.
-  const bool alone = allowlist_.spares(ledger_.prefix_of(event.client.address)).has_value();
-  if (alone && allowlist_.spares(Prefix(event.client.address, kWholeAddress))) {
+  const bool alone = allowlist_.spares(ledger_.prefix_of(event.client->address)).has_value();
+  if (alone && allowlist_.spares(Prefix(event.client->address, kWholeAddress))) {
     counted_.spared += event.count;
     return std::nullopt;
   }
-  return ledger_.record({.address = event.client.address,
+  return ledger_.record({.address = event.client->address,
                          .rule = event.rule,
                          .points = times(event.points, event.count),
                          .evidence = event.evidence,

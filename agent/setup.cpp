@@ -19,7 +19,7 @@ void tune(RuleBook& book, const Config& config, Problems& problems) {
     const auto rule = std::find_if(book.rules.begin(), book.rules.end(),
                                    [&](const Rule& candidate) { return candidate.name == tuning.name; });
     if (rule != book.rules.end()) {
-      rule->points = tuning.points;
+      rule->trait.points = tuning.points;
       continue;
     }
     std::vector<std::string_view> names;

@@ -8,22 +8,53 @@
 #include <vector>
 
 #include "model/flow.hpp"
+#include "model/trait.hpp"
 
 namespace coturn_guard {
+
+// What the kernel must know of the connection that a line is about (detect/testimony).
+enum class Witnessed : std::uint8_t {
+  no,       // nothing: the line may be about UDP
+  seen,     // a TCP connection of that address ended or lives: without one the line is refuted
+  exactly,  // the kernel tells of the very address and port within two seconds: else the line is refuted
+};
+
+// What the kernel alone tells, of which coturn has no line.
+enum class KernelSign : std::uint8_t {
+  none,
+  reset_unread,  // connected and reset, not a byte sent either way
+  brief,         // ended in the normal way before it was ever seen living: connect and close, a failed TLS
+                 // handshake, HTTP and other protocols
+  idle,          // lives for 30 s and has not sent as much as a STUN header
+};
 
 struct Rule {
   std::string name;         // [a-z0-9-]+, what the operator sees
   std::string description;  // one sentence for people
-  Points points;            // for one such line
-  Evidence evidence =
-      Evidence::claimed;  // claimed, or spoofable where the line can come from a forged UDP packet
+  Trait trait;              // `points` and how they count
+  // claimed; spoofable where the line can come from a forged UDP packet; proven where only a client that
+  // echoed our nonce or completed a handshake can cause it
+  Evidence evidence = Evidence::claimed;
+  Witnessed witnessed = Witnessed::no;
+  KernelSign kernel = KernelSign::none;  // then it has no begins, pattern, examples
   std::vector<std::string>
-      begins;            // how the message can begin, literally: the prefilter. The pattern starts there too
+      begins;  // how the message can begin, literally: the prefilter. The pattern starts there too
+  std::vector<std::string> ends;  // how it can end, literally; empty: in any way. The second prefilter
   std::string pattern;   // RE2 over the whole message, anchored at both ends; {client} is the offender
-  bool session = false;  // the line carries "session NNN: " before the message
-  bool unless_counted =
-      false;  // only where no other rule has counted this session already: one misdeed, one event
-  std::vector<std::string> examples;         // whole lines that must match
+  bool session = false;  // the line carries "session NNN: " before the message. Without {client}, the offence
+                         // waits for the line that names the session's client
+  bool login = false;    // somebody proved good credentials (ALLOCATE success)
+  bool closes = false;   // the session ends here
+  // Only where no other rule has counted this session already: one misdeed, one event.
+  bool unless_counted = false;
+  // The rules of one misdeed tell of the same thing in different words: of one session, the one that counted
+  // most is charged. Empty: the rule's own name.
+  std::string misdeed;
+  // {user} is a REST name (`time:name`, draft-uberti-behave-turn-rest) whose time has passed: then it is an
+  // offence by that rule instead, or with a time to come by the other; empty: no difference.
+  std::string if_expired, if_unexpired;
+  std::string report;                 // what to do about it, for the operator: reported, not only counted
+  std::vector<std::string> examples;  // whole lines that must match
   std::vector<std::string> counterexamples;  // whole lines that must not
 };
 

@@ -172,7 +172,7 @@ void Reader::read_rule(const YAML::Node& node) {
   const std::optional<Points> points =
       node["points"].IsScalar() ? parse_points(node["points"].Scalar()) : std::nullopt;
   if (points)
-    rule.points = *points;
+    rule.trait.points = *points;
   else
     problem(node["points"].Mark(), "\"points\" must be a number from 0 to {} with at most 3 decimals",
             kMaxPoints);

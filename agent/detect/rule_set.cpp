@@ -48,8 +48,11 @@ struct RuleSet::Compiled {
     if (rule.session == session.empty()) return std::nullopt;
     const std::optional<Endpoint> client = patterns[id].match(message);
     if (!client) return std::nullopt;
-    return Event{
-        .rule = id, .client = *client, .session = session, .points = rule.points, .evidence = rule.evidence};
+    return Event{.rule = id,
+                 .client = *client,
+                 .session = session,
+                 .points = rule.trait.points,
+                 .evidence = rule.evidence};
   }
 
   RuleBook book;

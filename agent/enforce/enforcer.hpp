@@ -13,15 +13,11 @@
 #include <vector>
 
 #include "model/clock.hpp"
+#include "model/port_range.hpp"
 #include "model/prefix.hpp"
 #include "util/result.hpp"
 
 namespace coturn_guard {
-
-struct PortRange {
-  std::uint16_t first = 0, last = 0;
-  friend bool operator==(const PortRange&, const PortRange&) = default;
-};
 
 struct EnforcerOptions {
   std::uint32_t max_bans = 1'048'576;  // maxelem of each set

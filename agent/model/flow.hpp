@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The four things that travel, in the order of their journey: Line -> Event -> Offence -> Verdict. Read this
-// first. Passive data only; what makes one of the other lives in detect/ and judge/.
+// The things that travel, in the order of their journey: Line or Connection -> Event -> Offence -> Verdict.
+// Read this first. Passive data only; what makes one of the other lives in detect/ and judge/.
 #pragma once
 
 #include <chrono>
 #include <compare>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -24,6 +25,26 @@ struct Line {
   std::string_view text;
   StreamId stream = 0;
   std::uint64_t offset = 0;  // of the first byte in its stream: taint is counted in bytes
+  // Which of the followed logs it comes from: one coturn's files, one after the other, are one log, and
+  // session numbers hold within it.
+  std::uint32_t log = 0;
+  // The source keeps records apart (the journal does): nothing in the text can pass for another record.
+  bool whole = false;
+  // Read as it was written. In a backlog it is false: then it proves nothing that the kernel's word is
+  // absent.
+  bool fresh = true;
+};
+
+// What the kernel says about one TCP connection to coturn (coturn/witness in the manual: sock_diag).
+struct Connection {
+  enum class State : std::uint8_t { closed, living };
+
+  Endpoint local;   // coturn's side
+  Endpoint client;  // port 0: coturn closed it in the normal way, and the kernel no longer knew the port
+  State state = State::closed;
+  bool counted = false;              // the two below are known
+  std::uint64_t received_bytes = 0;  // by coturn (tcpi_bytes_received)
+  std::uint64_t acked_bytes = 0;     // of what coturn sent (tcpi_bytes_acked)
 };
 
 // How sure we are that the address did it (design: evidence classes). Order: strongest first.
@@ -47,14 +68,19 @@ struct Points {
 // Index of a rule in the rule set that made the event; its name is RuleSet::name(id).
 using RuleId = std::uint16_t;
 
-// A line that a rule recognised. Texts are borrowed from the line.
+// A line that a rule recognised, or a connection that the kernel told of. Texts are borrowed from the line.
 struct Event {
   RuleId rule = 0;
-  Endpoint client;
-  std::string_view session;  // coturn's 18 digits, empty where the line has none
+  std::optional<Endpoint> client;  // absent where the line names a session alone, or nobody
+  std::optional<Endpoint> local;   // coturn's side, where the line names it
+  std::optional<Address> peer;     // whom the client wanted to reach through us. Never the offender
+  std::string_view session;        // coturn's 18 digits, empty where the line has none
+  std::string_view user;           // hostile text
   Points points;
   Evidence evidence = Evidence::claimed;
   std::uint32_t count = 1;  // "message repeated N times" stands for N lines
+  std::uint32_t log = 0;    // Line::log
+  bool fresh = true;        // Line::fresh
 };
 
 // Something an address did.
@@ -63,7 +89,9 @@ struct Offence {
   RuleId rule = 0;
   Points points;
   Evidence evidence = Evidence::claimed;
-  bool alone = false;  // judged by the address itself: its network holds somebody who is never banned
+  bool alone = false;       // judged by the address itself: its network holds somebody who is never banned
+  std::uint32_t count = 1;  // so many times
+  std::uint64_t what = 0;  // hash of what the rule counts different ones of (user, peer, session); 0: nothing
 };
 
 // What is to be done about a network, and why. A verdict lengthens an earlier one, never shortens it.

@@ -50,7 +50,7 @@ inline std::vector<SeenEvent> feed(Recogniser& recogniser, std::string_view log,
   splitter.begin(0, false);
   splitter.feed(log, [&](std::string_view text, std::uint64_t offset) {
     if (const auto event = recogniser.take(Line{text, stream, offset}))
-      seen.push_back({std::string(recogniser.rules().name(event->rule)), event->client.address.to_string(),
+      seen.push_back({std::string(recogniser.rules().name(event->rule)), event->client->address.to_string(),
                       std::string(text), event->evidence});
   });
   return seen;

@@ -47,8 +47,8 @@ TEST_CASE("a line that a rule knows is an event", "[detect][recogniser]") {
   const auto event = log.add("590556: : ERROR: " + kReset);
   REQUIRE(event);
   CHECK(recogniser.rules().name(event->rule) == "connection-reset");
-  CHECK(event->client.address == Address::parse("203.0.113.7"));
-  CHECK(event->client.port == 5);
+  CHECK(event->client->address == Address::parse("203.0.113.7"));
+  CHECK(event->client->port == 5);
   CHECK(event->session == "000000000000000001");
   CHECK(event->points == Points{1000});
   CHECK(event->evidence == Evidence::claimed);

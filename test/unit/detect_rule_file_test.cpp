@@ -66,7 +66,7 @@ TEST_CASE("a rule is read with all its parts", "[detect][rules]") {
   REQUIRE(book);
   REQUIRE(book->rules.size() == 1);
   CHECK(book->rules[0].name == "reset");
-  CHECK(book->rules[0].points == Points{250});
+  CHECK(book->rules[0].trait.points == Points{250});
   CHECK(book->rules[0].evidence == Evidence::claimed);
   CHECK(book->rules[0].session);
   REQUIRE(book->forgeable.size() == 1);
@@ -76,7 +76,7 @@ TEST_CASE("a rule is read with all its parts", "[detect][rules]") {
 TEST_CASE("points are exact thousandths", "[detect][rules]") {
   const auto points = [](const std::string& text) {
     const auto book = parse_rules(replaced(kRule, "0.25", text) + kForgeable, "r.yaml");
-    return book ? book->rules[0].points.milli : -1;
+    return book ? book->rules[0].trait.points.milli : -1;
   };
   CHECK(points("0.3") == 300);
   CHECK(points("1") == 1000);

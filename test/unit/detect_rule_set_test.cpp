@@ -11,7 +11,7 @@ namespace {
 Rule rule(const std::string& name, const std::string& begins, const std::string& pattern) {
   Rule made;
   made.name = name;
-  made.points = Points{1000};
+  made.trait.points = Points{1000};
   made.begins = {begins};
   made.pattern = pattern;
   return made;
@@ -19,7 +19,7 @@ Rule rule(const std::string& name, const std::string& begins, const std::string&
 
 std::string winner(const RuleSet& rules, std::string_view message) {
   const auto event = rules.match(message, "");
-  return event ? std::string(rules.name(event->rule)) + " " + event->client.address.to_string() : "";
+  return event ? std::string(rules.name(event->rule)) + " " + event->client->address.to_string() : "";
 }
 
 }  // namespace

@@ -110,7 +110,7 @@ TEST_CASE("a rule with 0 points is off, and new rules keep what was counted", "[
   Story story;
   CHECK_FALSE(story.reset("203.0.113.5:1"));
   RuleBook milder = test::shipped_rules();
-  for (auto& rule : milder.rules) rule.points = {0};
+  for (auto& rule : milder.rules) rule.trait.points = {0};
   milder.rules.erase(milder.rules.begin() + 1);  // the numbers of all that follow move
   story.pipeline.set_rules(RuleSet::create(std::move(milder)).value());
   for (int i = 0; i < 10; ++i) CHECK_FALSE(story.reset("203.0.113.5:1"));

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Session number -> client. Coturn names the client of a session only in some lines, mostly the last one;
+// what the session did until then waits here. Bounded by count and by age; what could not be charged to
+// anybody is counted. It judges nothing.
+//
+// Only lines that no attacker can have written tie a session to an address: tainted ones are ignored, and do
+// not end a session either.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "detect/rule_set.hpp"
+#include "model/clock.hpp"
+#include "model/flow.hpp"
+#include "util/siphash.hpp"
+
+namespace coturn_guard {
+
+struct AttributionCounters {
+  std::uint64_t sessions = 0;      // remembered at some time
+  std::uint64_t charged = 0;       // events that waited and found their client
+  std::uint64_t unattributed = 0;  // events that nobody could be charged with: no session in the line, the
+                                   // session's client was never named, or it was forgotten
+  std::uint64_t evicted = 0;       // sessions forgotten because there were too many
+  std::uint64_t excused = 0;       // resets and the like of a session that had logged in
+};
+
+// An event whose client is known now. For a login the client is who logged in.
+struct Attributed {
+  Event event;             // `client` is set; `user` and `session` empty
+  std::uint64_t what = 0;  // hash of what the rule counts different ones of; 0: nothing
+  std::uint64_t user = 0;  // of a login: hash of the user's name
+  bool login = false;
+};
+
+class Attribution {
+ public:
+  static constexpr std::size_t kMaxSessions = 262'144;
+  static constexpr std::chrono::seconds kLongestWait{120};  // without an allocation
+  static constexpr std::chrono::hours kLongestSession{2};   // with one
+
+  explicit Attribution(const HashSeed& seed);
+  Attribution(Attribution&&) noexcept;
+  Attribution& operator=(Attribution&&) noexcept;
+  ~Attribution();
+
+  void take(const Event& event, const RuleSet& rules, const Now& now, std::vector<Attributed>& attributed);
+  // Coturn began anew: session numbers begin again.
+  void restarted(std::uint32_t log);
+  // Once a second: what waited too long is forgotten, a bounded number at a time.
+  void tick(const Now& now);
+
+  [[nodiscard]] std::size_t sessions() const;
+  [[nodiscard]] std::size_t bytes() const;
+  [[nodiscard]] const AttributionCounters& counters() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace coturn_guard

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What coturn's log says and what the kernel saw, joined: a line about a TCP connection that never was is
+// refuted, one that the kernel confirms is proven even where an attacker's text may stand, and what coturn
+// never logs is told by the kernel alone. Pure: the kernel's side is source/witness.
+//
+// Refutation needs an unbroken witness from 2 s before the line came to 2 s after; without it a line is what
+// it was before. Either may come first. An offence is handed on at once when both are there, or when no
+// witness is. Bounded: kMaxWaiting lines and kMaxEnded connections, beyond which lines go on as they came,
+// counted.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "detect/rule.hpp"
+#include "detect/rule_set.hpp"
+#include "model/clock.hpp"
+#include "model/flow.hpp"
+#include "util/siphash.hpp"
+
+namespace coturn_guard {
+
+struct TestimonyCounters {
+  std::uint64_t proven = 0;       // lines that the kernel confirmed
+  std::uint64_t given_back = 0;   // of them, those that were tainted
+  std::uint64_t refuted = 0;      // lines about connections that never were
+  std::uint64_t harmless = 0;     // resets of connections that had carried real traffic both ways
+  std::uint64_t overflowed = 0;   // lines handed on unproven, because too many waited
+  std::uint64_t connections = 0;  // told of by the kernel, closed
+};
+
+// What happened to an event; `event.user` and `event.session` of one that waited are views into storage that
+// is valid until the next call.
+struct Settled {
+  Event event;
+  bool refuted = false;
+};
+
+class Testimony {
+ public:
+  static constexpr std::size_t kMaxWaiting = 65'536;
+  static constexpr std::size_t kMaxEnded = 65'536;
+  static constexpr std::chrono::seconds kPatience{2};
+
+  explicit Testimony(const HashSeed& seed);
+  Testimony(Testimony&&) noexcept;
+  Testimony& operator=(Testimony&&) noexcept;
+  ~Testimony();
+
+  // The witness begins to see everything, or sees nothing more. After an overflow: false, then true.
+  // `sure`: that it is coturn who listens on these ports (design: another user's process, docker-proxy say,
+  // may); if not, nothing is refuted until a line was confirmed exactly once.
+  void set_witness(bool available, bool sure, const Now& now);
+  [[nodiscard]] bool available() const;
+
+  // `rules` tells what of the event's rule must be witnessed, and which rules the kernel's signs are.
+  void take(const Event& event, const RuleSet& rules, const Now& now, std::vector<Settled>& settled);
+  void take(const Connection& connection, const RuleSet& rules, const Now& now,
+            std::vector<Settled>& settled);
+  // Once a second: those whose patience is over.
+  void tick(const RuleSet& rules, const Now& now, std::vector<Settled>& settled);
+
+  // A living connection that has lived for at least 10 s and moved at least 16 KiB each way between two
+  // samples, since the last call: who earned credit by bytes.
+  [[nodiscard]] std::vector<Address> take_busy();
+  [[nodiscard]] const TestimonyCounters& counters() const;
+  [[nodiscard]] std::size_t waiting() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace coturn_guard

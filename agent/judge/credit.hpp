@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What an address earned by being a real customer within the last hour: logins, by how many users, and busy
+// connections. It lightens offences (model/trait: Credit); it never forgives one by itself. Bounded: the
+// least recently earned credit goes first, counted.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "model/clock.hpp"
+#include "model/prefix.hpp"
+#include "model/trait.hpp"
+#include "util/siphash.hpp"
+
+namespace coturn_guard {
+
+struct Standing {
+  bool by_login = false;
+  bool by_bytes = false;
+  std::uint32_t users = 0;  // different ones that logged in, estimated; exact for few
+};
+
+class CreditBook {
+ public:
+  static constexpr std::size_t kMaxNetworks = 65'536;
+  static constexpr std::chrono::hours kLasts{1};
+
+  explicit CreditBook(const HashSeed& seed);
+  CreditBook(CreditBook&&) noexcept;
+  CreditBook& operator=(CreditBook&&) noexcept;
+  ~CreditBook();
+
+  void logged_in(const Prefix& network, std::uint64_t user, const Now& now);
+  void was_busy(const Prefix& network, const Now& now);
+  [[nodiscard]] Standing standing(const Prefix& network, const Now& now) const;
+  // It carries at least 80 % of the last hour's logins, at least 20 of them by at least 5 users: a proxy or a
+  // gateway in front of us, and a ban of it would be a ban of everybody.
+  [[nodiscard]] std::optional<Prefix> gateway(const Now& now) const;
+
+  [[nodiscard]] std::size_t size() const;
+  [[nodiscard]] std::uint64_t evicted() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// What an offence of this trait weighs for somebody of this standing.
+[[nodiscard]] Points lightened(Points points, Credit credit, const Standing& standing);
+
+}  // namespace coturn_guard

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// For rules that count different things (users, peers, sessions) or whose first few offences are free: how
+// many of which there were, per network and rule, within the rule's window. Bounded: the least recently used
+// entry goes first, counted.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "model/clock.hpp"
+#include "model/flow.hpp"
+#include "model/prefix.hpp"
+#include "model/trait.hpp"
+#include "util/siphash.hpp"
+
+namespace coturn_guard {
+
+class Tally {
+ public:
+  static constexpr std::size_t kMaxEntries = 65'536;
+
+  explicit Tally(const HashSeed& seed);
+  Tally(Tally&&) noexcept;
+  Tally& operator=(Tally&&) noexcept;
+  ~Tally();
+
+  // What this offence costs by its rule's trait (offence.points for one ordinary offence, offence.count
+  // times); 0 where it is free. A trait without distinct, free and from is arithmetic only and takes no
+  // memory.
+  [[nodiscard]] Points cost(const Prefix& network, const Offence& offence, const Trait& trait,
+                            std::chrono::seconds findtime, const Now& now);
+
+  void forget(const Prefix& network);  // everything of it and of what lies inside
+  void clear();                        // rule numbers mean other rules from here on
+  [[nodiscard]] std::size_t size() const;
+  [[nodiscard]] std::uint64_t evicted() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace coturn_guard

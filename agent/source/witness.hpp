@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The kernel's own word about coturn's TCP connections: every one that ends (NETLINK_SOCK_DIAG's destroy
+// groups, linux/sock_diag.h) and, every few seconds, those that live (an INET_DIAG dump). Needs CAP_NET_ADMIN
+// for the first. It hands over connections of coturn's ports and knows nothing of what they mean.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "model/clock.hpp"
+#include "model/flow.hpp"
+#include "model/port_range.hpp"
+#include "util/result.hpp"
+
+namespace coturn_guard {
+
+// Somebody listens on coturn's ports in our network namespace, and we hear of every connection that ends.
+struct WitnessState {
+  bool available = false;
+  bool sure = false;  // a listener on them is not root's: docker-proxy, which is no coturn, would be
+  std::string why;    // why it is not available, for people
+};
+
+struct WitnessEvents {
+  std::function<void(const Connection&, const Now&)> connection;
+  std::function<void(const Now&)> batch_end;                   // after each turn's connections
+  std::function<void(const WitnessState&, const Now&)> state;  // at each change, and after each overflow
+};
+
+struct WitnessCounters {
+  std::uint64_t closed = 0;     // destroy events of coturn's ports
+  std::uint64_t foreign = 0;    // of other ports
+  std::uint64_t samples = 0;    // living connections told of
+  std::uint64_t overflows = 0;  // the kernel dropped events for us (ENOBUFS)
+  std::uint64_t malformed = 0;  // messages that could not be read
+};
+
+class Witness {
+ public:
+  // `ports`: as the drop rule has them; empty: all.
+  Witness(boost::asio::io_context& io, std::vector<PortRange> ports, WitnessEvents events);
+  ~Witness();
+  Witness(const Witness&) = delete;
+  Witness& operator=(const Witness&) = delete;
+
+  // Fails where the kernel refuses the socket; everything else is a state.
+  [[nodiscard]] Result<> start();
+  void set_ports(std::vector<PortRange> ports);
+  void tick(const Now& now);  // once a second: who listens, and every second time who lives
+  [[nodiscard]] const WitnessState& state() const;
+  [[nodiscard]] const WitnessCounters& counters() const;
+
+ private:
+  class Socket;
+  std::unique_ptr<Socket> socket_;
+};
+
+}  // namespace coturn_guard
