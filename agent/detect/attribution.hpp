@@ -25,6 +25,7 @@ struct AttributionCounters {
                                    // session's client was never named, or it was forgotten
   std::uint64_t evicted = 0;       // sessions forgotten because there were too many
   std::uint64_t excused = 0;       // resets and the like of a session that had logged in
+  std::uint64_t told_twice = 0;    // events of a misdeed that another rule had told of already
 };
 
 // An event whose client is known now. For a login the client is who logged in.
@@ -38,22 +39,33 @@ struct Attributed {
 class Attribution {
  public:
   static constexpr std::size_t kMaxSessions = 262'144;
+  static constexpr std::size_t kMaxPending = 524'288;  // different (session, rule, user or peer) that wait
+  static constexpr std::size_t kMaxPendingOfSession = 64;   // beyond it they are joined
   static constexpr std::chrono::seconds kLongestWait{120};  // without an allocation
   static constexpr std::chrono::hours kLongestSession{2};   // with one
+  // A session that logged in is remembered so long beyond its end: its reset may still wait for the kernel's
+  // word (Testimony::kPatience).
+  static constexpr std::chrono::seconds kTombstone{5};
 
   explicit Attribution(const HashSeed& seed);
   Attribution(Attribution&&) noexcept;
   Attribution& operator=(Attribution&&) noexcept;
   ~Attribution();
 
+  // Appends to `attributed` what can be charged now: events of rules that cost points or have a report, and
+  // logins.
   void take(const Event& event, const RuleSet& rules, const Now& now, std::vector<Attributed>& attributed);
+  // Rules were loaded anew: what waits is kept under the number that its rule has now, by name; of a rule
+  // that is gone it is forgotten, as unattributed.
+  void rules_changed(const RuleSet& from, const RuleSet& to);
   // Coturn began anew: session numbers begin again.
   void restarted(std::uint32_t log);
   // Once a second: what waited too long is forgotten, a bounded number at a time.
   void tick(const Now& now);
 
   [[nodiscard]] std::size_t sessions() const;
-  [[nodiscard]] std::size_t bytes() const;
+  [[nodiscard]] std::size_t waiting() const;  // events, counted as unattributed when nobody is named in time
+  [[nodiscard]] std::size_t bytes() const;    // held; under 40 MiB, whatever comes
   [[nodiscard]] const AttributionCounters& counters() const;
 
  private:

@@ -1,0 +1,401 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "detect/attribution.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <limits>
+#include <string_view>
+#include <utility>
+
+#include "detect/session_table.hpp"
+
+namespace coturn_guard {
+namespace {
+
+using Record = SessionTable::Record;
+using Pending = SessionTable::Pending;
+
+// tick() forgets at most so many sessions of each kind, a millisecond's work; the table's bound holds without
+// it.
+constexpr std::size_t kForgottenPerTick = 16'384;
+
+bool is_offence(const Rule& rule) {
+  return rule.trait.points.milli > 0 || rule.trait.points_from.milli > 0;
+}
+bool goes_on(const Rule& rule) {
+  return is_offence(rule) || !rule.report.empty();
+}
+bool same_misdeed(const Rule& a, const Rule& b) {
+  return !a.misdeed.empty() && a.misdeed == b.misdeed;
+}
+
+std::uint64_t session_number(std::string_view digits) {
+  std::uint64_t number = 0;
+  for (const char c : digits) number = number * 10 + static_cast<std::uint64_t>(c - '0');
+  return number;
+}
+
+// A REST name is "time:name" and another one at every login of the same user; a bare time is all there is of
+// him (draft-uberti-behave-turn-rest-00 section 2.2, coturn's --rest-api-separator).
+std::string_view lasting_name(std::string_view user) {
+  const std::size_t digits = std::min(user.find_first_not_of("0123456789"), user.size());
+  const bool is_time = digits >= 9 && digits <= 11 && digits + 1 < user.size();
+  return is_time ? user.substr(digits + 1) : user;
+}
+
+std::uint64_t never_zero(std::uint64_t hash) {
+  return hash == 0 ? 1 : hash;
+}
+
+std::uint64_t hash_words(std::uint64_t first, std::uint64_t second, const HashSeed& seed) {
+  std::array<std::uint8_t, 16> bytes{};
+  std::memcpy(bytes.data(), &first, sizeof first);
+  std::memcpy(bytes.data() + sizeof first, &second, sizeof second);
+  return siphash13(bytes, seed);
+}
+
+std::uint64_t hash_text(std::string_view text, const HashSeed& seed) {
+  std::uint64_t hash = text.size();
+  for (std::size_t at = 0; at < text.size(); at += sizeof hash) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, text.data() + at, std::min(sizeof word, text.size() - at));
+    hash = hash_words(hash, word, seed);
+  }
+  return never_zero(hash);
+}
+
+}  // namespace
+
+struct Attribution::State {
+  explicit State(const HashSeed& random) : seed(random), table(random) {}
+
+  std::uint32_t seconds(const Now& now);
+  [[nodiscard]] std::uint64_t what(const Event& event, Distinct distinct) const;
+  void take_nameless(const Event& event, const Rule& rule, const RuleSet& rules, std::uint32_t time,
+                     std::vector<Attributed>& out);
+  void take_named(const Event& event, const Rule& rule, const RuleSet& rules, std::uint32_t time,
+                  std::vector<Attributed>& out);
+  void tie(Record& record, const Event& event, const RuleSet& rules, std::vector<Attributed>& out);
+  void charge_pending(Record& record, const RuleSet& rules, std::vector<Attributed>& out);
+  std::uint32_t told_anew(Record& record, RuleId rule, std::uint32_t count, const RuleSet& rules);
+  void wait(Record& record, const Event& event, const Rule& rule);
+  void put(const Record& record, RuleId rule, std::uint32_t count, std::uint64_t what, const RuleSet& rules,
+           std::vector<Attributed>& out) const;
+  void tell_login(Record& record, RuleId rule, std::vector<Attributed>& out) const;
+  Record& obtain(std::uint32_t log, std::uint64_t session, std::uint32_t time);
+  void forget(Record& record);
+  std::uint64_t drop_waiting(Record& record);
+
+  HashSeed seed;
+  SessionTable table;
+  std::uint64_t waiting = 0;
+  bool begun = false;
+  Now begin{};
+  std::uint32_t latest = 0;
+  AttributionCounters counters;
+};
+
+// Seconds since the first call, from 1 on; a clock that steps back stands still.
+std::uint32_t Attribution::State::seconds(const Now& now) {
+  if (!begun) {
+    begun = true;
+    begin = now;
+  }
+  const auto passed = std::chrono::duration_cast<std::chrono::seconds>(now.mono - begin.mono).count();
+  if (passed >= 0) latest = std::max(latest, static_cast<std::uint32_t>(passed) + 1);
+  return latest;
+}
+
+std::uint64_t Attribution::State::what(const Event& event, Distinct distinct) const {
+  switch (distinct) {
+    case Distinct::user: return event.user.empty() ? 0 : hash_text(lasting_name(event.user), seed);
+    case Distinct::peer: return event.peer ? never_zero(siphash13(event.peer->bytes(), seed)) : 0;
+    case Distinct::session:
+      if (event.session.empty()) return 0;
+      return never_zero(hash_words(session_number(event.session), event.log, seed));
+    case Distinct::nothing: break;
+  }
+  return 0;
+}
+
+void Attribution::State::put(const Record& record, RuleId rule, std::uint32_t count, std::uint64_t what_of,
+                             const RuleSet& rules, std::vector<Attributed>& out) const {
+  const Rule& of = rules.rules()[rule];
+  // The kernel's word for the line that named the client holds for his whole connection.
+  const bool proven = record.proven && of.evidence == Evidence::claimed;
+  Event event;
+  event.rule = rule;
+  event.client = Endpoint{record.client, record.port};
+  event.points = of.trait.points;
+  event.evidence = proven ? Evidence::proven : of.evidence;
+  event.count = count;
+  event.log = record.log;
+  event.fresh = record.fresh;
+  out.push_back(Attributed{event, what_of, 0, false});
+}
+
+void Attribution::State::tell_login(Record& record, RuleId rule, std::vector<Attributed>& out) const {
+  Event event;
+  event.rule = rule;
+  event.client = Endpoint{record.client, record.port};
+  event.log = record.log;
+  event.fresh = record.fresh;
+  out.push_back(Attributed{event, 0, record.user, true});
+  record.login_told = true;
+}
+
+std::uint64_t Attribution::State::drop_waiting(Record& record) {
+  const std::uint64_t dropped = table.clear_pending(record);
+  waiting -= dropped;
+  return dropped;
+}
+
+void Attribution::State::forget(Record& record) {
+  counters.unattributed += drop_waiting(record);
+  table.erase(record);
+}
+
+Record& Attribution::State::obtain(std::uint32_t log, std::uint64_t session, std::uint32_t time) {
+  if (Record* known = table.find(log, session)) {
+    table.touch(*known, time);
+    return *known;
+  }
+  if (table.size() >= kMaxSessions) {
+    forget(table.least_wanted());
+    ++counters.evicted;
+  }
+  ++counters.sessions;
+  return table.insert(log, session, time);
+}
+
+// Of this session so many of this misdeed were told by this rule, beyond what any rule told before. Keeps the
+// rules' sums as settled entries, so that the largest of them is what was charged.
+std::uint32_t Attribution::State::told_anew(Record& record, RuleId rule, std::uint32_t count,
+                                            const RuleSet& rules) {
+  const Rule& of = rules.rules()[rule];
+  if (of.misdeed.empty()) return count;
+  std::uint32_t charged = 0;
+  Pending* own = nullptr;
+  for (Pending* entry = table.first(record); entry != nullptr; entry = table.next(*entry)) {
+    if (!entry->settled || !same_misdeed(rules.rules()[entry->rule], of)) continue;
+    charged = std::max(charged, entry->count);
+    if (entry->rule == rule) own = entry;
+  }
+  if (own == nullptr) own = table.add_pending(record, Pending{.rule = rule, .settled = true});
+  if (own == nullptr) return count;  // no memory left for what other rules tell: rather twice than never
+  const std::uint32_t room = std::numeric_limits<std::uint32_t>::max() - own->count;
+  own->count += std::min(count, room);
+  return own->count > charged ? own->count - charged : 0;
+}
+
+void Attribution::State::wait(Record& record, const Event& event, const Rule& rule) {
+  const std::uint64_t what_of = what(event, rule.trait.distinct);
+  Pending* same_rule = nullptr;
+  for (Pending* entry = table.first(record); entry != nullptr; entry = table.next(*entry)) {
+    if (entry->settled || entry->rule != event.rule) continue;
+    same_rule = entry;
+    if (entry->what == what_of) break;
+  }
+  if (same_rule == nullptr || same_rule->what != what_of)
+    if (Pending* const added = table.add_pending(record, Pending{.what = what_of, .rule = event.rule}))
+      same_rule = added;
+  const std::uint32_t room =
+      same_rule == nullptr ? 0 : std::numeric_limits<std::uint32_t>::max() - same_rule->count;
+  const std::uint32_t kept = std::min(event.count, room);
+  if (same_rule != nullptr) same_rule->count += kept;
+  waiting += kept;
+  counters.unattributed += event.count - kept;
+}
+
+void Attribution::State::charge_pending(Record& record, const RuleSet& rules, std::vector<Attributed>& out) {
+  // Taken out first: what is charged may leave settled entries in the same list.
+  std::array<Pending, kMaxPendingOfSession> taken;
+  std::size_t count = 0;
+  table.take_unsettled(record, [&](const Pending& entry) { taken[count++] = entry; });
+  const auto sum_of = [&](RuleId rule) {
+    std::uint64_t sum = 0;
+    for (std::size_t i = 0; i < count; ++i)
+      if (taken[i].rule == rule) sum += taken[i].count;
+    return sum;
+  };
+  // Of one misdeed the rule that told of most goes first, then nothing of the others is new.
+  std::stable_sort(taken.begin(), taken.begin() + static_cast<std::ptrdiff_t>(count),
+                   [&](const Pending& a, const Pending& b) { return sum_of(a.rule) > sum_of(b.rule); });
+  for (std::size_t i = 0; i < count; ++i) {
+    const Pending& entry = taken[i];
+    waiting -= entry.count;
+    if (record.logged_in && rules.rules()[entry.rule].trait.credit == Credit::spares) {
+      counters.excused += entry.count;
+      continue;
+    }
+    const std::uint32_t anew = told_anew(record, entry.rule, entry.count, rules);
+    counters.charged += anew;
+    counters.told_twice += entry.count - anew;
+    if (anew > 0) put(record, entry.rule, anew, entry.what, rules, out);
+  }
+}
+
+// The session's client is known from here on.
+void Attribution::State::tie(Record& record, const Event& event, const RuleSet& rules,
+                             std::vector<Attributed>& out) {
+  if (!record.tied || record.client != event.client->address) record.login_told = false;  // mobility
+  record.tied = true;
+  record.client = event.client->address;
+  record.port = event.client->port;
+  record.proven = event.evidence == Evidence::proven;
+  record.fresh = event.fresh;
+  if (record.logged_in && !record.login_told) tell_login(record, event.rule, out);
+  charge_pending(record, rules, out);
+}
+
+void Attribution::State::take_named(const Event& event, const Rule& rule, const RuleSet& rules,
+                                    std::uint32_t time, std::vector<Attributed>& out) {
+  std::uint32_t anew = event.count;
+  bool excused = false;
+  bool login_told = false;
+  if (!event.session.empty() && event.evidence != Evidence::tainted) {
+    const std::uint64_t session = session_number(event.session);
+    // What names its client anyway needs no memory, unless something may come after it.
+    const bool remember = rule.login || !rule.misdeed.empty() || (!is_offence(rule) && !rule.closes);
+    Record* record = remember ? &obtain(event.log, session, time) : table.find(event.log, session);
+    if (record != nullptr) {
+      if (rule.login) {
+        record->user = event.user.empty() ? 0 : hash_text(lasting_name(event.user), seed);
+        record->login_told = false;
+        table.mark_logged_in(*record, time);
+        login_told = true;
+      }
+      tie(*record, event, rules, out);
+      excused = rule.trait.credit == Credit::spares && record->logged_in && is_offence(rule);
+      if (!excused) anew = told_anew(*record, event.rule, event.count, rules);
+      if (rule.closes) {
+        if (record->logged_in)
+          table.mark_ended(*record, time);
+        else
+          forget(*record);
+      }
+    }
+  }
+  if (rule.login && !login_told && event.evidence != Evidence::tainted) {
+    const std::uint64_t user = event.user.empty() ? 0 : hash_text(lasting_name(event.user), seed);
+    Attributed login{event, 0, user, true};
+    login.event.user = login.event.session = {};
+    out.push_back(login);
+  }
+  if (!goes_on(rule)) return;
+  if (excused) {
+    counters.excused += event.count;
+    return;
+  }
+  counters.told_twice += event.count - anew;
+  if (anew == 0) return;
+  Attributed charged{event, what(event, rule.trait.distinct), 0, false};
+  charged.event.count = anew;
+  charged.event.user = charged.event.session = {};
+  out.push_back(charged);
+}
+
+void Attribution::State::take_nameless(const Event& event, const Rule& rule, const RuleSet& rules,
+                                       std::uint32_t time, std::vector<Attributed>& out) {
+  const bool trusted = !event.session.empty() && event.evidence != Evidence::tainted;
+  if (!trusted) {
+    if (is_offence(rule)) counters.unattributed += event.count;
+    return;
+  }
+  const std::uint64_t session = session_number(event.session);
+  if (rule.login) {
+    Record& record = obtain(event.log, session, time);
+    record.user = event.user.empty() ? 0 : hash_text(lasting_name(event.user), seed);
+    record.login_told = false;
+    table.mark_logged_in(record, time);
+    if (record.tied) tell_login(record, event.rule, out);
+  }
+  if (goes_on(rule)) {
+    Record& record = obtain(event.log, session, time);
+    if (!record.tied) {
+      wait(record, event, rule);
+    } else if (rule.trait.credit == Credit::spares && record.logged_in) {
+      counters.excused += event.count;
+    } else {
+      record.fresh = event.fresh;
+      const std::uint32_t anew = told_anew(record, event.rule, event.count, rules);
+      counters.charged += anew;
+      counters.told_twice += event.count - anew;
+      if (anew > 0) put(record, event.rule, anew, what(event, rule.trait.distinct), rules, out);
+    }
+  }
+  if (!rule.closes) return;
+  if (Record* const record = table.find(event.log, session)) forget(*record);
+}
+
+Attribution::Attribution(const HashSeed& seed) : state_(std::make_unique<State>(seed)) {}
+Attribution::Attribution(Attribution&&) noexcept = default;
+Attribution& Attribution::operator=(Attribution&&) noexcept = default;
+Attribution::~Attribution() = default;
+
+void Attribution::take(const Event& event, const RuleSet& rules, const Now& now,
+                       std::vector<Attributed>& attributed) {
+  const Rule& rule = rules.rules()[event.rule];
+  const std::uint32_t time = state_->seconds(now);
+  if (event.client)
+    state_->take_named(event, rule, rules, time, attributed);
+  else
+    state_->take_nameless(event, rule, rules, time, attributed);
+}
+
+void Attribution::rules_changed(const RuleSet& from, const RuleSet& to) {
+  State& state = *state_;
+  constexpr RuleId kGone = std::numeric_limits<RuleId>::max();
+  std::vector<RuleId> number(from.rules().size(), kGone);
+  for (std::size_t i = 0; i < number.size(); ++i)
+    for (std::size_t j = 0; j < to.rules().size(); ++j)
+      if (to.rules()[j].name == from.rules()[i].name) number[i] = static_cast<RuleId>(j);
+  state.table.each([&](Record& record) {
+    state.table.keep_pending(record, [&](Pending& entry) {
+      entry.rule = entry.rule < number.size() ? number[entry.rule] : kGone;
+      if (entry.rule != kGone) return true;
+      if (!entry.settled) {
+        state.waiting -= entry.count;
+        state.counters.unattributed += entry.count;
+      }
+      return false;
+    });
+  });
+}
+
+void Attribution::restarted(std::uint32_t log) {
+  state_->table.each([&](Record& record) {
+    if (record.log == log) state_->forget(record);
+  });
+}
+
+void Attribution::tick(const Now& now) {
+  State& state = *state_;
+  const std::uint32_t time = state.seconds(now);
+  const auto forget_older = [&](SessionTable::Kind kind, std::chrono::seconds age) {
+    for (std::size_t i = 0; i < kForgottenPerTick; ++i) {
+      Record* const oldest = state.table.oldest(kind);
+      if (oldest == nullptr || std::chrono::seconds{time - oldest->seen} <= age) return;
+      state.forget(*oldest);
+    }
+  };
+  forget_older(SessionTable::Kind::waiting, kLongestWait);
+  forget_older(SessionTable::Kind::logged_in, kLongestSession);
+  forget_older(SessionTable::Kind::ended, kTombstone);
+}
+
+std::size_t Attribution::sessions() const {
+  return state_->table.size();
+}
+std::size_t Attribution::waiting() const {
+  return state_->waiting;
+}
+std::size_t Attribution::bytes() const {
+  return sizeof(State) + state_->table.bytes();
+}
+const AttributionCounters& Attribution::counters() const {
+  return state_->counters;
+}
+
+}  // namespace coturn_guard

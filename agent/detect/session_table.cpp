@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "detect/session_table.hpp"
+
+#include <array>
+#include <cstring>
+
+#include "detect/attribution.hpp"
+
+namespace coturn_guard {
+namespace {
+
+constexpr std::size_t kBuckets = Attribution::kMaxSessions;
+static_assert((kBuckets & (kBuckets - 1)) == 0, "the hash is masked");
+
+}  // namespace
+
+SessionTable::Index& SessionTable::bucket(std::uint32_t log, std::uint64_t session) {
+  if (buckets_.empty()) buckets_.assign(kBuckets, kNone);
+  std::array<std::uint8_t, 16> key{};
+  std::memcpy(key.data(), &session, sizeof session);
+  std::memcpy(key.data() + sizeof session, &log, sizeof log);
+  return buckets_[siphash13(key, seed_) & (kBuckets - 1)];
+}
+
+SessionTable::Record* SessionTable::find(std::uint32_t log, std::uint64_t session) {
+  if (size_ == 0) return nullptr;
+  for (Index index = bucket(log, session); index != kNone; index = records_[index].same_bucket) {
+    Record& record = records_[index];
+    if (record.session == session && record.log == log) return &record;
+  }
+  return nullptr;
+}
+
+SessionTable::Record& SessionTable::insert(std::uint32_t log, std::uint64_t session, std::uint32_t time) {
+  Index index = free_records_;
+  if (index == kNone)
+    index = records_.grow();
+  else
+    free_records_ = records_[index].same_bucket;
+  Index& head = bucket(log, session);
+  Record& record = records_[index] = Record{};
+  record.log = log;
+  record.session = session;
+  record.same_bucket = head;
+  head = index;
+  ++size_;
+  enqueue(index, Kind::waiting, time);
+  return record;
+}
+
+SessionTable::Index SessionTable::index_of(const Record& record) {
+  Index index = bucket(record.log, record.session);
+  while (&records_[index] != &record) index = records_[index].same_bucket;
+  return index;
+}
+
+void SessionTable::erase(Record& record) {
+  clear_pending(record);
+  dequeue(record);
+  Index* link = &bucket(record.log, record.session);
+  while (&records_[*link] != &record) link = &records_[*link].same_bucket;
+  const Index index = *link;
+  *link = record.same_bucket;
+  record.kind = Kind::none;
+  record.same_bucket = free_records_;
+  free_records_ = index;
+  --size_;
+}
+
+void SessionTable::enqueue(Index index, Kind kind, std::uint32_t time) {
+  Record& record = records_[index];
+  Queue& to = queue(kind);
+  record.kind = kind;
+  record.seen = time;
+  record.newer = kNone;
+  record.older = to.newest;
+  (to.newest == kNone ? to.oldest : records_[to.newest].newer) = index;
+  to.newest = index;
+  ++to.size;
+}
+
+void SessionTable::dequeue(Record& record) {
+  Queue& from = queue(record.kind);
+  (record.older == kNone ? from.oldest : records_[record.older].newer) = record.newer;
+  (record.newer == kNone ? from.newest : records_[record.newer].older) = record.older;
+  --from.size;
+}
+
+void SessionTable::touch(Record& record, std::uint32_t time) {
+  if (record.kind == Kind::ended || record.newer == kNone) {
+    if (record.kind != Kind::ended) record.seen = time;
+    return;
+  }
+  const Index index = index_of(record);
+  dequeue(record);
+  enqueue(index, record.kind, time);
+}
+
+void SessionTable::mark_logged_in(Record& record, std::uint32_t time) {
+  record.logged_in = true;
+  const Index index = index_of(record);
+  dequeue(record);
+  enqueue(index, Kind::logged_in, time);
+}
+
+void SessionTable::mark_ended(Record& record, std::uint32_t time) {
+  const Index index = index_of(record);
+  dequeue(record);
+  enqueue(index, Kind::ended, time);
+}
+
+SessionTable::Record* SessionTable::oldest(Kind kind) {
+  const Index index = queue(kind).oldest;
+  return index == kNone ? nullptr : &records_[index];
+}
+
+SessionTable::Record& SessionTable::least_wanted() {
+  const std::size_t logged_in = queue(Kind::logged_in).size;
+  if (Record* const ended = oldest(Kind::ended)) return *ended;
+  const bool too_many = logged_in > Attribution::kMaxSessions / 2;
+  Record* const waiting = too_many ? nullptr : oldest(Kind::waiting);
+  return waiting != nullptr ? *waiting : *oldest(Kind::logged_in);
+}
+
+SessionTable::Pending* SessionTable::add_pending(Record& record, const Pending& entry) {
+  if (record.pending_count >= Attribution::kMaxPendingOfSession) return nullptr;
+  Index index = free_pending_;
+  if (index != kNone) {
+    free_pending_ = pending_[index].next;
+  } else {
+    if (pending_.used >= Attribution::kMaxPending) return nullptr;
+    index = pending_.grow();
+  }
+  Pending& added = pending_[index] = entry;
+  added.next = record.pending;
+  record.pending = index;
+  ++record.pending_count;
+  return &added;
+}
+
+void SessionTable::release(Index pending) {
+  pending_[pending].next = free_pending_;
+  free_pending_ = pending;
+}
+
+std::uint64_t SessionTable::clear_pending(Record& record) {
+  std::uint64_t unsettled = 0;
+  keep_pending(record, [&](const Pending& entry) {
+    if (!entry.settled) unsettled += entry.count;
+    return false;
+  });
+  return unsettled;
+}
+
+std::size_t SessionTable::bytes() const {
+  return sizeof *this + buckets_.capacity() * sizeof(Index) +
+         records_.chunks.size() * kChunk * sizeof(Record) + pending_.chunks.size() * kChunk * sizeof(Pending);
+}
+
+}  // namespace coturn_guard

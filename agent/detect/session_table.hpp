@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The memory of attribution: records of coturn's sessions, keyed by log and session number, and per record a
+// list of what waits for its client. Bounded by Attribution's constants, allocated as needed, hashed with a
+// seed (an attacker makes sessions, not their numbers, but several logs share the table). What a record means
+// is attribution's.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <vector>
+
+#include "model/address.hpp"
+#include "model/flow.hpp"
+#include "util/siphash.hpp"
+
+namespace coturn_guard {
+
+class SessionTable {
+ public:
+  using Index = std::uint32_t;
+  static constexpr Index kNone = std::numeric_limits<Index>::max();
+
+  // Each kind is a queue of its own, ordered by when a record was last seen.
+  enum class Kind : std::uint8_t { waiting, logged_in, ended, none };
+
+  struct Pending {
+    std::uint64_t what = 0;  // Attributed::what
+    std::uint32_t count = 0;
+    RuleId rule = 0;
+    bool settled = false;  // charged: kept as the sum of a misdeed's rule
+    Index next = kNone;
+  };
+
+  struct Record {
+    std::uint64_t session = 0;
+    std::uint64_t user = 0;  // hash of the name that logged in
+    Address client;          // where tied
+    std::uint16_t port = 0;
+    Kind kind = Kind::none;
+    bool tied : 1 = false;
+    bool proven : 1 = false;  // the kernel confirmed the line that tied it
+    bool fresh : 1 = true;    // Event::fresh of the last line
+    bool logged_in : 1 = false;
+    bool login_told : 1 = false;
+    std::uint32_t log = 0;
+    std::uint32_t seen = 0;  // seconds
+    Index pending = kNone;   // its list
+    std::uint32_t pending_count = 0;
+    Index same_bucket = kNone;
+    Index older = kNone, newer = kNone;
+  };
+  static_assert(sizeof(Record) <= 72);
+
+  explicit SessionTable(const HashSeed& seed) : seed_(seed) {}
+
+  [[nodiscard]] Record* find(std::uint32_t log, std::uint64_t session);
+  // It must not be there, and the table not be full. Records stay where they are until they are erased.
+  Record& insert(std::uint32_t log, std::uint64_t session, std::uint32_t time);
+  void erase(Record& record);  // with what is pending of it
+  void touch(Record& record, std::uint32_t time);
+  void mark_logged_in(Record& record, std::uint32_t time);
+  void mark_ended(Record& record, std::uint32_t time);
+  [[nodiscard]] Record* oldest(Kind kind);
+  // Whom to forget for another: what has ended, then the longest silent of those that never logged in, unless
+  // those that did take more than half of the table.
+  [[nodiscard]] Record& least_wanted();
+
+  [[nodiscard]] Pending* first(Record& record) { return at(record.pending); }
+  [[nodiscard]] Pending* next(Pending& entry) { return at(entry.next); }
+  // nullptr: the session has too many, or all sessions together have.
+  Pending* add_pending(Record& record, const Pending& entry);
+  // The sum of what was not settled.
+  std::uint64_t clear_pending(Record& record);
+  template <class Visit>
+  void take_unsettled(Record& record, Visit visit) {
+    keep_pending(record, [&](Pending& entry) {
+      if (!entry.settled) visit(entry);
+      return entry.settled;
+    });
+  }
+  template <class Keep>
+  void keep_pending(Record& record, Keep keep) {
+    for (Index* link = &record.pending; *link != kNone;) {
+      const Index index = *link;
+      Pending& entry = *at(index);
+      if (keep(entry)) {
+        link = &entry.next;
+        continue;
+      }
+      *link = entry.next;
+      release(index);
+      --record.pending_count;
+    }
+  }
+  // In no order. The visited record may be erased.
+  template <class Visit>
+  void each(Visit visit) {
+    for (Index index = 0; index < records_.used; ++index)
+      if (Record& record = records_[index]; record.kind != Kind::none) visit(record);
+  }
+
+  [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] std::size_t bytes() const;
+
+ private:
+  static constexpr std::size_t kChunk = 4096;  // a pool grows by so many
+
+  // Elements that never move, taken and given back.
+  template <class T>
+  struct Pool {
+    std::vector<std::unique_ptr<T[]>> chunks;
+    Index used = 0;  // ever
+    T& operator[](Index index) { return chunks[index / kChunk][index % kChunk]; }
+    Index grow() {
+      if (used == chunks.size() * kChunk) chunks.push_back(std::make_unique<T[]>(kChunk));
+      return used++;
+    }
+  };
+  struct Queue {
+    Index oldest = kNone, newest = kNone;
+    std::size_t size = 0;
+  };
+
+  [[nodiscard]] Pending* at(Index index) { return index == kNone ? nullptr : &pending_[index]; }
+  [[nodiscard]] Index& bucket(std::uint32_t log, std::uint64_t session);
+  [[nodiscard]] Index index_of(const Record& record);
+  [[nodiscard]] Queue& queue(Kind kind) { return queues_[static_cast<std::size_t>(kind)]; }
+  void enqueue(Index index, Kind kind, std::uint32_t time);
+  void dequeue(Record& record);
+  void release(Index pending);
+
+  HashSeed seed_;
+  std::vector<Index> buckets_;  // allocated with the first record
+  Pool<Record> records_;
+  Pool<Pending> pending_;
+  Index free_records_ = kNone;  // linked by same_bucket
+  Index free_pending_ = kNone;  // linked by next
+  std::size_t size_ = 0;
+  std::array<Queue, 3> queues_{};
+};
+
+}  // namespace coturn_guard

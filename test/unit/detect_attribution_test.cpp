@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "detect/attribution.hpp"
+
+#include <map>
+
+#include "support/catch.hpp"
+
+using namespace coturn_guard;
+using namespace std::chrono_literals;
+
+namespace {
+
+enum : RuleId { kReset, kGuess, kIncorrect, kDenied, kLogin, kClosed, kRemotely, kProbe, kNobody, kRules };
+
+Rule rule(const char* name, std::int32_t milli) {
+  Rule made;
+  made.name = name;
+  made.trait.points = Points{milli};
+  made.begins = {std::string(name) + " "};
+  made.pattern = std::string(name) + " {client}";  // never asked here: the events are made by hand
+  made.session = true;
+  return made;
+}
+
+RuleSet rules_without(const std::string& missing = "") {
+  RuleBook book;
+  book.rules = {rule("reset", 1000), rule("guess", 600), rule("incorrect", 600),
+                rule("denied", 60),  rule("login", 0),   rule("closed", 0),
+                rule("remotely", 0), rule("probe", 300), rule("nobody", 600)};
+  book.rules[kReset].trait.credit = Credit::spares;
+  book.rules[kGuess].misdeed = book.rules[kIncorrect].misdeed = "password";
+  book.rules[kGuess].trait.distinct = book.rules[kIncorrect].trait.distinct = Distinct::user;
+  book.rules[kDenied].trait.distinct = Distinct::peer;
+  book.rules[kLogin].login = true;
+  book.rules[kClosed].closes = book.rules[kProbe].closes = true;
+  book.rules[kNobody].session = false;
+  std::erase_if(book.rules, [&](const Rule& of) { return of.name == missing; });
+  return RuleSet::create(book).value();
+}
+
+Now at(std::chrono::milliseconds time) {
+  return Now{std::chrono::steady_clock::time_point(1h + time), std::chrono::system_clock::time_point(time)};
+}
+
+std::string digits(std::uint64_t session) {
+  const std::string number = std::to_string(session);
+  return std::string(18 - number.size(), '0') + number;
+}
+
+struct Table {
+  Attribution attribution{HashSeed{1, 2}};
+  RuleSet rules = rules_without();
+  std::chrono::milliseconds time = 0s;
+
+  std::vector<Attributed> take(const Event& event) {
+    std::vector<Attributed> out;
+    attribution.take(event, rules, at(time), out);
+    return out;
+  }
+  // `client`: "" for a line that names none
+  std::vector<Attributed> take(RuleId id, std::uint64_t session, const std::string& client = "",
+                               const std::string& user = "", Evidence evidence = Evidence::claimed) {
+    const std::string number = digits(session);
+    Event event;
+    event.rule = id;
+    event.session = number;
+    if (!client.empty()) event.client = Endpoint::parse(client);
+    event.user = user;
+    event.points = rules.rules()[id].trait.points;
+    event.evidence = evidence;
+    return take(event);
+  }
+  const AttributionCounters& counters() const { return attribution.counters(); }
+};
+
+std::uint32_t charged(const std::vector<Attributed>& out, RuleId id) {
+  std::uint32_t sum = 0;
+  for (const Attributed& one : out)
+    if (one.event.rule == id && !one.login) sum += one.event.count;
+  return sum;
+}
+
+bool tells_login(const std::vector<Attributed>& out) {
+  return std::any_of(out.begin(), out.end(), [](const Attributed& one) { return one.login; });
+}
+
+constexpr const char* kClient = "203.0.113.7:40000";
+
+}  // namespace
+
+TEST_CASE("what a session did waits for the line that names its client", "[detect][attribution]") {
+  Table table;
+  CHECK(table.take(kGuess, 5, "", "alice").empty());
+  CHECK(table.take(kGuess, 5, "", "alice").empty());
+  CHECK(table.take(kGuess, 6, "", "bob").empty());
+  CHECK(table.attribution.waiting() == 3);
+  const auto out = table.take(kClosed, 5, kClient);
+  REQUIRE(out.size() == 1);
+  CHECK(out[0].event.rule == kGuess);
+  CHECK(out[0].event.count == 2);
+  CHECK(out[0].event.points == Points{600});
+  CHECK(out[0].event.client == Endpoint::parse(kClient));
+  CHECK(out[0].event.user.empty());
+  CHECK(out[0].event.session.empty());
+  CHECK(out[0].what != 0);
+  CHECK(table.attribution.sessions() == 1);  // 6 waits
+  CHECK(table.attribution.waiting() == 1);
+  CHECK(table.counters().charged == 2);
+}
+
+TEST_CASE("a session whose client is known is charged at once", "[detect][attribution]") {
+  Table table;
+  CHECK(table.take(kRemotely, 5, kClient).empty());
+  const auto out = table.take(kDenied, 5);
+  REQUIRE(out.size() == 1);
+  CHECK(out[0].event.client->address == Address::parse("203.0.113.7"));
+  CHECK(table.counters().charged == 1);
+}
+
+TEST_CASE("different users of one session are told apart, the same one is not", "[detect][attribution]") {
+  Table table;
+  for (const char* const user : {"a", "b", "a", "1800000000:c", "1800000999:c"})
+    table.take(kGuess, 5, "", user);
+  const auto out = table.take(kClosed, 5, kClient);
+  std::map<std::uint64_t, std::uint32_t> counts;
+  for (const Attributed& one : out) counts[one.what] += one.event.count;
+  CHECK(counts.size() == 3);  // a REST name is the same user at another time
+  CHECK(charged(out, kGuess) == 5);
+  table.take(kGuess, 9, "", "a");
+  CHECK(counts.contains(table.take(kClosed, 9, kClient).at(0).what));  // also in another session
+}
+
+TEST_CASE("of the rules that tell of one misdeed the one that counted most is charged",
+          "[detect][attribution]") {
+  Table table;
+  for (int i = 0; i < 3; ++i) table.take(kIncorrect, 5, "", "alice");
+  for (int i = 0; i < 5; ++i) table.take(kGuess, 5, "", "alice");
+  auto out = table.take(kClosed, 5, kClient);
+  CHECK(charged(out, kGuess) == 5);
+  CHECK(charged(out, kIncorrect) == 0);
+  CHECK(table.counters().told_twice == 3);
+
+  // also where they are told in turn, of a client who is known
+  table.take(kRemotely, 6, kClient);
+  std::uint32_t sum = 0;
+  for (int i = 0; i < 4; ++i) {
+    for (const RuleId id : {kIncorrect, kGuess}) {
+      out = table.take(id, 6, "", "alice");
+      sum += charged(out, kIncorrect) + charged(out, kGuess);
+    }
+  }
+  CHECK(sum == 4);
+  out = table.take(kGuess, 6, "", "alice");
+  CHECK(charged(out, kGuess) == 1);  // the difference
+
+  // and where the second kind comes after the first was charged
+  for (int i = 0; i < 2; ++i) table.take(kIncorrect, 7, "", "alice");
+  CHECK(charged(table.take(kRemotely, 7, kClient), kIncorrect) == 2);
+  CHECK(table.take(kGuess, 7, "", "alice").empty());
+  CHECK(table.take(kGuess, 7, "", "alice").empty());
+  CHECK(charged(table.take(kGuess, 7, "", "alice"), kGuess) == 1);
+}
+
+TEST_CASE("a login comes out when the client is known, with the hash of the user", "[detect][attribution]") {
+  Table table;
+  CHECK(table.take(kLogin, 5, "", "alice").empty());
+  const auto first = table.take(kClosed, 5, "192.0.2.11:1");
+  REQUIRE(tells_login(first));
+  CHECK(first[0].user != 0);
+  table.take(kLogin, 6, "", "alice");
+  CHECK(table.take(kClosed, 6, "192.0.2.12:1").at(0).user == first[0].user);
+  table.take(kLogin, 7, "", "bob");
+  CHECK(table.take(kClosed, 7, "192.0.2.12:1").at(0).user != first[0].user);
+  // of a known client at once, and only once
+  table.take(kRemotely, 8, kClient);
+  CHECK(tells_login(table.take(kLogin, 8, "", "alice")));
+  CHECK_FALSE(tells_login(table.take(kClosed, 8, kClient)));
+}
+
+TEST_CASE("a reset in a session that logged in is excused, also after its end", "[detect][attribution]") {
+  Table table;
+  table.take(kLogin, 5, "", "alice");
+  const auto out = table.take(kReset, 5, kClient);
+  CHECK(tells_login(out));
+  CHECK(charged(out, kReset) == 0);
+  CHECK(table.counters().excused == 1);
+
+  table.take(kLogin, 6, "", "alice");
+  table.take(kClosed, 6, kClient);
+  table.time += 2s;
+  CHECK(table.take(kReset, 6, kClient).empty());  // it had waited for the kernel
+  table.time += 10s;
+  table.attribution.tick(at(table.time));
+  CHECK(charged(table.take(kReset, 6, kClient), kReset) == 1);
+
+  table.take(kGuess, 7, "", "alice");
+  CHECK(charged(table.take(kReset, 7, kClient), kReset) == 1);  // failed logins excuse nothing
+  CHECK(charged(table.take(kReset, 8, kClient), kReset) == 1);
+}
+
+TEST_CASE("what a line names itself passes, and takes no memory", "[detect][attribution]") {
+  Table table;
+  for (std::uint64_t session = 1; session <= 100; ++session)
+    CHECK(charged(table.take(kReset, session, kClient), kReset) == 1);
+  CHECK(charged(table.take(kProbe, 500, kClient), kProbe) == 1);
+  CHECK(table.attribution.sessions() == 0);
+  CHECK(table.take(kClosed, 501, kClient).empty());
+  CHECK(table.attribution.sessions() == 0);
+}
+
+TEST_CASE("tainted lines tie nothing, end nothing, and charge no session", "[detect][attribution]") {
+  Table table;
+  table.take(kGuess, 5, "", "alice");
+  CHECK(table.take(kClosed, 5, "192.0.2.99:1", "", Evidence::tainted).empty());
+  CHECK(table.take(kRemotely, 5, "192.0.2.99:1", "", Evidence::tainted).empty());
+  const auto forged = table.take(kReset, 5, "192.0.2.99:1", "", Evidence::tainted);
+  REQUIRE(forged.size() == 1);  // counted by who judges, with its evidence
+  CHECK(forged[0].event.evidence == Evidence::tainted);
+  CHECK(table.take(kGuess, 5, "", "alice", Evidence::tainted).empty());
+  CHECK(table.take(kLogin, 5, "", "alice", Evidence::tainted).empty());
+  const auto out = table.take(kClosed, 5, kClient);
+  CHECK(charged(out, kGuess) == 1);
+  CHECK_FALSE(tells_login(out));
+}
+
+TEST_CASE("what names nobody is counted", "[detect][attribution]") {
+  Table table;
+  Event event;
+  event.rule = kNobody;
+  event.count = 3;
+  CHECK(table.take(event).empty());
+  CHECK(table.counters().unattributed == 3);
+  table.take(kGuess, 5, "", "alice");
+  table.time += Attribution::kLongestWait + 1s;
+  table.attribution.tick(at(table.time));
+  CHECK(table.counters().unattributed == 4);
+  CHECK(table.attribution.sessions() == 0);
+  CHECK(table.take(kClosed, 5, kClient).empty());
+}
+
+TEST_CASE("who logged in is remembered longer", "[detect][attribution]") {
+  Table table;
+  table.take(kLogin, 5, "", "alice");
+  table.time += 1h;
+  table.attribution.tick(at(table.time));
+  CHECK(table.attribution.sessions() == 1);
+  table.time += 2h;
+  table.attribution.tick(at(table.time));
+  CHECK(table.attribution.sessions() == 0);
+}
+
+TEST_CASE("session numbers begin again with coturn, and only in its log", "[detect][attribution]") {
+  Table table;
+  const std::string number = digits(5);
+  Event event;
+  event.rule = kGuess;
+  event.session = number;
+  event.user = "alice";
+  table.take(event);
+  event.log = 1;
+  table.take(event);
+  CHECK(table.attribution.sessions() == 2);
+  table.attribution.restarted(0);
+  CHECK(table.attribution.sessions() == 1);
+  CHECK(table.counters().unattributed == 1);
+  CHECK(table.take(kClosed, 5, "192.0.2.11:1").empty());  // log 0: an honest client of the new coturn
+  event.rule = kClosed;
+  event.client = Endpoint::parse(kClient);
+  CHECK(charged(table.take(event), kGuess) == 1);
+}
+
+TEST_CASE("the kernel's word for the closing line holds for the session", "[detect][attribution]") {
+  Table table;
+  table.take(kDenied, 5);
+  CHECK(table.take(kClosed, 5, kClient, "", Evidence::proven).at(0).event.evidence == Evidence::proven);
+  table.take(kDenied, 6);
+  CHECK(table.take(kClosed, 6, kClient).at(0).event.evidence == Evidence::claimed);
+}
+
+TEST_CASE("a mobile client's session follows it", "[detect][attribution]") {
+  Table table;
+  table.take(kLogin, 5, "", "alice");
+  CHECK(tells_login(table.take(kRemotely, 5, "192.0.2.11:1")));
+  CHECK(tells_login(table.take(kRemotely, 5, "192.0.2.12:1")));
+  CHECK(table.take(kDenied, 5).at(0).event.client == Endpoint::parse("192.0.2.12:1"));
+}
+
+TEST_CASE("more different things in a session than fit are joined, none is lost", "[detect][attribution]") {
+  Table table;
+  for (int i = 0; i < 1000; ++i) table.take(kGuess, 5, "", "user" + std::to_string(i));
+  const auto out = table.take(kClosed, 5, kClient);
+  CHECK(out.size() == Attribution::kMaxPendingOfSession);
+  CHECK(charged(out, kGuess) == 1000);
+}
+
+TEST_CASE("rules that were loaded anew keep what waits under their name", "[detect][attribution]") {
+  Table table;
+  table.take(kDenied, 5);
+  table.take(kGuess, 5, "", "alice");
+  RuleSet fewer = rules_without("guess");
+  table.attribution.rules_changed(table.rules, fewer);
+  table.rules = std::move(fewer);
+  CHECK(table.counters().unattributed == 1);
+  const auto out = table.take(kClosed - 1, 5, kClient);
+  REQUIRE(out.size() == 1);
+  CHECK(table.rules.name(out[0].event.rule) == "denied");
+}
+
+TEST_CASE("a million sessions stay within the bound, and those forgotten are counted",
+          "[detect][attribution]") {
+  Table table;
+  constexpr std::uint64_t kMany = 1'000'000;
+  table.take(kLogin, kMany + 1, "", "alice");
+  for (std::uint64_t session = 1; session <= kMany; ++session) {
+    table.take(kGuess, session, "", "a");
+    if (session % 2 == 0) table.take(kDenied, session);
+  }
+  CHECK(table.attribution.sessions() == Attribution::kMaxSessions);
+  CHECK(table.attribution.bytes() < 40U << 20);
+  CHECK(table.counters().evicted == kMany + 1 - Attribution::kMaxSessions);
+  CHECK(table.counters().unattributed + table.attribution.waiting() == kMany + kMany / 2);
+  CHECK(tells_login(table.take(kClosed, kMany + 1, "192.0.2.11:1")));  // a flood does not push a login out
+  CHECK(charged(table.take(kClosed, kMany, kClient), kGuess) == 1);
+  table.time += 1h;
+  for (int i = 0; i < 20; ++i) table.attribution.tick(at(table.time));
+  CHECK(table.attribution.sessions() <= 1);
+  CHECK(table.attribution.waiting() == 0);
+}
+
+TEST_CASE("a flood of logins leaves room for the others", "[detect][attribution]") {
+  Table table;
+  for (std::uint64_t session = 1; session <= Attribution::kMaxSessions; ++session)
+    table.take(kLogin, session, "", "a");
+  const std::uint64_t guessing = 10'000'000;
+  table.take(kGuess, guessing, "", "a");
+  for (std::uint64_t session = 1; session <= 1000; ++session)
+    table.take(kLogin, Attribution::kMaxSessions + session, "", "a");
+  CHECK(charged(table.take(kClosed, guessing, kClient), kGuess) == 1);
+}
+
+TEST_CASE("counts do not wrap, and time that steps back does no harm", "[detect][attribution]") {
+  Table table;
+  const std::string number = digits(5);
+  Event event;
+  event.rule = kGuess;
+  event.session = number;
+  event.count = 0xffff'fff0;
+  table.take(event);
+  table.take(event);
+  CHECK(charged(table.take(kClosed, 5, kClient), kGuess) == 0xffff'ffff);
+  table.take(kGuess, 6, "", "a");
+  table.attribution.tick(at(-30min));
+  CHECK(charged(table.take(kClosed, 6, kClient), kGuess) == 1);
+}
