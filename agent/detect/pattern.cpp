@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "detect/pattern.hpp"
 
-#include <array>
+#include <algorithm>
 
 #include "util/nearest.hpp"
 
@@ -11,16 +11,30 @@ namespace {
 // Loose on purpose: whether it is an address says Endpoint::parse. A class without counting keeps RE2's
 // program small and one-pass, which is its fastest way to captures.
 constexpr std::string_view kAddressClass = R"([\[\]0-9A-Fa-f:.]+)";
+constexpr std::string_view kUserClass = R"([^ \r\n]+)";
 constexpr std::int64_t kMaxMemoryBytes = 1 << 20;
-
-constexpr std::array<std::string_view, 4> kPlaceholders{"client", "client_unbracketed", "client_address",
-                                                        "endpoint"};
 
 bool is_name(char c) {
   return (c >= 'a' && c <= 'z') || c == '_';
 }
 
 }  // namespace
+
+struct Pattern::Placeholder {
+  std::string_view name;
+  std::optional<Part> part;  // none: not captured
+  std::string_view subject;  // named at most once
+};
+
+constexpr std::array<Pattern::Placeholder, 7> Pattern::kPlaceholders{{
+    {"client", Part::client, "the offender"},
+    {"client_unbracketed", Part::client_unbracketed, "the offender"},
+    {"client_address", Part::client_address, "the offender"},
+    {"endpoint", std::nullopt, ""},
+    {"local", Part::local, "coturn's side"},
+    {"peer", Part::peer, "the peer"},
+    {"user", Part::user, "the user"},
+}};
 
 re2::RE2::Options Pattern::options() {
   re2::RE2::Options options;
@@ -30,10 +44,33 @@ re2::RE2::Options Pattern::options() {
   return options;
 }
 
+// Appends what stands for {word}.
+Result<> Pattern::add(std::string& expression, std::string_view word) {
+  const auto found = std::find_if(kPlaceholders.begin(), kPlaceholders.end(),
+                                  [&](const Placeholder& known) { return known.name == word; });
+  if (found == kPlaceholders.end()) {
+    std::array<std::string_view, kPlaceholders.size()> known;
+    std::transform(kPlaceholders.begin(), kPlaceholders.end(), known.begin(),
+                   [](const Placeholder& placeholder) { return placeholder.name; });
+    const std::string_view near = nearest(word, known);
+    return fail("unknown placeholder {{{}}}{}", word,
+                near.empty() ? "" : fmt::format(", did you mean {{{}}}?", near));
+  }
+  if (!found->part) {
+    expression += kAddressClass;
+    return {};
+  }
+  for (const Placeholder& known : kPlaceholders)
+    if (known.subject == found->subject && known.part && names(*known.part))
+      return fail("the pattern names {} twice, at {{{}}} again", found->subject, word);
+  parts_.push_back(*found->part);
+  expression.append("(").append(*found->part == Part::user ? kUserClass : kAddressClass).append(")");
+  return {};
+}
+
 Result<Pattern> Pattern::compile(std::string_view text) {
   Pattern pattern;
   std::string expression;
-  int clients = 0;
   for (std::size_t i = 0; i < text.size();) {
     std::size_t end = i + 1;
     while (end < text.size() && is_name(text[end])) ++end;
@@ -44,49 +81,56 @@ Result<Pattern> Pattern::compile(std::string_view text) {
       expression += text[i++];
       continue;
     }
-    const std::string_view word = text.substr(i + 1, end - i - 1);
+    if (auto added = pattern.add(expression, text.substr(i + 1, end - i - 1)); !added)
+      return tl::unexpected(added.error());
     i = end + 1;
-    if (word == "endpoint") {
-      expression += kAddressClass;
-      continue;
-    }
-    if (word == "client")
-      pattern.client_ = Client::bracketed;
-    else if (word == "client_unbracketed")
-      pattern.client_ = Client::unbracketed;
-    else if (word == "client_address")
-      pattern.client_ = Client::address;
-    else {
-      const std::string_view near = nearest(word, kPlaceholders);
-      return fail("unknown placeholder {{{}}}{}", word,
-                  near.empty() ? "" : fmt::format(", did you mean {{{}}}?", near));
-    }
-    ++clients;
-    expression.append("(").append(kAddressClass).append(")");
   }
-  if (clients != 1)
-    return fail("the pattern must name the offender, {{client}}, exactly once, and does so {} times",
-                clients);
   pattern.expression_ = std::make_unique<re2::RE2>(expression, options());
   if (!pattern.expression_->ok()) return fail("{}", pattern.expression_->error());
-  if (pattern.expression_->NumberOfCapturingGroups() != 1)
-    return fail("write groups as (?:...), the address alone is captured");
+  if (static_cast<std::size_t>(pattern.expression_->NumberOfCapturingGroups()) != pattern.parts_.size())
+    return fail("write groups as (?:...), only placeholders are captured");
   return pattern;
 }
 
-std::optional<Endpoint> Pattern::match(std::string_view message) const {
-  std::array<re2::StringPiece, 2> found;
+std::optional<Captures> Pattern::match(std::string_view message) const {
+  std::array<re2::StringPiece, kMaxParts + 1> found;
   const re2::StringPiece text(message.data(), message.size());
-  if (!expression_->Match(text, 0, text.size(), re2::RE2::ANCHOR_BOTH, found.data(), 2)) return std::nullopt;
-  const std::string_view client(found[1].data(), found[1].size());
-  switch (client_) {
-    case Client::bracketed: return Endpoint::parse(client);
-    case Client::unbracketed: return Endpoint::parse_unbracketed(client);
-    case Client::address: break;
+  if (!expression_->Match(text, 0, text.size(), re2::RE2::ANCHOR_BOTH, found.data(),
+                          static_cast<int>(parts_.size()) + 1))
+    return std::nullopt;
+  Captures captures;
+  for (std::size_t i = 0; i < parts_.size(); ++i) {
+    const std::string_view part(found[i + 1].data(), found[i + 1].size());
+    switch (parts_[i]) {
+      case Part::client: captures.client = Endpoint::parse(part); break;
+      case Part::client_unbracketed: captures.client = Endpoint::parse_unbracketed(part); break;
+      case Part::client_address:
+        if (const std::optional<Address> address = Address::parse(part))
+          captures.client = Endpoint{*address, 0};
+        break;
+      case Part::local: captures.local = Endpoint::parse(part); break;
+      case Part::peer:
+        if (const std::optional<Endpoint> peer = Endpoint::parse(part)) captures.peer = peer->address;
+        break;
+      case Part::user:
+        if (part.size() > kMaxUserBytes) return std::nullopt;
+        captures.user = part;
+        break;
+    }
   }
-  const std::optional<Address> address = Address::parse(client);
-  if (!address) return std::nullopt;
-  return Endpoint{*address, 0};
+  const bool real = (!names_client() || captures.client) && (!names(Part::local) || captures.local) &&
+                    (!names_peer() || captures.peer);
+  return real ? std::optional(captures) : std::nullopt;
+}
+
+bool Pattern::names(Part part) const {
+  return std::find(parts_.begin(), parts_.end(), part) != parts_.end();
+}
+bool Pattern::names_port() const {
+  return names(Part::client) || names(Part::client_unbracketed);
+}
+bool Pattern::names_client() const {
+  return names_port() || names(Part::client_address);
 }
 
 }  // namespace coturn_guard

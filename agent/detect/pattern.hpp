@@ -1,43 +1,69 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// A rule's pattern, compiled: RE2 with our placeholders, anchored at both ends, and the offender's address
-// out of it. {client} is address and port as coturn's addr_to_string() prints them, {client_unbracketed} as
-// addr_debug_print() does (IPv6 without brackets), {client_address} an address alone. {endpoint} is any other
-// address in the line.
+// A rule's pattern, compiled: RE2 with our placeholders, anchored at both ends, and what it names out of a
+// message. The offender: {client} is address and port as coturn's addr_to_string() prints them,
+// {client_unbracketed} as addr_debug_print() does (IPv6 without brackets), {client_address} an address alone.
+// {local} is coturn's own side, {peer} an address with or without port, {user} what coturn prints as a user
+// name (hostile text, but without blanks: coturn refuses those). {endpoint} is any other address, not
+// captured.
 #pragma once
 
 #include <re2/re2.h>
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "model/address.hpp"
 #include "util/result.hpp"
 
 namespace coturn_guard {
 
+// What a message named. `user` is borrowed from it.
+struct Captures {
+  std::optional<Endpoint> client;
+  std::optional<Endpoint> local;
+  std::optional<Address> peer;
+  std::string_view user;
+};
+
 class Pattern {
  public:
-  // Fails, for people, on an unknown placeholder, not exactly one client, capturing groups, and what RE2
+  static constexpr std::size_t kMaxUserBytes = 512;  // STUN_MAX_USERNAME_SIZE in coturn's ns_turn_msg_defs.h
+
+  // Fails, for people, on an unknown placeholder, one thing named twice, capturing groups, and what RE2
   // refuses.
   [[nodiscard]] static Result<Pattern> compile(std::string_view text);
 
-  // The offender, where the whole message matches and names a real address.
-  [[nodiscard]] std::optional<Endpoint> match(std::string_view message) const;
+  // Present where the whole message matches, and every address in it that has a name here is a real one.
+  [[nodiscard]] std::optional<Captures> match(std::string_view message) const;
   // The expanded expression, for an RE2::Set.
   [[nodiscard]] const std::string& expression() const { return expression_->pattern(); }
+
+  [[nodiscard]] bool names_client() const;
+  [[nodiscard]] bool names_port() const;  // of the client
+  [[nodiscard]] bool names_peer() const { return names(Part::peer); }
+  [[nodiscard]] bool names_user() const { return names(Part::user); }
 
   // Bytes as they come (an attacker's UTF-8 may be broken), no messages on stderr, memory bounded.
   [[nodiscard]] static re2::RE2::Options options();
 
  private:
-  enum class Client : std::uint8_t { bracketed, unbracketed, address };
+  enum class Part : std::uint8_t { client, client_unbracketed, client_address, local, peer, user };
+  static constexpr std::size_t kMaxParts = 4;  // client, local, peer, user; RE2's one-pass takes no more
+  struct Placeholder;
+  static const std::array<Placeholder, 7> kPlaceholders;
+
   Pattern() = default;
+  Result<> add(std::string& expression, std::string_view word);
+  [[nodiscard]] bool names(Part part) const;
 
   std::unique_ptr<re2::RE2> expression_;
-  Client client_ = Client::bracketed;
+  std::vector<Part> parts_;  // in the order of their groups
 };
 
 }  // namespace coturn_guard

@@ -8,6 +8,7 @@
 #include <limits>
 #include <string>
 
+#include "detect/endings.hpp"
 #include "detect/literal_index.hpp"
 #include "detect/pattern.hpp"
 
@@ -38,31 +39,88 @@ struct RuleSet::Compiled {
     std::vector<RuleId> rules;
     std::unique_ptr<re2::RE2::Set> set;  // where they are many
   };
+  // A rule of the book, ready to be asked. One that only takes what another passes on has no pattern.
+  struct Ready {
+    std::optional<Pattern> pattern;
+    Endings endings;
+    std::optional<RuleId> if_expired, if_unexpired;
+  };
 
   explicit Compiled(RuleBook from, LiteralIndex rule_begins, LiteralIndex forgeable_begins)
       : book(std::move(from)), begins(std::move(rule_begins)), forgeable(std::move(forgeable_begins)) {}
 
-  [[nodiscard]] std::optional<Event> ask(RuleId id, std::string_view message,
-                                         std::string_view session) const {
-    const Rule& rule = book.rules[id];
-    if (rule.session == session.empty()) return std::nullopt;
-    const std::optional<Endpoint> client = patterns[id].match(message);
-    if (!client) return std::nullopt;
-    return Event{.rule = id,
-                 .client = *client,
-                 .session = session,
-                 .points = rule.trait.points,
-                 .evidence = rule.evidence};
+  [[nodiscard]] Result<> get_ready();
+  [[nodiscard]] Result<> gather_candidates();
+  [[nodiscard]] bool may_match(RuleId id, std::string_view message, const MessageTail& tail,
+                               std::string_view session) const {
+    return book.rules[id].session != session.empty() && ready[id].endings.fit(message, tail);
   }
+  [[nodiscard]] std::optional<Event> ask(RuleId id, std::string_view message, std::string_view session) const;
 
   RuleBook book;
-  std::vector<Pattern> patterns;
+  std::vector<Ready> ready;  // beside book.rules
   LiteralIndex begins;
   std::vector<Candidates> candidates;  // beside begins.literals()
   LiteralIndex forgeable;              // beside book.forgeable
+  mutable std::vector<RuleId> asked;   // those that may match the message; kept for its memory
   mutable std::vector<int> hits;       // RE2::Set's answer; kept for its memory
   mutable std::uint64_t undecided = 0;
 };
+
+Result<> RuleSet::Compiled::get_ready() {
+  const auto find = [this](const std::string& name) -> std::optional<RuleId> {
+    for (std::size_t i = 0; i < book.rules.size(); ++i)
+      if (book.rules[i].name == name) return static_cast<RuleId>(i);
+    return std::nullopt;
+  };
+  for (const Rule& rule : book.rules) {
+    Ready made{std::nullopt, Endings(rule.ends), find(rule.if_expired), find(rule.if_unexpired)};
+    for (const std::string& name : {rule.if_expired, rule.if_unexpired})
+      if (!name.empty() && !find(name)) return fail("rule {}: there is no rule \"{}\"", rule.name, name);
+    if (!rule.begins.empty()) {
+      Result<Pattern> pattern = Pattern::compile(rule.pattern);
+      if (!pattern) return fail("rule {}: {}", rule.name, pattern.error().message());
+      made.pattern = std::move(*pattern);
+    }
+    ready.push_back(std::move(made));
+  }
+  return {};
+}
+
+Result<> RuleSet::Compiled::gather_candidates() {
+  for (const std::string& literal : begins.literals()) {
+    Candidates gathered;
+    for (std::size_t i = 0; i < book.rules.size(); ++i) {
+      const auto& of_rule = book.rules[i].begins;
+      // also those with a shorter beginning: the index answers with the longest alone
+      if (std::any_of(of_rule.begin(), of_rule.end(),
+                      [&](const std::string& text) { return literal.starts_with(text); }))
+        gathered.rules.push_back(static_cast<RuleId>(i));
+    }
+    if (gathered.rules.size() >= kRulesForSet) {
+      gathered.set = std::make_unique<re2::RE2::Set>(Pattern::options(), re2::RE2::ANCHOR_BOTH);
+      for (const RuleId id : gathered.rules) gathered.set->Add(ready[id].pattern->expression(), nullptr);
+      if (!gathered.set->Compile())
+        return fail("rules that begin with \"{}\" need too much memory together", literal);
+    }
+    candidates.push_back(std::move(gathered));
+  }
+  return {};
+}
+
+std::optional<Event> RuleSet::Compiled::ask(RuleId id, std::string_view message,
+                                            std::string_view session) const {
+  const std::optional<Captures> captures = ready[id].pattern->match(message);
+  if (!captures) return std::nullopt;
+  return Event{.rule = id,
+               .client = captures->client,
+               .local = captures->local,
+               .peer = captures->peer,
+               .session = session,
+               .user = captures->user,
+               .points = book.rules[id].trait.points,
+               .evidence = book.rules[id].evidence};
+}
 
 RuleSet::RuleSet(std::unique_ptr<Compiled> compiled) : compiled_(std::move(compiled)) {}
 RuleSet::RuleSet(RuleSet&&) noexcept = default;
@@ -87,29 +145,8 @@ Result<RuleSet> RuleSet::create(RuleBook book) {
 
   auto compiled = std::make_unique<Compiled>(std::move(book), LiteralIndex(std::move(begins)),
                                              LiteralIndex(std::move(forgeable_begins)));
-  for (const Rule& rule : compiled->book.rules) {
-    Result<Pattern> pattern = Pattern::compile(rule.pattern);
-    if (!pattern) return fail("rule {}: {}", rule.name, pattern.error().message());
-    compiled->patterns.push_back(std::move(*pattern));
-  }
-  for (const std::string& literal : compiled->begins.literals()) {
-    Compiled::Candidates candidates;
-    for (std::size_t i = 0; i < compiled->book.rules.size(); ++i) {
-      const auto& of_rule = compiled->book.rules[i].begins;
-      // also those with a shorter beginning: the index answers with the longest alone
-      if (std::any_of(of_rule.begin(), of_rule.end(),
-                      [&](const std::string& text) { return literal.starts_with(text); }))
-        candidates.rules.push_back(static_cast<RuleId>(i));
-    }
-    if (candidates.rules.size() >= kRulesForSet) {
-      candidates.set = std::make_unique<re2::RE2::Set>(Pattern::options(), re2::RE2::ANCHOR_BOTH);
-      for (const RuleId id : candidates.rules)
-        candidates.set->Add(compiled->patterns[id].expression(), nullptr);
-      if (!candidates.set->Compile())
-        return fail("rules that begin with \"{}\" need too much memory together", literal);
-    }
-    compiled->candidates.push_back(std::move(candidates));
-  }
+  if (auto made = compiled->get_ready(); !made) return tl::unexpected(made.error());
+  if (auto made = compiled->gather_candidates(); !made) return tl::unexpected(made.error());
   return RuleSet(std::move(compiled));
 }
 
@@ -117,21 +154,26 @@ std::optional<Event> RuleSet::match(std::string_view message, std::string_view s
   const std::size_t literal = compiled_->begins.find(message);
   if (literal == LiteralIndex::kNone) return std::nullopt;
   const Compiled::Candidates& candidates = compiled_->candidates[literal];
-  if (candidates.set) {
+  const MessageTail tail(message);
+  std::vector<RuleId>& asked = compiled_->asked;
+  asked.clear();
+  for (const RuleId id : candidates.rules)
+    if (compiled_->may_match(id, message, tail, session)) asked.push_back(id);
+  if (asked.size() >= kRulesForSet) {
     re2::RE2::Set::ErrorInfo error{};
     std::vector<int>& hits = compiled_->hits;
     const bool any = candidates.set->Match(re2::StringPiece(message.data(), message.size()), &hits, &error);
     if (error.kind == re2::RE2::Set::kNoError) {
       if (!any) return std::nullopt;
-      std::sort(hits.begin(), hits.end());
-      for (const int hit : hits)
-        if (auto event = compiled_->ask(candidates.rules[static_cast<std::size_t>(hit)], message, session))
-          return event;
-      return std::nullopt;
+      std::erase_if(asked, [&](RuleId id) {
+        return std::none_of(hits.begin(), hits.end(),
+                            [&](int hit) { return candidates.rules[static_cast<std::size_t>(hit)] == id; });
+      });
+    } else {
+      ++compiled_->undecided;
     }
-    ++compiled_->undecided;
   }
-  for (const RuleId id : candidates.rules)
+  for (const RuleId id : asked)
     if (auto event = compiled_->ask(id, message, session)) return event;
   return std::nullopt;
 }
@@ -159,8 +201,21 @@ std::size_t RuleSet::forgeable_anywhere(std::string_view text) const {
   return end;
 }
 
-std::string_view RuleSet::name(RuleId rule) const {
-  return rule < compiled_->book.rules.size() ? std::string_view(compiled_->book.rules[rule].name) : "?";
+const Rule& RuleSet::rule(RuleId rule) const {
+  static const Rule unknown{.name = "?"};
+  return rule < compiled_->book.rules.size() ? compiled_->book.rules[rule] : unknown;
+}
+std::optional<RuleId> RuleSet::if_expired(RuleId rule) const {
+  return rule < compiled_->ready.size() ? compiled_->ready[rule].if_expired : std::nullopt;
+}
+std::optional<RuleId> RuleSet::if_unexpired(RuleId rule) const {
+  return rule < compiled_->ready.size() ? compiled_->ready[rule].if_unexpired : std::nullopt;
+}
+std::optional<RuleId> RuleSet::kernel_rule(KernelSign sign) const {
+  if (sign == KernelSign::none) return std::nullopt;
+  for (std::size_t i = 0; i < compiled_->book.rules.size(); ++i)
+    if (compiled_->book.rules[i].kernel == sign) return static_cast<RuleId>(i);
+  return std::nullopt;
 }
 const std::vector<Rule>& RuleSet::rules() const {
   return compiled_->book.rules;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// All rules compiled together: literal prefilter first, then the few rules that can begin like this (through
-// one RE2::Set where they are many), then the one rule's address. Stateless between messages; what depends on
-// the lines before (format, taint) is the Recogniser's.
+// All rules compiled together: literal prefilters first, then the few rules that can begin and end like this
+// (through one RE2::Set where they are many), then what the one rule names. Stateless between messages; what
+// depends on the lines before (format, taint) is the Recogniser's.
 #pragma once
 
 #include <cstddef>
@@ -39,7 +39,15 @@ class RuleSet {
   // For text in which records may begin anywhere (glued to one that was cut): the offset where the last text
   // that could be an attacker's ends at the latest, which may lie behind the end of `text`; 0: there is none.
   [[nodiscard]] std::size_t forgeable_anywhere(std::string_view text) const;
-  [[nodiscard]] std::string_view name(RuleId rule) const;
+  // Of a number that is no rule's (from before a reload, say) a rule without points, named "?".
+  [[nodiscard]] const Rule& rule(RuleId rule) const;
+  [[nodiscard]] const Trait& trait(RuleId id) const { return rule(id).trait; }
+  [[nodiscard]] std::string_view name(RuleId id) const { return rule(id).name; }
+  // Rule::if_expired and if_unexpired.
+  [[nodiscard]] std::optional<RuleId> if_expired(RuleId rule) const;
+  [[nodiscard]] std::optional<RuleId> if_unexpired(RuleId rule) const;
+  // The rule that says what a sign of the kernel's is worth. Absent: the operator switched it off.
+  [[nodiscard]] std::optional<RuleId> kernel_rule(KernelSign sign) const;
   [[nodiscard]] const std::vector<Rule>& rules() const;
   // How often RE2::Set ran out of memory. Nothing was missed: the rules were then asked one by one.
   [[nodiscard]] std::uint64_t undecided() const;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "detect/rule_set.hpp"
 
+#include "detect/endings.hpp"
 #include "detect/literal_index.hpp"
 #include "support/catch.hpp"
 
@@ -104,4 +105,68 @@ TEST_CASE("an attacker's text is found where coturn puts it", "[detect][rules]")
   CHECK(rules->forgeable_anywhere("wrong: wrong: ") == 14 + 512);
   CHECK(rules->forgeable_anywhere("x origin <y") == 10 + 127);
   CHECK(rules->forgeable_anywhere("fine") == 0);
+}
+
+TEST_CASE("a rule is asked only where the message ends as it can", "[detect][rules]") {
+  const Endings endings({"ok", "error 401: Unauthorized"});
+  const auto fit = [&](std::string_view message) { return endings.fit(message, MessageTail(message)); };
+  CHECK(fit("ok"));
+  CHECK(fit("it is all ok"));
+  CHECK(fit("error 401: Unauthorized"));
+  CHECK_FALSE(fit("k"));
+  CHECK_FALSE(fit(""));
+  CHECK_FALSE(fit("okay"));
+  CHECK_FALSE(fit("error 402: Unauthorized"));  // its last eight bytes are the same
+  CHECK_FALSE(fit("thorized"));
+  CHECK(Endings({}).fit("", MessageTail("")));
+
+  RuleBook book;
+  book.rules = {rule("good", "a ", "a {user} .*"), rule("bad", "a ", "a {user} .*")};
+  book.rules[0].ends = {" good"};
+  book.rules[1].ends = {" bad", " worse"};
+  const auto rules = RuleSet::create(book);
+  REQUIRE(rules);
+  CHECK(rules->match("a b good", "")->rule == 0);
+  CHECK(rules->match("a b bad", "")->rule == 1);
+  CHECK(rules->match("a b worse", "")->rule == 1);
+  CHECK_FALSE(rules->match("a b c", ""));
+}
+
+TEST_CASE("a message's other addresses and its user are told, too", "[detect][rules]") {
+  RuleBook book;
+  book.rules = {rule("all", "a ", "a {user} at {endpoint} from {client} to {local} for {peer}"),
+                rule("nobody", "b ", "b .*"), rule("user", "c ", "c <{user}>: d")};
+  const auto rules = RuleSet::create(book);
+  REQUIRE(rules);
+  const auto all =
+      rules->match("a x<y>:z at 192.0.2.9:1 from 192.0.2.1:5 to [2001:db8::1]:3478 for ::ffff:10.0.0.1", "");
+  REQUIRE(all);
+  CHECK(all->user == "x<y>:z");
+  CHECK(all->client == Endpoint::parse("192.0.2.1:5"));
+  CHECK(all->local == Endpoint::parse("[2001:db8::1]:3478"));
+  CHECK(all->peer == Address::parse("10.0.0.1"));
+  CHECK(rules->match("a x at : from 192.0.2.1:5 to 192.0.2.2:6 for [2001:db8::2]:7", "")->peer ==
+        Address::parse("2001:db8::2"));
+  for (const char* const wrong : {"a x at : from 192.0.2.1:5 to 192.0.2.2:66666 for 10.0.0.1",
+                                  "a x at : from 192.0.2.1:5 to 192.0.2.2:6 for 10.0.0",
+                                  "a x y at : from 192.0.2.1:5 to 192.0.2.2:6 for 10.0.0.1"})
+    CHECK_FALSE(rules->match(wrong, ""));
+  const auto nobody = rules->match("b x", "");
+  REQUIRE(nobody);
+  CHECK_FALSE(nobody->client);
+  CHECK_FALSE(nobody->local);
+  CHECK_FALSE(nobody->peer);
+  CHECK(nobody->user.empty());
+  CHECK_FALSE(rules->match("c <>: d", ""));
+  CHECK(rules->match("c <>>: d", "")->user == ">");
+  CHECK(rules->match("c <" + std::string(512, '<') + ">: d", ""));
+  CHECK_FALSE(rules->match("c <" + std::string(513, '<') + ">: d", ""));
+}
+
+TEST_CASE("a number that is no rule's has no points", "[detect][rules]") {
+  const auto rules = RuleSet::create({});
+  REQUIRE(rules);
+  CHECK(rules->name(7) == "?");
+  CHECK(rules->trait(7).points == Points{});
+  CHECK_FALSE(rules->if_expired(7));
 }
