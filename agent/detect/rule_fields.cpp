@@ -6,12 +6,14 @@
 #include <set>
 
 #include "detect/record.hpp"
+#include "util/duration.hpp"
 #include "util/nearest.hpp"
 
 namespace coturn_guard {
 namespace {
 
 constexpr std::int32_t kMaxPoints = 1000;
+constexpr std::uint32_t kMaxCount = 1000;
 
 // "0.25" -> 250. At most 3 decimals, so that it is exact.
 std::optional<Points> parse_points(std::string_view text) {
@@ -89,14 +91,43 @@ Points RuleFields::points(const YAML::Node& node, std::string_view key) {
   return points.value_or(Points{});
 }
 
-std::uint32_t RuleFields::bytes(const YAML::Node& node, std::string_view key) {
+std::chrono::seconds RuleFields::duration(const YAML::Node& node, std::string_view key) {
+  const auto duration = parse_duration(node.IsScalar() ? node.Scalar() : "");
+  if (!duration)
+    problem(node.Mark(), "\"{}\": {}", key, duration.error().what);
+  else if (duration->count() == 0)
+    problem(node.Mark(), "\"{}\" must be longer than nothing", key);
+  return duration.value_or(std::chrono::seconds(0));
+}
+
+std::uint32_t RuleFields::number(const YAML::Node& node, std::string_view key, std::uint32_t most) {
   const std::string digits = node.IsScalar() ? node.Scalar() : "";
   const bool number =
       !digits.empty() && digits.size() <= 4 && digits.find_first_not_of("0123456789") == std::string::npos;
   const unsigned long value = number ? std::stoul(digits) : 0;
-  if (value < 1 || value > kRecordLimitBytes)
-    problem(node.Mark(), "\"{}\" must be 1 to {}", key, kRecordLimitBytes);
+  if (value < 1 || value > most) problem(node.Mark(), "\"{}\" must be 1 to {}", key, most);
   return static_cast<std::uint32_t>(value);
+}
+std::uint32_t RuleFields::bytes(const YAML::Node& node, std::string_view key) {
+  return number(node, key, kRecordLimitBytes);
+}
+std::uint32_t RuleFields::count(const YAML::Node& node, std::string_view key) {
+  return number(node, key, kMaxCount);
+}
+
+std::size_t RuleFields::chosen_word(const YAML::Node& node, std::string_view key, Keys words) {
+  const std::string word = node.IsScalar() ? node.Scalar() : "";
+  const auto found = std::find(words.begin(), words.end(), word);
+  if (found != words.end()) return static_cast<std::size_t>(found - words.begin());
+  std::string list;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (i != 0) list += i + 1 == words.size() ? " or " : ", ";
+    list += words[i];
+  }
+  const std::string_view near = nearest(word, words);
+  problem(node.Mark(), "\"{}\" must be {}{}", key, list,
+          near.empty() ? "" : fmt::format(", did you mean {}?", near));
+  return words.size();
 }
 
 std::vector<std::string> RuleFields::texts(const YAML::Node& node, std::string_view key,

@@ -6,6 +6,9 @@
 #include <fmt/format.h>
 #include <yaml-cpp/yaml.h>
 
+#include <array>
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -17,6 +20,9 @@
 #include "util/problems.hpp"
 
 namespace coturn_guard {
+
+template <class Value, std::size_t N>
+using Choices = std::array<std::pair<std::string_view, Value>, N>;
 
 class RuleFields {
  public:
@@ -43,6 +49,16 @@ class RuleFields {
   std::string name(const YAML::Node& node, std::string_view key);  // [a-z0-9-]+
   bool boolean(const YAML::Node& node, std::string_view key);
   Points points(const YAML::Node& node, std::string_view key);
+  std::chrono::seconds duration(const YAML::Node& node, std::string_view key);  // above zero
+  std::uint32_t count(const YAML::Node& node, std::string_view key);            // 1 to 1000
+  // One of some words.
+  template <class Value, std::size_t N>
+  Value choice(const YAML::Node& node, std::string_view key, const Choices<Value, N>& choices) {
+    std::array<std::string_view, N> words;
+    for (std::size_t i = 0; i < N; ++i) words[i] = choices[i].first;
+    const std::size_t chosen = chosen_word(node, key, words);
+    return chosen < N ? choices[chosen].second : Value{};
+  }
   std::uint32_t bytes(const YAML::Node& node, std::string_view key);  // 1 to a record's length
   // At least one text; `places` gets where each stands.
   std::vector<std::string> texts(const YAML::Node& node, std::string_view key,
@@ -51,6 +67,9 @@ class RuleFields {
   Problems problems;
 
  private:
+  std::size_t chosen_word(const YAML::Node& node, std::string_view key, Keys words);
+  std::uint32_t number(const YAML::Node& node, std::string_view key, std::uint32_t most);
+
   std::string file_name_;
 };
 

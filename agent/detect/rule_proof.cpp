@@ -3,11 +3,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 #include "detect/record.hpp"
 #include "detect/rule_set.hpp"
+#include "util/nearest.hpp"
 
 namespace coturn_guard {
 namespace {
@@ -17,6 +20,8 @@ class Proof {
   Proof(const RuleBook& book, const std::vector<RulePlaces>& places) : book_(book), places_(places) {}
 
   Problems run() {
+    for (std::size_t id = 0; id < book_.rules.size(); ++id) check_names(book_.rules[id], places_[id]);
+    if (!problems_.empty()) return std::move(problems_);
     const Result<RuleSet> rules = RuleSet::create(book_);
     if (!rules) {
       problem(places_.front().rule, "{}", rules.error().message());
@@ -32,6 +37,7 @@ class Proof {
   void problem(const std::string& place, fmt::format_string<Args...> what, Args&&... args) {
     problems_.push_back(place + ": " + fmt::format(what, std::forward<Args>(args)...));
   }
+  void check_names(const Rule& rule, const RulePlaces& places);
   void check_lines(const RuleSet& rules, RuleId id, const RulePlaces& places);
 
   const RuleBook& book_;
@@ -39,9 +45,41 @@ class Proof {
   Problems problems_;
 };
 
+// Rules that speak of other rules.
+void Proof::check_names(const Rule& rule, const RulePlaces& places) {
+  bool passed_on_to = false;
+  std::vector<std::string_view> names;
+  for (const Rule& other : book_.rules) {
+    names.push_back(other.name);
+    passed_on_to |= other.if_expired == rule.name || other.if_unexpired == rule.name;
+    if (&other < &rule && rule.kernel != KernelSign::none && other.kernel == rule.kernel)
+      problem(places.rule, "rule \"{}\": \"{}\" is for the same sign of the kernel's", rule.name, other.name);
+  }
+  if (rule.begins.empty() && rule.kernel == KernelSign::none && !passed_on_to)
+    problem(places.rule,
+            "rule \"{}\" lacks \"begins\" and \"pattern\", and no other rule passes lines on to it",
+            rule.name);
+  for (const std::string& name : {rule.if_expired, rule.if_unexpired}) {
+    if (name.empty()) continue;
+    const auto other = std::find_if(book_.rules.begin(), book_.rules.end(),
+                                    [&](const Rule& known) { return known.name == name; });
+    if (other == book_.rules.end()) {
+      const std::string_view near = nearest(name, names);
+      problem(places.rule, "rule \"{}\": there is no rule \"{}\"{}", rule.name, name,
+              near.empty() ? "" : fmt::format(", did you mean \"{}\"?", near));
+    } else if (other->kernel != KernelSign::none || !other->if_expired.empty() ||
+               !other->if_unexpired.empty()) {
+      problem(places.rule,
+              "rule \"{}\": the rule \"{}\" cannot take its lines, it is the kernel's or passes on itself",
+              rule.name, name);
+    }
+  }
+}
+
 void Proof::check_lines(const RuleSet& rules, RuleId id, const RulePlaces& places) {
   const Rule& rule = book_.rules[id];
-  std::vector<bool> shown(rule.begins.size());
+  std::vector<bool> begins_shown(rule.begins.size());
+  std::vector<bool> ends_shown(rule.ends.size());
   for (std::size_t i = 0; i < rule.examples.size(); ++i) {
     const std::optional<Record> record = parse_record(rule.examples[i], {});
     if (!record) {
@@ -50,7 +88,9 @@ void Proof::check_lines(const RuleSet& rules, RuleId id, const RulePlaces& place
       continue;
     }
     for (std::size_t j = 0; j < rule.begins.size(); ++j)
-      if (record->message.starts_with(rule.begins[j])) shown[j] = true;
+      if (record->message.starts_with(rule.begins[j])) begins_shown[j] = true;
+    for (std::size_t j = 0; j < rule.ends.size(); ++j)
+      if (record->message.ends_with(rule.ends[j])) ends_shown[j] = true;
     const std::optional<Event> event = rules.match(record->message, record->session);
     if (!event)
       problem(places.examples[i], "rule \"{}\": the example does not match{}", rule.name,
@@ -61,7 +101,9 @@ void Proof::check_lines(const RuleSet& rules, RuleId id, const RulePlaces& place
               rules.name(event->rule));
   }
   for (std::size_t j = 0; j < rule.begins.size(); ++j)
-    if (!shown[j]) problem(places.begins[j], "rule \"{}\": no example begins like this", rule.name);
+    if (!begins_shown[j]) problem(places.begins[j], "rule \"{}\": no example begins like this", rule.name);
+  for (std::size_t j = 0; j < rule.ends.size(); ++j)
+    if (!ends_shown[j]) problem(places.ends[j], "rule \"{}\": no example ends like this", rule.name);
   for (std::size_t i = 0; i < rule.counterexamples.size(); ++i) {
     const std::optional<Record> record = parse_record(rule.counterexamples[i], {});
     if (!record) continue;

@@ -2,11 +2,13 @@
 #include "detect/rule_file.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <functional>
 
 #include "detect/record.hpp"
 #include "detect/rule_set.hpp"
 #include "support/detect.hpp"
+#include "support/scratch_directory.hpp"
 
 using namespace coturn_guard;
 
@@ -73,6 +75,101 @@ TEST_CASE("a rule is read with all its parts", "[detect][rules]") {
   CHECK(book->forgeable[0].text_bytes == 512);
 }
 
+TEST_CASE("each key of a rule is read", "[detect][rules]") {
+  const auto book = parse_rules(
+      "rules:\n"
+      "  - name: guess\n"
+      "    description: d\n"
+      "    points: 0.6\n"
+      "    window: 10m\n"
+      "    distinct: user\n"
+      "    free: 2\n"
+      "    from: 3\n"
+      "    points_from: 3\n"
+      "    credit: shared\n"
+      "    evidence: proven\n"
+      "    session: true\n"
+      "    unless_counted: true\n"
+      "    misdeed: password\n"
+      "    if_expired: old-name\n"
+      "    if_unexpired: new-name\n"
+      "    report: look at it\n"
+      "    begins: ['user ']\n"
+      "    ends: [' 401']\n"
+      "    pattern: 'user <{user}>: {peer} {local} 401'\n"
+      "    examples: ['1: session 000000000000000001: user <a>: 10.0.0.1 192.0.2.1:5 401']\n"
+      "    counterexamples: ['1: session 000000000000000001: user <a>: 10.0.0.1 192.0.2.1:5 402']\n"
+      "  - {name: old-name, description: d, points: 0, session: true}\n"
+      "  - {name: new-name, description: d, points: 0, credit: none}\n"
+      "  - {name: idle, description: d, points: 1, kernel: idle, credit: spares, free: 3}\n"
+      "  - name: login\n"
+      "    description: d\n"
+      "    points: 0\n"
+      "    witnessed: exactly\n"
+      "    session: true\n"
+      "    login: true\n"
+      "    closes: true\n"
+      "    begins: ['in ']\n"
+      "    pattern: 'in {user} {client}'\n"
+      "    examples: ['1: session 000000000000000001: in a [2001:db8::1]:5']\n"
+      "    counterexamples: ['1: session 000000000000000001: in a [2001:db8::1]']\n" +
+          kForgeable,
+      "r.yaml");
+  if (!book) FAIL(book.error().front());
+  const Rule& guess = book->rules[0];
+  CHECK(guess.trait.points == Points{600});
+  CHECK(guess.trait.window == std::chrono::minutes(10));
+  CHECK(guess.trait.distinct == Distinct::user);
+  CHECK(guess.trait.free == 2);
+  CHECK(guess.trait.from == 3);
+  CHECK(guess.trait.points_from == Points{3000});
+  CHECK(guess.trait.credit == Credit::shared);
+  CHECK(guess.evidence == Evidence::proven);
+  CHECK((guess.session && guess.unless_counted && !guess.login && !guess.closes));
+  CHECK(guess.misdeed == "password");
+  CHECK(guess.if_expired == "old-name");
+  CHECK(guess.if_unexpired == "new-name");
+  CHECK(guess.report == "look at it");
+  CHECK(guess.ends == std::vector<std::string>{" 401"});
+  const Rule& idle = book->rules[3];
+  CHECK(idle.kernel == KernelSign::idle);
+  CHECK(idle.evidence == Evidence::proven);
+  const Rule& login = book->rules[4];
+  CHECK(login.witnessed == Witnessed::exactly);
+  CHECK((login.login && login.closes));
+  const auto rules = RuleSet::create(*book);
+  REQUIRE(rules);
+  CHECK(rules->if_expired(0) == RuleId{1});
+  CHECK(rules->if_unexpired(0) == RuleId{2});
+  CHECK_FALSE(rules->if_expired(1));
+  CHECK(rules->kernel_rule(KernelSign::idle) == RuleId{3});
+  CHECK_FALSE(rules->kernel_rule(KernelSign::brief));
+  CHECK_FALSE(rules->kernel_rule(KernelSign::none));
+}
+
+TEST_CASE("rules that speak of others must find them", "[detect][rules]") {
+  const std::string with_user =
+      replaced(replaced(replaced(kRule, "TCP error: {client}", "TCP error: {user}"), "points: 0.25",
+                        "points: 0.25\n    if_expired: expired"),
+               "000001: TCP error: 192.0.2.1:5 x", "000001: TCP error: 192.0.2.1:5 x y");
+  CHECK(mistakes(with_user + "  - {name: expire, description: d, points: 1}\n")
+            .find("2:5: rule \"reset\": there is no rule \"expired\", did you mean \"expire\"?") !=
+        std::string::npos);
+  CHECK(mistakes(with_user + "  - {name: expired, description: d, points: 1}\n").empty());
+  CHECK(mistakes(with_user + "  - {name: expired, description: d, points: 1, kernel: idle}\n")
+            .find("cannot take its lines") != std::string::npos);
+  CHECK(mistakes(kRule + "  - {name: lost, description: d, points: 1}\n")
+            .find("r.yaml:10:5: rule \"lost\" lacks \"begins\" and \"pattern\", and no other") !=
+        std::string::npos);
+  CHECK(mistakes(kRule + "  - {name: a, description: d, points: 1, kernel: idle}\n"
+                         "  - {name: b, description: d, points: 1, kernel: idle}\n")
+            .find("\"a\" is for the same sign of the kernel's") != std::string::npos);
+  CHECK(mistakes(kRule + "  - {name: a, description: d, points: 1, kernel: idle, session: true}\n")
+            .find("\"session\" is for lines") != std::string::npos);
+  CHECK(mistakes(kRule + "  - {name: a, description: d, points: 1, kernel: idle, evidence: claimed}\n")
+            .find("what the kernel tells is proven") != std::string::npos);
+}
+
 TEST_CASE("points are exact thousandths", "[detect][rules]") {
   const auto points = [](const std::string& text) {
     const auto book = parse_rules(replaced(kRule, "0.25", text) + kForgeable, "r.yaml");
@@ -104,8 +201,31 @@ TEST_CASE("a rule that does not hold what it says is refused", "[detect][rules]"
   };
   for (const Case& c : {
            Case{"TCP error: {client}'", "TCP error: {client} and {client}'",
-                "exactly once, and does so 2 times"},
-           Case{"TCP error: {client}'", "TCP error: [0-9.:]+'", "does so 0 times"},
+                "the pattern names the offender twice, at {client} again"},
+           Case{"TCP error: {client}'", "TCP error: {client} of {client_address}'", "the offender twice"},
+           Case{"TCP error: {client}'", "TCP error: {user} {user}'", "the user twice"},
+           Case{"points: 0.25", "points: 0.25\n    window: 10", "\"window\": 10 has no unit"},
+           Case{"points: 0.25", "points: 0.25\n    window: 0s", "longer than nothing"},
+           Case{"points: 0.25", "points: 0.25\n    free: 0", "\"free\" must be 1 to 1000"},
+           Case{"points: 0.25", "points: 0.25\n    from: 3\n    points_from: 1", "say of what with"},
+           Case{"points: 0.25", "points: 0.25\n    distinct: session\n    from: 3", "needs \"points_from\""},
+           Case{"points: 0.25", "points: 0.25\n    points_from: 3", "needs \"from\""},
+           Case{"points: 0.25", "points: 0.25\n    distinct: user", "needs {user} in the pattern"},
+           Case{"points: 0.25", "points: 0.25\n    distinct: peer", "needs {peer} in the pattern"},
+           Case{"points: 0.25", "points: 0.25\n    distinct: peers",
+                "must be user, peer or session, did you mean peer?"},
+           Case{"points: 0.25", "points: 0.25\n    credit: spare", "did you mean spares?"},
+           Case{"points: 0.25", "points: 0.25\n    login: true", "needs {user} in the pattern"},
+           Case{"points: 0.25", "points: 0.25\n    login: true", "a login is no offence"},
+           Case{"    session: true\n", "    closes: true\n", "\"closes\" needs \"session: true\""},
+           Case{"    session: true\n", "    misdeed: a\n", "\"misdeed\" needs \"session: true\""},
+           Case{"points: 0.25", "points: 0.25\n    if_expired: other", "needs {user} in the pattern"},
+           Case{"{client}'\n", "{client}'\n    ends: ['2.1:5', 'x']\n",
+                "8:21: rule \"reset\": no example ends like this"},
+           Case{"points: 0.25", "points: 0.25\n    kernel: idle",
+                "\"begins\" is for lines, and the kernel writes none"},
+           Case{"{client}'", "[0-9.]+:5'\n    witnessed: seen", "needs {client}, {client_unbracketed} or"},
+           Case{"{client}'", "{client_address}:5'\n    witnessed: exactly", "needs {client} or {client_unb"},
            Case{"TCP error: {client}'", "(TCP) error: {client}'", "write groups as (?:...)"},
            Case{"TCP error: {client}'", "TCP error: {client}['", "missing ]"},
            Case{"TCP error: {client}'", "TCP failure: {client}'",
@@ -122,8 +242,10 @@ TEST_CASE("a rule that does not hold what it says is refused", "[detect][rules]"
                 "does not begin as a line of coturn's"},
            Case{"name: reset", "name: Reset!", "a-z, 0-9"},
            Case{"description: a reset", "name: other", "\"name\" is given twice"},
-           Case{"points: 0.25", "points: 0.25\n    evidence: proven", "claimed or spoofable"},
+           Case{"points: 0.25", "points: 0.25\n    evidence: tainted",
+                "must be claimed, spoofable or proven"},
            Case{"    description: a reset\n", "", "lacks \"description\""},
+           Case{"    begins: ['TCP error: ']\n", "", "a rule lacks \"begins\""},
        }) {
     const std::string told = mistakes(replaced(kRule, c.from, c.to));
     INFO(c.to << "\n" << told);
@@ -151,4 +273,54 @@ TEST_CASE("what is no rule file at all is refused, not thrown at us", "[detect][
   const auto missing = load_rules("/nonexistent/rules.yaml");
   REQUIRE_FALSE(missing);
   CHECK(missing.error().front() == "open /nonexistent/rules.yaml: No such file or directory");
+}
+
+TEST_CASE("an operator's own rules come first, or in the place of ours", "[detect][rules]") {
+  test::ScratchDirectory scratch;
+  const std::string directory = scratch / "rules.d";
+  const auto write = [&](const std::string& name, const std::string& text) { scratch.write(name, text); };
+  const auto renamed = [](const std::string& name) {
+    return replaced(kRule, "name: reset", "name: " + name);
+  };
+  const auto names = [&] {
+    std::string all;
+    const auto book = load_rules(scratch / "main.yaml", directory);
+    if (!book) {
+      for (const std::string& problem : book.error()) all += problem + "\n";
+      return all;
+    }
+    for (const Rule& rule : book->rules) all += rule.name + ":" + to_string(rule.trait.points) + " ";
+    return all + std::to_string(book->forgeable.size());
+  };
+  const auto other = [](const std::string& name, const std::string& word) {
+    return replaced(
+        replaced(replaced(replaced(replaced(kRule, "name: reset", "name: " + name), "['TCP", "['" + word),
+                          "'TCP", "'" + word),
+                 "001: TCP", "001: " + word),
+        "001: TCP", "001: " + word);
+  };
+  write("main.yaml", kRule + replaced(other("last", "SCTP"), "rules:\n", "") + kForgeable);
+  CHECK(names() == "reset:0.25 last:0.25 1");  // without the directory
+  write("rules.d/20-b.yaml", other("mine", "UDP"));
+  write("rules.d/10-a.yaml", other("first", "DTLS") + kForgeable);
+  write("rules.d/.hidden.yaml", "no rules");
+  write("rules.d/10-a.yaml.bak", "no rules");
+  CHECK(names() == "first:0.25 mine:0.25 reset:0.25 last:0.25 2");
+  write("rules.d/30-c.yaml", replaced(kRule, "0.25", "7"));
+  CHECK(names() == "first:0.25 mine:0.25 reset:7 last:0.25 2");
+  write("rules.d/40-d.yaml", replaced(other("mine", "UDP"), "0.25", "8"));
+  CHECK(names() == "first:0.25 mine:8 reset:7 last:0.25 2");
+  write("rules.d/50-e.yaml", kForgeable);
+  CHECK(names() == "first:0.25 mine:8 reset:7 last:0.25 3");
+  // It takes the line of one of ours, and ours must say so.
+  write("rules.d/60-f.yaml", renamed("thief"));
+  CHECK(names().find(directory + "/30-c.yaml:8:16: rule \"reset\": the example goes to the rule \"thief\"") ==
+        0);
+  write("rules.d/60-f.yaml", "rules: 1\n");
+  CHECK(names() == directory + "/60-f.yaml:1:8: \"rules\" must be a list of 1 to 500 rules\n");
+  write("rules.d/60-f.yaml", "{}");
+  CHECK(names() == directory + "/60-f.yaml:1:1: the file has neither \"rules\" nor \"forgeable\"\n");
+  std::filesystem::remove_all(directory);
+  write("rules.d", "");
+  CHECK(names() == "read the directory " + directory + ": Not a directory\n");
 }
