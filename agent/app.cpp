@@ -8,6 +8,7 @@
 
 #include "events.hpp"
 #include "util/duration.hpp"
+#include "util/random_seed.hpp"
 
 namespace coturn_guard {
 namespace {

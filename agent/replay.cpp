@@ -16,6 +16,7 @@
 #include "pipeline.hpp"
 #include "source/line_splitter.hpp"
 #include "util/duration.hpp"
+#include "util/random_seed.hpp"
 #include "util/unique_fd.hpp"
 
 namespace coturn_guard {

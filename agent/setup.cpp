@@ -2,10 +2,8 @@
 #include "setup.hpp"
 
 #include <fmt/format.h>
-#include <sys/random.h>
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "detect/rule_file.hpp"
 #include "util/nearest.hpp"
@@ -42,13 +40,6 @@ tl::expected<Setup, Problems> load_setup(const SetupPaths& paths) {
   auto rules = RuleSet::create(std::move(*book));
   if (!rules) return tl::unexpected(Problems{config->rules_file + ": " + rules.error().message()});
   return Setup{std::move(*config), std::move(*rules)};
-}
-
-HashSeed random_seed() {
-  HashSeed seed{};
-  // Cannot fail for 16 bytes once the kernel is seeded, and blocks until then (getrandom(2)).
-  if (getrandom(seed.data(), sizeof seed, 0) != static_cast<ssize_t>(sizeof seed)) std::abort();
-  return seed;
 }
 
 }  // namespace coturn_guard

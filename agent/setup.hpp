@@ -8,7 +8,6 @@
 #include "config.hpp"
 #include "detect/recogniser.hpp"
 #include "util/problems.hpp"
-#include "util/siphash.hpp"
 
 namespace coturn_guard {
 
@@ -27,8 +26,5 @@ struct Setup {
 };
 
 [[nodiscard]] tl::expected<Setup, Problems> load_setup(const SetupPaths& paths);
-
-// A seed for the tables that attackers fill. Reads the kernel's random source (getrandom(2)).
-[[nodiscard]] HashSeed random_seed();
 
 }  // namespace coturn_guard

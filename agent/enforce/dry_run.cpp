@@ -2,26 +2,20 @@
 // The enforcer that enforces nothing: it keeps the table of bans, so that everything else behaves as it
 // would, says "done" about each when the batch is sent, and never opens a socket.
 #include <algorithm>
-#include <random>
 #include <utility>
 #include <vector>
 
 #include "enforce/backends.hpp"
 #include "enforce/ban_table.hpp"
+#include "util/random_seed.hpp"
 
 namespace coturn_guard {
 namespace {
 
-HashSeed draw_seed() {
-  std::random_device random;
-  const auto word = [&] { return std::uint64_t{random()} << 32 | random(); };
-  return {word(), word()};
-}
-
 class DryRun final : public Enforcer {
  public:
   DryRun(const EnforcerOptions& options, EnforcerEvents events)
-      : events_(std::move(events)), bans_(options.max_bans, options.longest_timeout, draw_seed()) {}
+      : events_(std::move(events)), bans_(options.max_bans, options.longest_timeout, random_seed()) {}
 
   Result<> start(const Now&) override { return {}; }
 

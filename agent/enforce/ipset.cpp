@@ -3,13 +3,13 @@
 // orders (how the kernel hears of it), the proof (that it bites), and tells of what happens in them. It
 // decides nothing about who, and leaves sets and rule in the kernel when it goes.
 #include <algorithm>
-#include <random>
 #include <utility>
 
 #include "enforce/backends.hpp"
 #include "enforce/ban_table.hpp"
 #include "enforce/order_queue.hpp"
 #include "enforce/proof.hpp"
+#include "util/random_seed.hpp"
 
 namespace coturn_guard {
 namespace {
@@ -22,17 +22,11 @@ constexpr Family kFamilies[] = {Family::v4, Family::v6};
 constexpr seconds kNoticeInterval{60};
 constexpr seconds kRearmRetry{5};
 
-HashSeed draw_seed() {
-  std::random_device random;
-  const auto draw = [&] { return std::uint64_t{random()} << 32 | random(); };
-  return {draw(), draw()};
-}
-
 class IpsetEnforcer final : public Enforcer {
  public:
   IpsetEnforcer(boost::asio::io_context& io, const EnforcerOptions& options, EnforcerEvents events)
       : events_(std::move(events)),
-        bans_(options.max_bans, options.longest_timeout, draw_seed()),
+        bans_(options.max_bans, options.longest_timeout, random_seed()),
         queue_(io, bans_, queue_events()),
         proof_(io, options, bans_, queue_, proof_events()) {}
 

@@ -18,7 +18,7 @@ namespace coturn_guard {
 struct Standing {
   bool by_login = false;
   bool by_bytes = false;
-  std::uint32_t users = 0;  // different ones that logged in, estimated; exact for few
+  std::uint32_t users = 0;  // different ones that logged in: exact up to 16, then estimated to some hundreds
 };
 
 class CreditBook {
@@ -33,6 +33,8 @@ class CreditBook {
 
   void logged_in(const Prefix& network, std::uint64_t user, const Now& now);
   void was_busy(const Prefix& network, const Now& now);
+  // Costs a look-up; by what a login or a busy connection an hour ago earned it is over to the millisecond,
+  // while the estimate of many users forgets by ten minutes.
   [[nodiscard]] Standing standing(const Prefix& network, const Now& now) const;
   // It carries at least 80 % of the last hour's logins, at least 20 of them by at least 5 users: a proxy or a
   // gateway in front of us, and a ban of it would be a ban of everybody.

@@ -5,22 +5,16 @@
 
 #include "judge/ladder.hpp"
 #include "judge/offender_table.hpp"
+#include "judge/tick_clock.hpp"
 
 namespace coturn_guard {
 namespace {
 
-using std::chrono::milliseconds;
 using std::chrono::seconds;
 using Index = OffenderTable::Index;
 
-constexpr Tick kTickMask = (Tick{1} << kTickBits) - 1;
-constexpr Tick kOrigin = kTickMask / 2;  // where the first `now` lies: years before it and after it fit
 constexpr std::uint64_t kMostBanSeconds = (1U << 24) - 1;
 constexpr std::uint32_t kMostBans = 0xffff;
-
-Tick ticks(seconds duration) {
-  return std::min(static_cast<Tick>(std::max<seconds::rep>(duration.count(), 0)), kTickMask / 1000) * 1000;
-}
 
 }  // namespace
 
@@ -30,18 +24,12 @@ struct Ledger::State {
   Policy policy;
   OffenderTable table;
   LedgerCounters counters;
-  bool begun = false;
-  std::chrono::steady_clock::time_point first{};
-  Tick latest = kOrigin;
+  TickClock clock;
 
-  Tick tick(const Now& now) {
-    if (!begun) {
-      begun = true;
-      first = now.mono;
-    }
-    const auto since = std::chrono::floor<milliseconds>(now.mono - first).count();
-    if (since > 0) latest = std::max(latest, std::min(kOrigin + static_cast<Tick>(since), kTickMask - 1));
-    return latest;
+  // When points that count for `window` are entered, so that they leave in time.
+  [[nodiscard]] Tick entered(Tick now, seconds window) const {
+    if (window.count() <= 0 || window >= policy.findtime) return now;
+    return now - std::min(ticks(policy.findtime) - ticks(window), now);
   }
 
   // When everything about it is forgotten: then the record is worth nothing and is dropped when somebody
@@ -97,6 +85,14 @@ struct Ledger::State {
     offender.window.clear();
   }
 
+  // What was counted under a shorter findtime leaves when it was to leave: points of a narrower window cannot
+  // be told from others any more.
+  void lengthen_findtime(seconds by) {
+    for (const auto worth : {Worth::single, Worth::repeated, Worth::banned})
+      for (Index index = table.oldest(worth); index != OffenderTable::kNone; index = table.next_newer(index))
+        table.at(index).window.shift_back(ticks(by));
+  }
+
   // With `ladder` nothing is left of it.
   void forgive(Index index, bool ladder) {
     Offender& offender = table.at(index);
@@ -114,7 +110,7 @@ Ledger::Ledger(Ledger&&) noexcept = default;
 Ledger& Ledger::operator=(Ledger&&) noexcept = default;
 Ledger::~Ledger() = default;
 
-std::optional<Verdict> Ledger::record(const Offence& offence, const Now& now) {
+std::optional<Verdict> Ledger::record(const Offence& offence, const Now& now, seconds window) {
   State& state = *state_;
   ++state.counters.offences;
   if (offence.evidence == Evidence::spoofable || offence.evidence == Evidence::tainted) {
@@ -122,7 +118,7 @@ std::optional<Verdict> Ledger::record(const Offence& offence, const Now& now) {
     return std::nullopt;
   }
   if (offence.points.milli <= 0) return std::nullopt;  // a rule that is switched off
-  const Tick tick = state.tick(now);
+  const Tick tick = state.clock.at(now);
   const Prefix prefix = offence.alone ? Prefix(offence.address, kWholeAddress) : prefix_of(offence.address);
   const Index index = state.find_or_insert(prefix, tick);
   Offender& offender = state.table.at(index);
@@ -138,7 +134,7 @@ std::optional<Verdict> Ledger::record(const Offence& offence, const Now& now) {
   const auto earlier_bans = static_cast<std::uint32_t>(offender.earlier_bans);
   offender.window.slide(tick, ticks(state.policy.findtime));
   const Points weight = weigh(offence.points, state.policy, earlier_bans);
-  offender.window.add(tick, weight);
+  offender.window.add(state.entered(tick, window), weight);
   const Points points = offender.window.sum();
   if (points < state.policy.maxretry) {
     state.table.touch(index, earlier_bans > 0  ? Worth::banned
@@ -180,7 +176,7 @@ void Ledger::forgive(const Prefix& prefix, bool ladder) {
 }
 
 void Ledger::adopt(const Prefix& prefix, seconds remaining, const Now& now) {
-  const Tick tick = state_->tick(now);
+  const Tick tick = state_->clock.at(now);
   const Index index = state_->find_or_insert(prefix, tick);
   Offender& offender = state_->table.at(index);
   offender.last_seen = tick & kTickMask;
@@ -190,6 +186,8 @@ void Ledger::adopt(const Prefix& prefix, seconds remaining, const Now& now) {
 }
 
 void Ledger::set_policy(const Policy& policy) {
+  if (policy.findtime > state_->policy.findtime)
+    state_->lengthen_findtime(policy.findtime - state_->policy.findtime);
   state_->policy = policy;
   state_->evict_down_to(std::max<std::size_t>(policy.max_addresses, 1));
 }

@@ -32,8 +32,11 @@ class Ledger {
   Ledger& operator=(Ledger&&) noexcept;
   ~Ledger();
 
-  // A `now` before an earlier call's counts as that one: time does not run backwards here.
-  [[nodiscard]] std::optional<Verdict> record(const Offence& offence, const Now& now);
+  // `offence.points` are what it costs (judge/tally, judge/credit), `window` is how long they count: 0, or
+  // more than findtime, means findtime. A `now` before an earlier call's counts as that one: time does not
+  // run backwards here.
+  [[nodiscard]] std::optional<Verdict> record(const Offence& offence, const Now& now,
+                                              std::chrono::seconds window = {});
   // The offences in the window are forgotten and its ban is taken as ended (unban); with `ladder`, its
   // earlier bans too. A prefix wider than the unit of judging means every network in it, a narrower one the
   // network it lies in.
@@ -42,7 +45,8 @@ class Ledger {
   // it counts as one earlier ban unless more are known, and offences until `remaining` has passed are counted
   // as while_banned.
   void adopt(const Prefix& prefix, std::chrono::seconds remaining, const Now& now);
-  // A changed policy applies to what comes; what was counted stays. After a change of ipv4_prefix or
+  // A changed policy applies to what comes; what was counted stays, but never longer than it was to stay.
+  // After a change of ipv4_prefix or
   // ipv6_prefix what was counted under the old lengths finds no more offences and ages out.
   void set_policy(const Policy& policy);
 

@@ -26,11 +26,12 @@ class Tally {
 
   // What this offence costs by its rule's trait (offence.points for one ordinary offence, offence.count
   // times); 0 where it is free. A trait without distinct, free and from is arithmetic only and takes no
-  // memory.
+  // memory. An offence that names nothing (`what` 0) is never a new one. Ask only for what may be judged:
+  // what a forged line names would use up the free ones of whom it blames.
   [[nodiscard]] Points cost(const Prefix& network, const Offence& offence, const Trait& trait,
                             std::chrono::seconds findtime, const Now& now);
 
-  void forget(const Prefix& network);  // everything of it and of what lies inside
+  void forget(const Prefix& network);  // everything of it, of what lies inside and of the network around it
   void clear();                        // rule numbers mean other rules from here on
   [[nodiscard]] std::size_t size() const;
   [[nodiscard]] std::uint64_t evicted() const;

@@ -6,17 +6,18 @@
 namespace coturn_guard {
 namespace {
 
-constexpr unsigned kPointsBits = 24;
+constexpr unsigned kTimeShift = 25;
+constexpr std::uint64_t kJoined = std::uint64_t{1} << 24;
 constexpr std::uint64_t kPointsMask = Window::kMostMilli;
 
 constexpr Tick time_of(std::uint64_t slot) {
-  return slot >> kPointsBits;
+  return slot >> kTimeShift;
 }
 constexpr std::uint64_t milli_of(std::uint64_t slot) {
   return slot & kPointsMask;
 }
-constexpr std::uint64_t make(Tick time, std::uint64_t milli) {
-  return time << kPointsBits | std::min(milli, kPointsMask);
+constexpr std::uint64_t with_more(std::uint64_t slot, std::uint64_t milli) {
+  return (slot & ~kPointsMask) | std::min(milli_of(slot) + milli, kPointsMask);
 }
 
 }  // namespace
@@ -29,35 +30,45 @@ void Window::slide(Tick now, Tick length) {
   std::fill(slots_.end() - gone, slots_.end(), 0);
 }
 
-void Window::add(Tick now, Points points) {
+void Window::add(Tick time, Points points) {
   if (points.milli <= 0) return;
   const unsigned used = count();
-  const std::uint64_t fresh = make(now, static_cast<std::uint64_t>(points.milli));
-  if (used > 0 && time_of(slots_[used - 1]) == now) {
-    slots_[used - 1] = make(now, milli_of(slots_[used - 1]) + milli_of(fresh));
-    return;
-  }
-  if (used < kSlots) {
-    slots_[used] = fresh;
+  const auto milli = static_cast<std::uint64_t>(points.milli);
+  unsigned place = used;
+  while (place > 0 && time_of(slots_[place - 1]) > time) --place;
+  // A slot of its own inside the stretch of a joined one would cut that stretch short, and the next joining
+  // would not know how much time it really costs.
+  const bool inside = place > 0 && place < used && (slots_[place - 1] & kJoined) != 0;
+  if (inside || (place > 0 && time_of(slots_[place - 1]) == time))
+    slots_[place - 1] = with_more(slots_[place - 1], milli);
+  else
+    insert(place, with_more(time << kTimeShift, milli));
+}
+
+void Window::insert(unsigned place, std::uint64_t fresh) {
+  if (slots_.back() == 0) {
+    std::copy_backward(slots_.begin() + place, slots_.end() - 1, slots_.end());
+    slots_[place] = fresh;
     return;
   }
   std::array<std::uint64_t, kSlots + 1> all;
-  std::copy(slots_.begin(), slots_.end(), all.begin());
-  all.back() = fresh;
+  std::copy(slots_.begin(), slots_.begin() + place, all.begin());
+  all[place] = fresh;
+  std::copy(slots_.begin() + place, slots_.end(), all.begin() + place + 1);
   // Joining slot i into i - 1 moves everything up to the beginning of slot i + 1 back to the beginning of
   // slot i - 1.
-  unsigned cheapest = kSlots;
-  Tick least = time_of(all[kSlots]) - time_of(all[kSlots - 1]);
-  for (unsigned i = 1; i < kSlots; ++i) {
-    const Tick cost = time_of(all[i + 1]) - time_of(all[i - 1]);
-    if (cost < least) {
-      least = cost;
+  unsigned cheapest = 1;
+  for (unsigned i = 2; i < kSlots; ++i)
+    if (time_of(all[i + 1]) - time_of(all[i - 1]) < time_of(all[cheapest + 1]) - time_of(all[cheapest - 1]))
       cheapest = i;
-    }
-  }
-  all[cheapest - 1] = make(time_of(all[cheapest - 1]), milli_of(all[cheapest - 1]) + milli_of(all[cheapest]));
+  all[cheapest - 1] = with_more(all[cheapest - 1], milli_of(all[cheapest])) | kJoined;
   std::copy(all.begin() + cheapest + 1, all.end(), all.begin() + cheapest);
   std::copy(all.begin(), all.begin() + kSlots, slots_.begin());
+}
+
+void Window::shift_back(Tick by) {
+  for (auto& slot : slots_)
+    if (slot != 0) slot -= std::min(by, time_of(slot)) << kTimeShift;
 }
 
 Points Window::sum() const {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The offences of one address in the sliding window, in 64 bytes, so that hundreds of thousands of addresses
-// fit. Up to kSlots offences are kept exactly, to the millisecond. When one more comes, two neighbours are
+// fit. Up to kSlots moments are kept exactly, to the millisecond. When one more comes, two neighbours are
 // joined and take the OLDER time of both: joined points leave the window early, never late, so nobody is ever
 // banned for what lies outside it. Joined are those whose joining costs the least time; the cost is below
-// 2/kSlots of the window, a quarter.
+// 2/(kSlots - 1) of the window, in whatever order the moments come.
 #pragma once
 
 #include <array>
@@ -14,9 +14,9 @@
 
 namespace coturn_guard {
 
-// Milliseconds on the ledger's own scale; 40 bits are 34 years.
+// Milliseconds on the ledger's own scale; 39 bits are 17 years.
 using Tick = std::uint64_t;
-inline constexpr unsigned kTickBits = 40;
+inline constexpr unsigned kTickBits = 39;
 
 class Window {
  public:
@@ -25,9 +25,12 @@ class Window {
 
   // Forgets what is `length` old or older.
   void slide(Tick now, Tick length);
-  // Adds points at `now`, which is not before any earlier call's. Slide first: a full window joins what lies
-  // in it.
-  void add(Tick now, Points points);
+  // Adds points at `time`, which may lie before what is there already (how a rule has a window of its own:
+  // its points are entered early, so that they leave early). Slide first: a full window joins what lies in
+  // it.
+  void add(Tick time, Points points);
+  // Everything happened so much earlier, but not before the scale's beginning.
+  void shift_back(Tick by);
   void clear() { slots_.fill(0); }
 
   [[nodiscard]] Points sum() const;
@@ -35,7 +38,11 @@ class Window {
   [[nodiscard]] unsigned count() const;
 
  private:
-  // Time in the upper 40 bits, points in the lower 24; oldest first; 0 is a free slot, and those come last.
+  void insert(unsigned place, std::uint64_t fresh);
+
+  // Time in the upper 39 bits, then whether it was joined, then points in 24; oldest first; 0 is a free slot,
+  // and those come last. What a joined slot holds happened between its time and the next slot's. The newest
+  // is never joined, so there is a next one.
   std::array<std::uint64_t, kSlots> slots_{};
 };
 

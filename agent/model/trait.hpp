@@ -20,8 +20,11 @@ enum class Credit : std::uint8_t {
   shared,  // guessing: divided by the number of users that logged in from there, if they are five or more
 };
 
+// So many different things of one network and rule are told apart; `free` and `from` above it mean it.
+inline constexpr std::uint32_t kMostDifferent = 64;
+
 struct Trait {
-  Points points;                   // for one offence
+  Points points{};                 // for one offence
   std::chrono::seconds window{0};  // how long it counts; 0, or more than findtime: findtime
   Distinct distinct = Distinct::nothing;
   // The first so many within the window cost nothing: offences, or with `distinct` different ones (a
@@ -30,7 +33,7 @@ struct Trait {
   // With `distinct`: from the so many-th different one on within the window, a new one costs `points_from`.
   // 0: never.
   std::uint32_t from = 0;
-  Points points_from;
+  Points points_from{};
   Credit credit = Credit::none;
 };
 

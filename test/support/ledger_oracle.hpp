@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A slow, simple ledger that keeps every offence: what the real one answers is held against it. Where the
 // real one remembers exactly (up to eight moments of one network), both must agree; where it had to join, it
-// may only be milder, and by no more than a quarter of the window. It has no limit of addresses: give the
+// may only be milder, and by no more than two sevenths of the window. It has no limit of addresses: give the
 // real one room for all.
 #pragma once
 
@@ -12,7 +12,6 @@
 #include <optional>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "judge/ladder.hpp"
 #include "judge/ledger.hpp"
@@ -24,11 +23,18 @@ class LedgerOracle {
  public:
   explicit LedgerOracle(Policy policy) : policy_(std::move(policy)) {}
 
-  void set_policy(const Policy& policy) { policy_ = policy; }
+  // What was counted leaves no later than it was to leave under the old findtime.
+  void set_policy(const Policy& policy) {
+    if (policy.findtime > policy_.findtime)
+      for (auto& [unit, history] : histories_) history.shift_back(ms(policy.findtime - policy_.findtime));
+    policy_ = policy;
+  }
 
   // What is wrong with the real ledger's answer to this offence; empty where nothing is. Takes the answer
   // over where both answers are allowed, so that the two histories stay together.
-  std::string check(const Offence& offence, std::int64_t now_ms, const std::optional<Verdict>& answer) {
+  // `window`: how long the offence counts, as the real one was told.
+  std::string check(const Offence& offence, std::int64_t now_ms, const std::optional<Verdict>& answer,
+                    std::chrono::seconds window = {}) {
     if (offence.evidence == Evidence::spoofable || offence.evidence == Evidence::tainted ||
         offence.points.milli <= 0)
       return answer ? "a verdict for what must not be judged" : "";
@@ -46,21 +52,20 @@ class LedgerOracle {
     std::erase_if(history.points,
                   [&](const auto& each) { return latest_ms_ - each.first >= ms(policy_.findtime); });
     if (history.points.empty()) history.joined = false;
-    if (history.points.empty() || history.points.back().first != latest_ms_)
-      history.points.emplace_back(latest_ms_, 0);
-    history.points.back().second += weight.milli;
+    const bool narrow = window.count() > 0 && window < policy_.findtime;
+    history.points[latest_ms_ - (narrow ? ms(policy_.findtime - window) : 0)] += weight.milli;
     if (history.points.size() > Window::kSlots) history.joined = true;
 
     std::int64_t all = 0, recent = 0;
     for (const auto& [time_ms, milli] : history.points) {
       all += milli;
-      if (latest_ms_ - time_ms < ms(policy_.findtime) - ms(policy_.findtime) * 2 / Window::kSlots)
+      if (latest_ms_ - time_ms < ms(policy_.findtime) - ms(policy_.findtime) * 2 / (Window::kSlots - 1))
         recent += milli;
     }
     if (!answer) {
       if (!history.joined && all >= policy_.maxretry.milli) return "no verdict although the measure is full";
       if (recent >= policy_.maxretry.milli)
-        return "no verdict although three quarters of the window fill the measure";
+        return "no verdict although five sevenths of the window fill the measure";
       return "";
     }
     if (all < policy_.maxretry.milli) return "a verdict although the measure is not full";
@@ -89,11 +94,18 @@ class LedgerOracle {
 
  private:
   struct History {
-    std::vector<std::pair<std::int64_t, std::int64_t>> points;  // moment in ms, milli
+    std::map<std::int64_t, std::int64_t>
+        points;  // by the moment in ms; earlier by what its window is narrower
     bool joined = false;
     std::uint32_t earlier_bans = 0;
     std::int64_t banned_until_ms = 0, last_seen_ms = 0;
     std::chrono::seconds last_ban{};
+
+    void shift_back(std::int64_t by_ms) {
+      std::map<std::int64_t, std::int64_t> earlier;
+      for (const auto& [moment, milli] : points) earlier[moment - by_ms] = milli;
+      points = std::move(earlier);
+    }
 
     void forgive() {
       points.clear();

@@ -52,6 +52,7 @@ inline std::string play_ledger_story(std::span<const std::uint8_t> bytes) {
     }
     if (what >= 235) {
       policy.maxretry = {1 + next() * 100};
+      if ((what & 1) != 0) policy.findtime += std::chrono::seconds(next());
       policy.bantime = std::min(std::chrono::seconds(1 + next()), policy.bantime_max);
       ledger.set_policy(policy);
       oracle.set_policy(policy);
@@ -64,9 +65,13 @@ inline std::string play_ledger_story(std::span<const std::uint8_t> bytes) {
                               : kind >= 120 ? Evidence::claimed
                                             : Evidence::proven;
     const Offence made = offence(address, kPoints[kind % point_sizes], evidence);
-    const auto verdict = ledger.record(made, at_ms(now_ms));
+    const auto width = next();  // half of them count as long as findtime
+    const std::chrono::seconds window = width < 128
+                                            ? std::chrono::seconds{0}
+                                            : std::chrono::seconds{1} + policy.findtime * (width - 128) / 100;
+    const auto verdict = ledger.record(made, at_ms(now_ms), window);
     verdicts += verdict.has_value() ? 1U : 0U;
-    if (std::string wrong = oracle.check(made, now_ms, verdict); !wrong.empty()) return wrong;
+    if (std::string wrong = oracle.check(made, now_ms, verdict, window); !wrong.empty()) return wrong;
   }
   if (ledger.counters().verdicts != verdicts) return "verdicts are miscounted";
   if (ledger.counters().evicted != 0) return "somebody was evicted although there was room";

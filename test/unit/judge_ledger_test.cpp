@@ -244,3 +244,36 @@ TEST_CASE("200 000 addresses stay under 24 MiB, and 100 000 offenders under 12",
   CHECK(ledger.bytes() < 24U << 20);
   CHECK(ledger.counters().evicted == 400'000);
 }
+
+TEST_CASE("an offence with a narrower window counts only so long", "[judge][ledger]") {
+  Ledger ledger(Policy{}, kSeed);
+  CHECK_FALSE(ledger.record(offence("192.0.2.1"), at(0s)));
+  CHECK_FALSE(ledger.record(offence("192.0.2.1"), at(1s), 10min));
+  CHECK_FALSE(ledger.record(offence("192.0.2.1"), at(10min + 1s), 10min));  // the one before has left
+  const auto verdict = ledger.record(offence("192.0.2.1"), at(20min), 10min);
+  REQUIRE(verdict);
+  CHECK(verdict->points == Points{3000});
+}
+
+TEST_CASE("a window wider than findtime, or none, is findtime", "[judge][ledger]") {
+  for (const auto window : {0s, 3600s, 86'400s, -5s}) {
+    Ledger ledger(Policy{}, kSeed);
+    CHECK_FALSE(ledger.record(offence("192.0.2.1"), at(0s), window));
+    CHECK_FALSE(ledger.record(offence("192.0.2.1", 1000), at(30min), window));
+    CHECK_FALSE(ledger.record(offence("192.0.2.1"), at(1h), window));
+    CHECK(ledger.record(offence("192.0.2.1"), at(1h + 1s), window));
+  }
+}
+
+TEST_CASE("a longer findtime keeps nothing longer than it was to stay", "[judge][ledger]") {
+  Policy policy;
+  Ledger ledger(policy, kSeed);
+  CHECK_FALSE(ledger.record(offence("192.0.2.1", 2000), at(0s)));
+  CHECK_FALSE(ledger.record(offence("192.0.2.2", 2000), at(0s), 10min));
+  CHECK_FALSE(ledger.record(offence("192.0.2.3", 2000), at(0s), 10min));
+  policy.findtime = 2h;
+  ledger.set_policy(policy);
+  CHECK(ledger.record(offence("192.0.2.3"), at(10min - 1ms)));
+  CHECK_FALSE(ledger.record(offence("192.0.2.2"), at(10min)));
+  CHECK_FALSE(ledger.record(offence("192.0.2.1"), at(1h)));
+}

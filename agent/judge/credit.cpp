@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "judge/credit.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bitset>
+#include <cmath>
+#include <list>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "judge/tick_clock.hpp"
+
+namespace coturn_guard {
+namespace {
+
+constexpr Tick kLasting = ticks(CreditBook::kLasts);
+// Counts slide by slices of ten minutes: what is told from them leaves up to one slice early.
+constexpr unsigned kSlices = 6;
+constexpr Tick kSliceTicks = kLasting / kSlices;
+constexpr std::size_t kExactUsers = 16;
+constexpr std::size_t kUserBits = 512;  // linear counting: 3 % off at some hundreds
+
+constexpr std::uint32_t kSharedFrom = 5;
+constexpr std::uint64_t kGatewayLogins = 20;
+constexpr std::uint32_t kGatewayUsers = 5;
+constexpr std::uint64_t kGatewayPercent = 80;
+
+struct AddressHash {
+  HashSeed seed;
+  std::size_t operator()(const Prefix& network) const {
+    return siphash13(network.network().bytes(), seed) ^ network.length();
+  }
+};
+
+// One value for each of the last slices; an older slice's is blank when it is asked for.
+template <typename Value>
+class Slices {
+ public:
+  Value& at(Tick now) {
+    const Tick number = now / kSliceTicks;
+    Slice& slice = slices_[number % kSlices];
+    if (slice.number != number) slice = {number, Value{}};
+    return slice.value;
+  }
+  template <typename Visit>
+  void each(Tick now, const Visit& visit) const {
+    for (const Slice& slice : slices_)
+      if (slice.number + kSlices > now / kSliceTicks) visit(slice.value);
+  }
+
+ private:
+  struct Slice {
+    Tick number = 0;
+    Value value{};
+  };
+  std::array<Slice, kSlices> slices_;
+};
+
+using Logins = Slices<std::uint32_t>;
+
+std::uint64_t sum(const Logins& logins, Tick now) {
+  std::uint64_t all = 0;
+  logins.each(now, [&](std::uint32_t count) { all += count; });
+  return all;
+}
+
+// How many different users logged in from one network: exact for few, then by a bitmap a slice.
+class Users {
+ public:
+  void add(std::uint64_t user, Tick now) {
+    forget_old(now);
+    const auto known =
+        std::find_if(few_.begin(), few_.end(), [&](const Seen& seen) { return seen.user == user; });
+    if (known != few_.end())
+      known->time = now;
+    else if (!many_ && few_.size() < kExactUsers)
+      few_.push_back({user, now});
+    else
+      add_to_many(user, now);
+  }
+
+  [[nodiscard]] std::uint32_t count(Tick now) const {
+    if (!many_) {
+      return static_cast<std::uint32_t>(std::count_if(
+          few_.begin(), few_.end(), [&](const Seen& seen) { return now - seen.time < kLasting; }));
+    }
+    std::bitset<kUserBits> all;
+    many_->each(now, [&](const std::bitset<kUserBits>& users) { all |= users; });
+    const std::size_t blank = std::max<std::size_t>(kUserBits - all.count(), 1);
+    return static_cast<std::uint32_t>(
+        std::lround(kUserBits * std::log(double{kUserBits} / static_cast<double>(blank))));
+  }
+
+ private:
+  struct Seen {
+    std::uint64_t user;
+    Tick time;
+  };
+
+  void forget_old(Tick now) {
+    std::erase_if(few_, [&](const Seen& seen) { return now - seen.time >= kLasting; });
+    if (many_ && count(now) == 0) many_.reset();
+  }
+
+  void add_to_many(std::uint64_t user, Tick now) {
+    if (!many_) {
+      many_ = std::make_unique<Slices<std::bitset<kUserBits>>>();
+      std::sort(few_.begin(), few_.end(), [](const Seen& a, const Seen& b) { return a.time < b.time; });
+      for (const Seen& seen : few_) many_->at(seen.time).set(seen.user % kUserBits);
+      few_ = {};
+    }
+    many_->at(now).set(user % kUserBits);
+  }
+
+  std::vector<Seen> few_;
+  std::unique_ptr<Slices<std::bitset<kUserBits>>> many_;
+};
+
+struct Entry {
+  Prefix network;
+  std::optional<Tick> last_login, last_busy;
+  Logins logins;
+  Users users;
+};
+
+bool lasts(const std::optional<Tick>& earned, Tick now) {
+  return earned && now - *earned < kLasting;
+}
+
+}  // namespace
+
+struct CreditBook::State {
+  explicit State(const HashSeed& seed) : index(0, AddressHash{seed}) {}
+
+  std::list<Entry> entries;  // most recently earned first
+  std::unordered_map<Prefix, std::list<Entry>::iterator, AddressHash> index;
+  TickClock clock;
+  Logins all_logins;  // also of networks that are forgotten
+  std::uint64_t evicted = 0;
+  // Who has the most logins of the hour. Each login may make its network that; only when a slice ends can it
+  // be another without a login, and then all are looked through, once.
+  std::optional<Prefix> busiest;
+  Tick looked_through = 0;  // number of the slice
+
+  Entry& earn(const Prefix& network) {
+    if (const auto known = index.find(network); known != index.end()) {
+      entries.splice(entries.begin(), entries, known->second);
+      return entries.front();
+    }
+    if (entries.size() >= kMaxNetworks) {
+      index.erase(entries.back().network);
+      entries.pop_back();
+      ++evicted;
+    }
+    entries.emplace_front();
+    entries.front().network = network;
+    index.emplace(network, entries.begin());
+    return entries.front();
+  }
+
+  [[nodiscard]] const Entry* find(const Prefix& network) const {
+    const auto known = index.find(network);
+    return known == index.end() ? nullptr : &*known->second;
+  }
+
+  [[nodiscard]] std::uint64_t logins_of(const std::optional<Prefix>& network, Tick now) const {
+    const Entry* entry = network ? find(*network) : nullptr;
+    return entry == nullptr ? 0 : sum(entry->logins, now);
+  }
+
+  void look_through(Tick now) {
+    if (looked_through == now / kSliceTicks) return;
+    looked_through = now / kSliceTicks;
+    busiest.reset();
+    std::uint64_t most = 0;
+    for (const Entry& entry : entries)
+      if (const auto logins = sum(entry.logins, now); logins > most) {
+        most = logins;
+        busiest = entry.network;
+      }
+  }
+};
+
+CreditBook::CreditBook(const HashSeed& seed) : state_(std::make_unique<State>(seed)) {}
+CreditBook::CreditBook(CreditBook&&) noexcept = default;
+CreditBook& CreditBook::operator=(CreditBook&&) noexcept = default;
+CreditBook::~CreditBook() = default;
+
+void CreditBook::logged_in(const Prefix& network, std::uint64_t user, const Now& now) {
+  const Tick tick = state_->clock.at(now);
+  Entry& entry = state_->earn(network);
+  entry.last_login = tick;
+  entry.users.add(user, tick);
+  ++entry.logins.at(tick);
+  ++state_->all_logins.at(tick);
+  state_->look_through(tick);
+  if (sum(entry.logins, tick) >= state_->logins_of(state_->busiest, tick)) state_->busiest = network;
+}
+
+void CreditBook::was_busy(const Prefix& network, const Now& now) {
+  const Tick tick = state_->clock.at(now);
+  state_->earn(network).last_busy = tick;
+}
+
+Standing CreditBook::standing(const Prefix& network, const Now& now) const {
+  const Tick tick = state_->clock.at(now);
+  const Entry* const entry = state_->find(network);
+  if (entry == nullptr) return {};
+  return {.by_login = lasts(entry->last_login, tick),
+          .by_bytes = lasts(entry->last_busy, tick),
+          .users = entry->users.count(tick)};
+}
+
+std::optional<Prefix> CreditBook::gateway(const Now& now) const {
+  const Tick tick = state_->clock.at(now);
+  state_->look_through(tick);
+  const std::uint64_t logins = state_->logins_of(state_->busiest, tick);
+  if (logins < kGatewayLogins || logins * 100 < sum(state_->all_logins, tick) * kGatewayPercent)
+    return std::nullopt;
+  if (state_->find(*state_->busiest)->users.count(tick) < kGatewayUsers) return std::nullopt;
+  return state_->busiest;
+}
+
+std::size_t CreditBook::size() const {
+  return state_->entries.size();
+}
+std::uint64_t CreditBook::evicted() const {
+  return state_->evicted;
+}
+
+Points lightened(Points points, Credit credit, const Standing& standing) {
+  switch (credit) {
+    case Credit::none: break;
+    case Credit::spares:
+      if (standing.by_login) return {};
+      if (standing.by_bytes) return {(points.milli + 1) / 2};
+      break;
+    case Credit::shared:
+      if (standing.users >= kSharedFrom && points.milli > 0)
+        return {std::max(points.milli / static_cast<std::int32_t>(std::min(standing.users, 1'000'000U)), 1)};
+      break;
+  }
+  return points;
+}
+
+}  // namespace coturn_guard
