@@ -110,7 +110,7 @@ Ledger::Ledger(Ledger&&) noexcept = default;
 Ledger& Ledger::operator=(Ledger&&) noexcept = default;
 Ledger::~Ledger() = default;
 
-std::optional<Verdict> Ledger::record(const Offence& offence, const Now& now, seconds window) {
+std::optional<Verdict> Ledger::record(const Offence& offence, seconds window, const Now& now) {
   State& state = *state_;
   ++state.counters.offences;
   if (offence.evidence == Evidence::spoofable || offence.evidence == Evidence::tainted) {
@@ -190,6 +190,14 @@ void Ledger::set_policy(const Policy& policy) {
     state_->lengthen_findtime(policy.findtime - state_->policy.findtime);
   state_->policy = policy;
   state_->evict_down_to(std::max<std::size_t>(policy.max_addresses, 1));
+}
+
+Points Ledger::points(const Prefix& network, const Now& now) const {
+  const Index index = state_->table.find(network);
+  if (index == OffenderTable::kNone) return {};
+  Window window = state_->table.at(index).window;
+  window.slide(state_->clock.at(now), ticks(state_->policy.findtime));
+  return window.sum();
 }
 
 Prefix Ledger::prefix_of(const Address& address) const {

@@ -35,8 +35,11 @@ class Ledger {
   // `offence.points` are what it costs (judge/tally, judge/credit), `window` is how long they count: 0, or
   // more than findtime, means findtime. A `now` before an earlier call's counts as that one: time does not
   // run backwards here.
-  [[nodiscard]] std::optional<Verdict> record(const Offence& offence, const Now& now,
-                                              std::chrono::seconds window = {});
+  [[nodiscard]] std::optional<Verdict> record(const Offence& offence, std::chrono::seconds window,
+                                              const Now& now);
+  [[nodiscard]] std::optional<Verdict> record(const Offence& offence, const Now& now) {
+    return record(offence, {}, now);
+  }
   // The offences in the window are forgotten and its ban is taken as ended (unban); with `ladder`, its
   // earlier bans too. A prefix wider than the unit of judging means every network in it, a narrower one the
   // network it lies in.
@@ -50,6 +53,9 @@ class Ledger {
   // ipv6_prefix what was counted under the old lengths finds no more offences and ages out.
   void set_policy(const Policy& policy);
 
+  // What counts against this unit of judging (prefix_of, or an address judged alone) now; none while its ban
+  // runs.
+  [[nodiscard]] Points points(const Prefix& network, const Now& now) const;
   [[nodiscard]] Prefix prefix_of(const Address& address) const;  // the unit of judging
   [[nodiscard]] std::size_t size() const;                        // networks remembered
   [[nodiscard]] std::size_t bytes() const;                       // memory held, for the metrics

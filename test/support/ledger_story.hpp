@@ -69,7 +69,7 @@ inline std::string play_ledger_story(std::span<const std::uint8_t> bytes) {
     const std::chrono::seconds window = width < 128
                                             ? std::chrono::seconds{0}
                                             : std::chrono::seconds{1} + policy.findtime * (width - 128) / 100;
-    const auto verdict = ledger.record(made, at_ms(now_ms), window);
+    const auto verdict = ledger.record(made, window, at_ms(now_ms));
     verdicts += verdict.has_value() ? 1U : 0U;
     if (std::string wrong = oracle.check(made, now_ms, verdict, window); !wrong.empty()) return wrong;
   }

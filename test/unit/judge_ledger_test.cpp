@@ -248,9 +248,12 @@ TEST_CASE("200 000 addresses stay under 24 MiB, and 100 000 offenders under 12",
 TEST_CASE("an offence with a narrower window counts only so long", "[judge][ledger]") {
   Ledger ledger(Policy{}, kSeed);
   CHECK_FALSE(ledger.record(offence("192.0.2.1"), at(0s)));
-  CHECK_FALSE(ledger.record(offence("192.0.2.1"), at(1s), 10min));
-  CHECK_FALSE(ledger.record(offence("192.0.2.1"), at(10min + 1s), 10min));  // the one before has left
-  const auto verdict = ledger.record(offence("192.0.2.1"), at(20min), 10min);
+  CHECK_FALSE(ledger.record(offence("192.0.2.1"), 10min, at(1s)));
+  CHECK(ledger.points(*Prefix::parse("192.0.2.1"), at(10min)) == Points{2000});
+  CHECK(ledger.points(*Prefix::parse("192.0.2.1"), at(10min + 1s)) == Points{1000});
+  CHECK(ledger.points(*Prefix::parse("192.0.2.9"), at(10min)) == Points{});
+  CHECK_FALSE(ledger.record(offence("192.0.2.1"), 10min, at(10min + 1s)));  // the one before has left
+  const auto verdict = ledger.record(offence("192.0.2.1"), 10min, at(20min));
   REQUIRE(verdict);
   CHECK(verdict->points == Points{3000});
 }
@@ -258,10 +261,10 @@ TEST_CASE("an offence with a narrower window counts only so long", "[judge][ledg
 TEST_CASE("a window wider than findtime, or none, is findtime", "[judge][ledger]") {
   for (const auto window : {0s, 3600s, 86'400s, -5s}) {
     Ledger ledger(Policy{}, kSeed);
-    CHECK_FALSE(ledger.record(offence("192.0.2.1"), at(0s), window));
-    CHECK_FALSE(ledger.record(offence("192.0.2.1", 1000), at(30min), window));
-    CHECK_FALSE(ledger.record(offence("192.0.2.1"), at(1h), window));
-    CHECK(ledger.record(offence("192.0.2.1"), at(1h + 1s), window));
+    CHECK_FALSE(ledger.record(offence("192.0.2.1"), window, at(0s)));
+    CHECK_FALSE(ledger.record(offence("192.0.2.1", 1000), window, at(30min)));
+    CHECK_FALSE(ledger.record(offence("192.0.2.1"), window, at(1h)));
+    CHECK(ledger.record(offence("192.0.2.1"), window, at(1h + 1s)));
   }
 }
 
@@ -269,8 +272,8 @@ TEST_CASE("a longer findtime keeps nothing longer than it was to stay", "[judge]
   Policy policy;
   Ledger ledger(policy, kSeed);
   CHECK_FALSE(ledger.record(offence("192.0.2.1", 2000), at(0s)));
-  CHECK_FALSE(ledger.record(offence("192.0.2.2", 2000), at(0s), 10min));
-  CHECK_FALSE(ledger.record(offence("192.0.2.3", 2000), at(0s), 10min));
+  CHECK_FALSE(ledger.record(offence("192.0.2.2", 2000), 10min, at(0s)));
+  CHECK_FALSE(ledger.record(offence("192.0.2.3", 2000), 10min, at(0s)));
   policy.findtime = 2h;
   ledger.set_policy(policy);
   CHECK(ledger.record(offence("192.0.2.3"), at(10min - 1ms)));

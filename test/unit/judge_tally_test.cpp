@@ -36,7 +36,7 @@ struct Bench {
     const Prefix network = ledger.prefix_of(made.address);
     const Points cost = tally.cost(network, made, trait, Policy{}.findtime, at(when));
     made.points = lightened(cost, trait.credit, credit.standing(network, at(when)));
-    return ledger.record(made, at(when), trait.window);
+    return ledger.record(made, trait.window, at(when));
   }
 
   Points cost(const Trait& trait, std::uint64_t what, std::chrono::milliseconds when,
