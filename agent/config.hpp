@@ -20,6 +20,9 @@ namespace coturn_guard {
 
 enum class Mode : std::uint8_t { enforce, observe };
 
+// Where we read coturn's log.
+enum class LogSource : std::uint8_t { automatic, file, journal };
+
 // Where coturn's own configuration sends its log. Told by `coturn-guard detect`.
 enum class CoturnLog : std::uint8_t { unknown, file, syslog, standard_output };
 
@@ -32,6 +35,8 @@ struct RuleSetting {
 
 struct Config {
   Mode mode = Mode::enforce;
+  LogSource source = LogSource::automatic;                   // source_choice.hpp decides
+  std::vector<std::string> journal_units{"coturn.service"};  // coturn's, never empty
   bool log_file_automatic = true;  // `log_file: auto`: what is below was detected or is the default
   std::vector<std::string> log_file{"/var/log/coturn/coturn.log"};  // paths or globs, never empty
   bool log_timestamp_automatic = true;

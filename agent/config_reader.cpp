@@ -22,6 +22,7 @@ using std::chrono::seconds;
 constexpr seconds kLongestWindow = hours(52 * 7 * 24);
 
 constexpr std::size_t kMostListed = 100'000;  // elements of one list over all files
+constexpr std::size_t kMostUnits = 16;
 constexpr std::size_t kMostPortRanges = 1024;
 
 }  // namespace
@@ -48,6 +49,8 @@ std::span<const ConfigReader::Key> ConfigReader::keys() {
   };
   static constexpr std::array kKeys{
       Key{"mode", [](R& r, const N& n) { r.mode(n); }},
+      Key{"source", [](R& r, const N& n) { r.source(n); }},
+      Key{"journal_units", [](R& r, const N& n) { r.journal_units(n); }},
       Key{"log_file", [](R& r, const N& n) { r.log_file(n); }},
       Key{"log_timestamp_format", [](R& r, const N& n) { r.log_timestamp_format(n); }},
       Key{"findtime",
@@ -166,6 +169,29 @@ void ConfigReader::mode(const ConfigNode& node) {
   if (text == nullptr) return;
   if (*text != kModes[0] && *text != kModes[1]) return complain_unknown(node, "mode", kModes);
   config_.mode = *text == kModes[0] ? Mode::enforce : Mode::observe;
+}
+
+void ConfigReader::source(const ConfigNode& node) {
+  static constexpr std::array<std::string_view, 3> kSources{"auto", "file", "journal"};  // by LogSource
+  const auto* text = scalar(node);
+  if (text == nullptr) return;
+  const auto at = std::find(kSources.begin(), kSources.end(), *text);
+  if (at == kSources.end()) return complain_unknown(node, "source", kSources);
+  config_.source = static_cast<LogSource>(at - kSources.begin());
+}
+
+void ConfigReader::journal_units(const ConfigNode& node) {
+  if (!units_listed_ || node.replace) config_.journal_units.clear();
+  units_listed_ = true;
+  const auto before = problems_.size();
+  each(node, [this](const ConfigNode& item) {
+    store(item, read_unit(item.text), [&](const std::string& unit) {
+      if (config_.journal_units.size() >= kMostUnits) return complain(item, "too many units");
+      config_.journal_units.push_back(unit);
+    });
+  });
+  if (config_.journal_units.empty() && problems_.size() == before)
+    complain(node, "names no unit: write one as coturn.service");
 }
 
 void ConfigReader::log_file(const ConfigNode& node) {

@@ -32,6 +32,8 @@ class ConfigReader {
 
   // One per key (config_reader.cpp has the table).
   void mode(const ConfigNode& node);
+  void source(const ConfigNode& node);
+  void journal_units(const ConfigNode& node);
   void log_file(const ConfigNode& node);
   void log_timestamp_format(const ConfigNode& node);
   void rules_file(const ConfigNode& node);
@@ -59,6 +61,7 @@ class ConfigReader {
   std::string key_;                                 // being read, for the messages
   std::map<std::string_view, std::string> places_;  // where a key was set last, for checks across keys
   bool ports_listed_ = false;                       // a list was read: the next one appends to it
+  bool units_listed_ = false;
 };
 
 // --- Inline implementations ---

@@ -15,6 +15,7 @@ namespace {
 
 constexpr unsigned kDecimals = 3;
 constexpr std::size_t kLongestPath = 4096;  // PATH_MAX of linux/limits.h
+constexpr std::size_t kLongestUnit = 255;   // systemd.unit(5)
 
 template <class... Args>
 tl::unexpected<ValueProblem> wrong(fmt::format_string<Args...> what, Args&&... args) {
@@ -83,6 +84,17 @@ Value<PortRange> read_ports(std::string_view text) {
     return wrong("\"{}\" is no port (1 to 65535) and no range like 5349-5350", escape(text));
   if (*first > *last) return wrong("{} ends before it begins", escape(text));
   return PortRange{static_cast<std::uint16_t>(*first), static_cast<std::uint16_t>(*last)};
+}
+
+Value<std::string> read_unit(std::string_view text) {
+  const auto allowed = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view(":-_.\\@").find(c) != std::string_view::npos;
+  };
+  if (text.size() <= std::string_view(".service").size() || text.size() > kLongestUnit ||
+      !text.ends_with(".service") || !std::all_of(text.begin(), text.end(), allowed))
+    return wrong("\"{}\" is no service of systemd's: write it as coturn.service", escape(text));
+  return std::string(text);
 }
 
 Value<std::string> read_path(std::string_view text) {

@@ -37,6 +37,8 @@ using Value = tl::expected<T, ValueProblem>;
 [[nodiscard]] Value<Prefix> read_ignored(std::string_view text);
 // "3478" or "5349-5350".
 [[nodiscard]] Value<PortRange> read_ports(std::string_view text);
+// A service of systemd's, "coturn.service" (systemd.unit(5)).
+[[nodiscard]] Value<std::string> read_unit(std::string_view text);
 // An absolute path, of one line.
 [[nodiscard]] Value<std::string> read_path(std::string_view text);
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "source/file_tail.hpp"
+#include "source/journal.hpp"
 
 namespace coturn_guard {
 namespace {
@@ -19,6 +20,8 @@ struct Kind {
 // A new source is one row here and one file beside this one.
 constexpr std::array kKinds{
     Kind{"file", &make_file_tail},
+    Kind{"journal", &make_journal},
+    Kind{"journal-output", &make_journal_output},
 };
 
 }  // namespace

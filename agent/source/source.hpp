@@ -50,6 +50,7 @@ struct SourceCounters {
   std::uint64_t old_files_closed_early =
       0;                            // renamed files that may still be written to, beyond kMaxOldFiles
   std::uint64_t files_ignored = 0;  // matched by a glob now, but not among its newest 16
+  std::uint64_t suppressed = 0;     // messages of coturn's that journald left out (its rate limit)
 };
 
 class LineSource {
@@ -65,12 +66,14 @@ class LineSource {
   virtual void resume() = 0;
   [[nodiscard]] virtual bool healthy()
       const = 0;  // since the last tick no check failed (a quiet log is healthy)
-  [[nodiscard]] virtual std::uint64_t lag_bytes() const = 0;
+  [[nodiscard]] virtual std::uint64_t lag_bytes() const = 0;  // not handed over yet, or at least so many
   [[nodiscard]] virtual const SourceCounters& counters() const = 0;
+  // Where a source begins again that is one text (the journal's cursor); "" for others and before the first.
+  [[nodiscard]] virtual std::string cursor() const { return {}; }
 };
 
-// `what`: "file". `names`: paths or globs. `from_start`: read what is there already, otherwise only what
-// comes.
+// `what`: "file" (`names`: paths or globs), "journal" or "journal-output" (`names`: coturn's units;
+// journal.hpp tells the two apart). `from_start`: read what is there already, otherwise only what comes.
 [[nodiscard]] Result<std::unique_ptr<LineSource>> make_source(boost::asio::io_context& io,
                                                               const std::string& what,
                                                               const std::vector<std::string>& names,

@@ -53,6 +53,8 @@ TEST_CASE("an empty file leaves every default", "[config]") {
 TEST_CASE("every key is read", "[config]") {
   const Config config = good(R"(mode: observe
 log_file: [/var/log/a.log, "/srv/turn_*.log"]
+source: journal
+journal_units: [turn@a.service, turn@b.service]
 log_timestamp_format: "%F %T"
 findtime: 2h
 maxretry: 4.25
@@ -74,6 +76,8 @@ rules_file: /etc/coturn-guard/rules.yaml
   CHECK(config.mode == Mode::observe);
   CHECK(config.log_file == std::vector<std::string>{"/var/log/a.log", "/srv/turn_*.log"});
   CHECK_FALSE(config.log_file_automatic);
+  CHECK(config.source == LogSource::journal);
+  CHECK(config.journal_units == std::vector<std::string>{"turn@a.service", "turn@b.service"});
   CHECK(config.log_timestamp_format == "%F %T");
   CHECK_FALSE(config.log_timestamp_automatic);
   CHECK(config.policy.findtime == 2h);
@@ -93,7 +97,7 @@ rules_file: /etc/coturn-guard/rules.yaml
   REQUIRE(config.rules.size() == 2);
   CHECK(config.rules[0].name == "tcp-reset");
   CHECK(config.rules[0].points == Points{500});
-  CHECK(config.rules[0].where == "a.yaml:17:3");
+  CHECK(config.rules[0].where == "a.yaml:19:3");
   CHECK(config.rules[1].points == Points{0});
   CHECK(config.rules_file == "/etc/coturn-guard/rules.yaml");
 }
@@ -317,4 +321,14 @@ TEST_CASE("later files win over earlier ones, lists append unless they replace",
   CHECK(fresh->log_file_automatic);
   CHECK(fresh->log_file == Config{}.log_file);
   CHECK(fresh->rules.empty());
+}
+
+TEST_CASE("a source or unit that cannot be is told with what to write", "[config]") {
+  CHECK(problem("source: jounal") ==
+        "a.yaml:1:9: source: unknown source \"jounal\": did you mean \"journal\"?");
+  CHECK_THAT(problem("journal_units: coturn"), contains_text("write it as coturn.service"));
+  CHECK_THAT(problem("journal_units: ['a b.service']"), contains_text("is no service"));
+  CHECK_THAT(problem("journal_units: [.service]"), contains_text("is no service"));
+  CHECK_THAT(problem("journal_units: []"), contains_text("names no unit"));
+  CHECK(good("source: auto").source == LogSource::automatic);
 }

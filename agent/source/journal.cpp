@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "source/journal.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <unistd.h>
+
+#include <array>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
+#include <utility>
+
+#include "source/journal_notices.hpp"
+#include "source/journal_reader.hpp"
+#include "source/line_splitter.hpp"
+
+namespace coturn_guard {
+namespace {
+
+constexpr std::size_t kTurnBytes = 65'536;  // handed over before others get their turn
+constexpr std::size_t kTurnEntries = 1024;
+// More than any text of an attacker's: what stands behind a gap is not believed on the word of what stood
+// before it.
+constexpr std::uint64_t kGapBytes = 65'536;
+
+Now read_clocks() {
+  return {std::chrono::steady_clock::now(), std::chrono::system_clock::now()};
+}
+
+class Journal final : public LineSource {
+ public:
+  Journal(boost::asio::io_context& io, const std::vector<std::string>& units, JournalTransport transport,
+          bool from_start, SourceEvents events)
+      : io_(io),
+        descriptor_(io),
+        events_(std::move(events)),
+        reader_(units, transport),
+        name_(fmt::format("{}", fmt::join(units, ", "))),
+        transport_(transport),
+        from_start_(from_start) {}
+  ~Journal() override { close(); }
+
+  void start() override { look(read_clocks()); }
+  void tick(const Now& now) override { look(now); }
+  void pause() override { paused_ = true; }
+  void resume() override;
+  [[nodiscard]] bool healthy() const override { return healthy_; }
+  [[nodiscard]] std::uint64_t lag_bytes() const override { return lag_bytes_; }
+  [[nodiscard]] const SourceCounters& counters() const override { return counters_; }
+  [[nodiscard]] std::string cursor() const override { return reader_.cursor(); }
+
+ private:
+  void look(const Now& now);
+  void open();
+  void close();
+  void wait();
+  void on_ready(const boost::system::error_code& error);
+  void schedule_turn();
+  void turn();
+  [[nodiscard]] bool read_some(const Now& now);
+  void take(const Now& now);
+  void failed(const Error& error);
+  void say(const SourceNotice& notice);
+
+  boost::asio::io_context& io_;
+  boost::asio::posix::stream_descriptor descriptor_;  // the reader's own: released, never closed
+  SourceEvents events_;
+  SourceCounters counters_;
+  JournalReader reader_;
+  JournalStreams streams_;
+  JournalEntry entry_;
+  std::array<bool, 2> directories_{};  // which of the journal's there were when it was opened
+  std::string name_;                   // for notices
+  std::string said_;                   // the last state that was told, so that each is told once
+  JournalTransport transport_;
+  std::uint64_t lag_bytes_ = 0;
+  bool from_start_;
+  bool paused_ = false;
+  bool healthy_ = true;
+  bool scheduled_ = false;
+  // A turn that waits in the io_context must not outlive us; Asio cannot take back what was posted.
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+// libsystemd watches the directories that it found when it was opened: a journal that becomes persistent
+// later, or is there at all only now, is seen by opening it anew.
+std::array<bool, 2> journal_directories() {
+  return {::access("/var/log/journal", F_OK) == 0, ::access("/run/log/journal", F_OK) == 0};
+}
+
+void Journal::look(const Now&) {
+  healthy_ = true;
+  if (!reader_.is_open() || journal_directories() != directories_) open();
+  if (!reader_.is_open()) return;
+  if (const auto processed = reader_.process(); !processed) return failed(processed.error());
+  turn();
+}
+
+void Journal::open() {
+  close();
+  switch (look_at_journal_files()) {
+    case JournalAccess::forbidden: return say(journal_notice::forbidden());
+    case JournalAccess::absent: return say(journal_notice::absent());
+    case JournalAccess::readable: break;
+  }
+  directories_ = journal_directories();
+  if (const auto opened = reader_.open(from_start_); !opened) return failed(opened.error());
+  say(journal_notice::following(name_, transport_));
+  if (reader_.descriptor() < 0) return;
+  boost::system::error_code ignored;
+  descriptor_.assign(reader_.descriptor(), ignored);
+  wait();
+}
+
+void Journal::close() {
+  if (descriptor_.is_open()) descriptor_.release();
+  reader_.close();
+}
+
+void Journal::wait() {
+  if (!descriptor_.is_open()) return;
+  descriptor_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                         [this](const auto& error) { on_ready(error); });
+}
+
+void Journal::on_ready(const boost::system::error_code& error) {
+  if (error) return;  // closed, or the look once a second goes on without us
+  if (const auto processed = reader_.process(); !processed) return failed(processed.error());
+  turn();
+  wait();
+}
+
+void Journal::resume() {
+  if (!paused_) return;
+  paused_ = false;
+  schedule_turn();
+}
+
+void Journal::schedule_turn() {
+  if (scheduled_ || paused_) return;
+  scheduled_ = true;
+  boost::asio::post(io_, [this, alive = std::weak_ptr<bool>(alive_)] {
+    if (alive.expired()) return;
+    scheduled_ = false;
+    turn();
+  });
+}
+
+void Journal::turn() {
+  if (paused_ || !reader_.is_open()) return;
+  const Now now = read_clocks();
+  const auto lines_before = counters_.lines;
+  const auto bytes_before = counters_.bytes;
+  const bool more = read_some(now);
+  // Nobody tells how much is left: no less than what this turn took.
+  lag_bytes_ = more ? counters_.bytes - bytes_before : 0;
+  if (counters_.bytes != bytes_before && reader_.is_open()) reader_.keep_cursor();
+  if (counters_.lines != lines_before) events_.batch_end(now);
+  if (more) schedule_turn();
+}
+
+// One turn's entries; true where there may be more.
+bool Journal::read_some(const Now& now) {
+  const auto bytes_before = counters_.bytes;
+  for (std::size_t i = 0; i < kTurnEntries && counters_.bytes - bytes_before < kTurnBytes; ++i) {
+    if (paused_) return true;
+    const auto got = reader_.next(entry_);
+    if (!got) {
+      failed(got.error());
+      return false;
+    }
+    if (!*got) return false;
+    take(now);
+  }
+  return true;
+}
+
+void Journal::take(const Now& now) {
+  counters_.bytes += entry_.message.size();
+  if (entry_.suppressed > 0) {
+    if (counters_.suppressed == 0) events_.notice(journal_notice::suppressed(name_, entry_.suppressed));
+    counters_.suppressed += entry_.suppressed;
+    return streams_.leave_gap(kGapBytes);
+  }
+  auto& stream = streams_.of(entry_.boot, entry_.process, events_.stream_ended);
+  const auto offset = stream.offset;
+  stream.offset += entry_.message.size() + 1;
+  if (entry_.message.size() > kMaxLineBytes) {
+    ++counters_.overlong;
+    return;
+  }
+  make_one_line(entry_.message);
+  const bool whole = transport_ == JournalTransport::syslog;
+  ++counters_.lines;
+  events_.line({.text = entry_.message,
+                .stream = stream.id,
+                .offset = offset,
+                .whole = whole,
+                .fresh = whole && is_fresh(entry_.written, now)},
+               now);
+}
+
+// The next look opens it anew, at the cursor.
+void Journal::failed(const Error& error) {
+  healthy_ = false;
+  ++counters_.read_errors;
+  close();
+  say(journal_notice::failed(error));
+}
+
+void Journal::say(const SourceNotice& notice) {
+  if (auto text = notice.event + notice.text; text != said_) {
+    said_ = std::move(text);
+    events_.notice(notice);
+  }
+}
+
+Result<std::unique_ptr<LineSource>> make(boost::asio::io_context& io, const std::vector<std::string>& units,
+                                         JournalTransport transport, bool from_start, SourceEvents events) {
+  if (units.empty()) return fail("follow the journal: no unit is named");
+  if (!events.line) events.line = [](const Line&, const Now&) {};
+  if (!events.batch_end) events.batch_end = [](const Now&) {};
+  if (!events.stream_ended) events.stream_ended = [](StreamId) {};
+  if (!events.notice) events.notice = [](const SourceNotice&) {};
+  return std::make_unique<Journal>(io, units, transport, from_start, std::move(events));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<LineSource>> make_journal(boost::asio::io_context& io,
+                                                 const std::vector<std::string>& units, bool from_start,
+                                                 SourceEvents events) {
+  return make(io, units, JournalTransport::syslog, from_start, std::move(events));
+}
+
+Result<std::unique_ptr<LineSource>> make_journal_output(boost::asio::io_context& io,
+                                                        const std::vector<std::string>& units,
+                                                        bool from_start, SourceEvents events) {
+  return make(io, units, JournalTransport::standard_output, from_start, std::move(events));
+}
+
+}  // namespace coturn_guard
