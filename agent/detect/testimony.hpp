@@ -27,6 +27,9 @@ struct TestimonyCounters {
   std::uint64_t given_back = 0;   // of them, those that were tainted
   std::uint64_t refuted = 0;      // lines about connections that never were
   std::uint64_t harmless = 0;     // resets of connections that had carried real traffic both ways
+  std::uint64_t halved = 0;       // resets of connections that had carried a little
+  std::uint64_t signs = 0;        // events that only the kernel told of
+  std::uint64_t excused = 0;      // of its signs, those that a line tells better
   std::uint64_t overflowed = 0;   // lines handed on unproven, because too many waited
   std::uint64_t connections = 0;  // told of by the kernel, closed
 };
@@ -36,20 +39,29 @@ struct TestimonyCounters {
 struct Settled {
   Event event;
   bool refuted = false;
+  // A reset of a connection that had carried real traffic both ways: it ties its session like any line, but
+  // is no offence. Its points are 0.
+  bool harmless = false;
 };
 
 class Testimony {
  public:
   static constexpr std::size_t kMaxWaiting = 65'536;
+  static constexpr std::size_t kMaxWaitingBytes = std::size_t{16} * 1024 * 1024;  // of their texts
   static constexpr std::size_t kMaxEnded = 65'536;
   static constexpr std::chrono::seconds kPatience{2};
+  // How long a line about a connection that may live waits for two samples of the living at most.
+  static constexpr std::chrono::seconds kLongestPatience{10};
+  static constexpr std::chrono::seconds kEndedFor{60};  // how long an end is remembered
+  static constexpr std::uint64_t kRealTrafficBytes = std::uint64_t{16} * 1024;  // each way
 
   explicit Testimony(const HashSeed& seed);
   Testimony(Testimony&&) noexcept;
   Testimony& operator=(Testimony&&) noexcept;
   ~Testimony();
 
-  // The witness begins to see everything, or sees nothing more. After an overflow: false, then true.
+  // The witness begins to see everything, or sees nothing more. Around an overflow: false, then true. Lines
+  // that wait are handed on by the next call that settles.
   // `sure`: that it is coturn who listens on these ports (design: another user's process, docker-proxy say,
   // may); if not, nothing is refuted until a line was confirmed exactly once.
   void set_witness(bool available, bool sure, const Now& now);
@@ -59,14 +71,19 @@ class Testimony {
   void take(const Event& event, const RuleSet& rules, const Now& now, std::vector<Settled>& settled);
   void take(const Connection& connection, const RuleSet& rules, const Now& now,
             std::vector<Settled>& settled);
+  // Witness: every end until `now` has been taken. Without this word nothing is refuted.
+  void heard(const Now& now);
+  // Witness: all who lived from `begun` until `now` have been taken.
+  void sampled(const Now& begun, const RuleSet& rules, const Now& now, std::vector<Settled>& settled);
   // Once a second: those whose patience is over.
   void tick(const RuleSet& rules, const Now& now, std::vector<Settled>& settled);
 
-  // A living connection that has lived for at least 10 s and moved at least 16 KiB each way between two
-  // samples, since the last call: who earned credit by bytes.
+  // Whose connections were busy since the last call, for 10 s and 16 KiB each way at least (see
+  // living_connections): who earned credit by bytes.
   [[nodiscard]] std::vector<Address> take_busy();
   [[nodiscard]] const TestimonyCounters& counters() const;
   [[nodiscard]] std::size_t waiting() const;
+  [[nodiscard]] std::size_t bytes() const;  // what it holds of memory, about
 
  private:
   struct State;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The kernel's own word about coturn's TCP connections: every one that ends (NETLINK_SOCK_DIAG's destroy
 // groups, linux/sock_diag.h) and, every few seconds, those that live (an INET_DIAG dump). Needs CAP_NET_ADMIN
-// for the first. It hands over connections of coturn's ports and knows nothing of what they mean.
+// for a socket that holds many of them. It hands over connections of coturn's ports and knows nothing of what
+// they mean.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -28,7 +29,11 @@ struct WitnessState {
 struct WitnessEvents {
   std::function<void(const Connection&, const Now&)> connection;
   std::function<void(const Now&)> batch_end;                   // after each turn's connections
-  std::function<void(const WitnessState&, const Now&)> state;  // at each change, and after each overflow
+  std::function<void(const WitnessState&, const Now&)> state;  // at each change, and around each overflow
+  // Every end until that time has been handed over, unless the state said otherwise since.
+  std::function<void(const Now&)> heard;
+  // All who lived from `begun` until now have been handed over.
+  std::function<void(const Now& begun, const Now& now)> sampled;
 };
 
 struct WitnessCounters {
@@ -41,13 +46,18 @@ struct WitnessCounters {
 
 class Witness {
  public:
-  // `ports`: as the drop rule has them; empty: all.
-  Witness(boost::asio::io_context& io, std::vector<PortRange> ports, WitnessEvents events);
+  // What of the kernel's word may wait for us: some ten thousand ends.
+  static constexpr int kReceiveBytes = 8 * 1024 * 1024;
+
+  // `ports`: as the drop rule has them; empty: every port that somebody listens on.
+  Witness(boost::asio::io_context& io, std::vector<PortRange> ports, WitnessEvents events,
+          int receive_bytes = kReceiveBytes);
   ~Witness();
   Witness(const Witness&) = delete;
   Witness& operator=(const Witness&) = delete;
 
-  // Fails where the kernel refuses the socket; everything else is a state.
+  // Fails where the kernel refuses the socket; everything else is a state. The first state comes from the
+  // loop, at once. After a failure it may be called again.
   [[nodiscard]] Result<> start();
   void set_ports(std::vector<PortRange> ports);
   void tick(const Now& now);  // once a second: who listens, and every second time who lives
@@ -55,8 +65,8 @@ class Witness {
   [[nodiscard]] const WitnessCounters& counters() const;
 
  private:
-  class Socket;
-  std::unique_ptr<Socket> socket_;
+  class Impl;
+  std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace coturn_guard

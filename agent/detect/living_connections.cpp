@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "detect/living_connections.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace coturn_guard {
+namespace {
+
+// How long an end may be told after a sample missed its connection (coturn waits for a last acknowledgement).
+constexpr std::chrono::minutes kGoneFor{2};
+
+}  // namespace
+
+LivingConnections::Signs LivingConnections::seen(const Connection& connection, Time now) {
+  if (living_.size() >= kMaxLiving && !lives(connection.client)) {
+    full_ = true;
+    return {};
+  }
+  Living& living = living_.touch(connection.client, now);
+  const bool other = living.known && connection.counted &&
+                     (connection.received_bytes < living.received || connection.acked_bytes < living.acked);
+  if (other) {  // the port was used again between two samples
+    left(connection.client, now);
+    living = {};
+  }
+  Home& home = homes_.touch({connection.client.address, 0}, now);
+  if (!living.known) {
+    ++home.living;
+    living.known = true;
+    living.first = now;
+    living.received_first = connection.received_bytes;
+    living.acked_first = connection.acked_bytes;
+  }
+  living.sample = sample_;
+  living.received = connection.received_bytes;
+  living.acked = connection.acked_bytes;
+  if (!connection.counted) return {};
+
+  Signs signs;
+  signs.idle = !living.was_idle && now - living.first >= kIdleFor && living.received < kIdleBytes;
+  living.was_idle = living.was_idle || signs.idle;
+  const bool moved = living.received >= living.received_told + kBusyBytes &&
+                     living.acked >= living.acked_told + kBusyBytes &&
+                     living.received > living.received_first && living.acked > living.acked_first;
+  signs.busy = moved && !living.offended && now - living.first >= kBusyFor &&
+               (!living.was_busy || now - living.busy_told >= kBusyAgain);
+  if (signs.busy) {
+    living.was_busy = true;
+    living.busy_told = now;
+    living.received_told = living.received;
+    living.acked_told = living.acked;
+  }
+  return signs;
+}
+
+void LivingConnections::ended(const Endpoint& client) {
+  if (!lives(client)) return;
+  living_.erase(client);
+  if (Home* const home = home_of(client.address); home != nullptr && home->living > 0) --home->living;
+}
+
+bool LivingConnections::one_ended(const Address& address, Time now) {
+  Home* const home = home_of(address);
+  if (!whole_) return false;
+  if (home == nullptr) return true;
+  if (home->gone > 0) {
+    --home->gone;
+    return false;
+  }
+  if (home->ended.size() >= home->living) return true;  // more ended than were ever seen
+  if (home->ended.empty()) unsettled_.push_back(address);
+  home->ended.push_back(now);
+  return false;
+}
+
+// A connection that was seen living is no more, and nobody said so.
+void LivingConnections::left(const Endpoint& client, Time now) {
+  Home& home = homes_.touch({client.address, 0}, now);
+  if (home.living > 0) --home.living;
+  ++home.gone;
+}
+
+void LivingConnections::sampled(Time begun, Time now, std::vector<Address>& brief) {
+  while (living_.size() != 0 && living_.oldest().value.sample != sample_) {
+    const Endpoint client = living_.oldest().key;
+    living_.drop_oldest();
+    left(client, now);
+  }
+  const bool certain = whole_ && !full_;
+  std::vector<Address> still_unsettled;
+  for (const Address& address : unsettled_) {
+    Home* const home = home_of(address);
+    if (home == nullptr) continue;
+    settle(*home, begun, [&] {
+      if (certain) brief.push_back(address);
+    });
+    if (!home->ended.empty()) still_unsettled.push_back(address);
+  }
+  unsettled_ = std::move(still_unsettled);
+  whole_ = !full_ && begun >= unbroken_since_;
+  full_ = false;
+  ++sample_;
+  while (homes_.size() != 0 && (homes_.size() > 2 * kMaxLiving || homes_.oldest().touched < now - kGoneFor))
+    homes_.drop_oldest();
+}
+
+// Each that is gone stands for one end. Of the ends that are left, those from before the sample have nobody
+// to stand for them: who lived then would be missing from it.
+template <class Brief>
+void LivingConnections::settle(Home& home, Time begun, Brief&& brief) {
+  auto& ended = home.ended;
+  const auto explained = std::min<std::size_t>(home.gone, ended.size());
+  home.gone -= static_cast<std::uint32_t>(explained);
+  ended.erase(ended.begin(), ended.begin() + static_cast<std::ptrdiff_t>(explained));
+  const auto later = std::find_if(ended.begin(), ended.end(), [&](Time time) { return time >= begun; });
+  std::for_each(ended.begin(), later, [&](Time) { brief(); });
+  ended.erase(ended.begin(), later);
+}
+
+void LivingConnections::missed(Time now) {
+  unbroken_since_ = now;
+  whole_ = false;
+  for (const Address& address : unsettled_)
+    if (Home* const home = home_of(address)) home->ended.clear();
+  unsettled_.clear();
+}
+
+void LivingConnections::offended(const Endpoint& client) {
+  if (Living* const living = living_.find(client)) living->offended = true;
+}
+
+}  // namespace coturn_guard

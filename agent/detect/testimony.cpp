@@ -1,0 +1,391 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "detect/testimony.hpp"
+
+#include <algorithm>
+#include <array>
+#include <deque>
+#include <utility>
+
+#include "detect/brief_ends.hpp"
+#include "detect/living_connections.hpp"
+#include "detect/recent_table.hpp"
+#include "detect/waiting_lines.hpp"
+
+namespace coturn_guard {
+namespace {
+
+using Time = std::chrono::steady_clock::time_point;
+
+constexpr std::size_t kMaxBusy = 65'536;  // until take_busy() is called
+
+// A connection that ended, port and all.
+struct Ended {
+  Time at{};
+  bool counted = false;
+  std::uint64_t received_bytes = 0, acked_bytes = 0;
+  std::uint64_t proved = 0;  // rules of which a line was about it already: a bit for rule % 64
+  Points charged;            // for what the kernel alone told of it
+};
+
+bool is_offence(const Rule& rule) {
+  return rule.trait.points.milli > 0 || rule.trait.points_from.milli > 0;
+}
+
+}  // namespace
+
+struct Testimony::State {
+  explicit State(const HashSeed& seed)
+      : ended(seed), places(seed), living(seed), briefs(seed), exact(seed), seen(seed), tainted(seed) {}
+
+  // One call of the owner's: what it settles, with which rules, and when.
+  struct Call {
+    const RuleSet& rules;
+    Time now;
+    std::vector<Settled>& settled;
+    [[nodiscard]] const Rule& rule(const Event& event) const { return rules.rules()[event.rule]; }
+  };
+
+  void take(const Event& event, const Call& call);
+  void wait(const Event& event, const Call& call);
+  // What becomes of a line.
+  void hand(const Event& event, const Call& call, bool harmless = false);
+  void prove(Event event, Ended* connection, const Call& call);
+  void weigh(Event& event, const Ended& connection, const Rule& rule, bool& harmless);
+  const Event& lend(WaitingLine line);
+  // From the kernel's word.
+  void closed(const Connection& connection, const Call& call);
+  void closed_by_coturn(const Connection& connection, const Call& call);
+  void lives(const Connection& connection, const Call& call);
+  Points sign(KernelSign what, const Endpoint& client, const std::optional<Endpoint>& local,
+              const Call& call);
+  void tell(const std::vector<BriefEnd>& ends, const Call& call);
+  void ended_at(const Address& address, Time now);
+  // In time.
+  void settle_due(const Call& call);
+  void settle_broken(const Call& call);
+  void settle_living(const Call& call);
+  void forget(Time now);
+  [[nodiscard]] bool unbroken_around(Time arrived) const {
+    return available && (sure || confirmed) && unbroken_since <= arrived - kPatience;
+  }
+
+  bool available = false, sure = false;
+  bool confirmed =
+      false;              // this witness proved a line that nobody can have forged: it is coturn that it sees
+  bool lost = false;      // the witness was, while lines waited
+  Time unbroken_since{};  // every end from here on is known
+  Time heard_until{};
+  std::array<Time, 2> samples_begun{};  // of the last whole samples, the older first
+  RecentTable<Ended> ended;
+  RecentTable<Time> places;  // addresses, with when a connection of theirs ended last
+  LivingConnections living;
+  BriefEnds briefs;
+  // Lines about resets, by endpoint; about connections, by address; and tainted ones about connections, by
+  // endpoint, because nothing less gives them back.
+  WaitingLines exact, seen, tainted;
+  std::array<WaitingLines*, 3> all_waiting{&exact, &seen, &tainted};
+  std::vector<Address> busy;
+  std::deque<WaitingLine> lent;  // whose texts the last call's events borrow
+  TestimonyCounters counters;
+};
+
+// ---- lines ----------------------------------------------------------------------------------------------
+
+void Testimony::State::take(const Event& event, const Call& call) {
+  const Rule& rule = call.rule(event);
+  if (rule.witnessed == Witnessed::no || !event.client || !available) return hand(event, call);
+  const Endpoint& client = *event.client;
+  const bool was_tainted = event.evidence == Evidence::tainted;
+  if (client.port != 0) {
+    if (Ended* const connection = ended.find(client)) return prove(event, connection, call);
+    if (rule.witnessed == Witnessed::seen && living.lives(client)) return prove(event, nullptr, call);
+  }
+  const bool somebody_ended = places.find({client.address, 0}) != nullptr;
+  if (rule.witnessed == Witnessed::seen && !was_tainted && somebody_ended) return hand(event, call);
+  // Without a port nothing can be joined exactly; in a backlog the connection may have ended at any time.
+  if (!event.fresh || (rule.witnessed == Witnessed::exactly && client.port == 0)) return hand(event, call);
+  wait(event, call);
+}
+
+void Testimony::State::wait(const Event& event, const Call& call) {
+  std::size_t lines = 0;
+  std::size_t bytes = event.user.size() + event.session.size();
+  for (const WaitingLines* waiting : all_waiting) {
+    lines += waiting->size();
+    bytes += waiting->text_bytes();
+  }
+  if (lines >= kMaxWaiting || bytes > kMaxWaitingBytes) {
+    ++counters.overflowed;
+    return hand(event, call);
+  }
+  if (call.rule(event).witnessed == Witnessed::exactly)
+    exact.add(event, *event.client, call.now);
+  else if (event.evidence == Evidence::tainted)
+    tainted.add(event, *event.client, call.now);
+  else
+    seen.add(event, {event.client->address, 0}, call.now);
+}
+
+// The event's texts live until the next call.
+const Event& Testimony::State::lend(WaitingLine line) {
+  WaitingLine& kept = lent.emplace_back(std::move(line));
+  kept.event.session = kept.session;
+  kept.event.user = kept.user;
+  return kept.event;
+}
+
+void Testimony::State::hand(const Event& event, const Call& call, bool harmless) {
+  const Rule& rule = call.rule(event);
+  const bool believed = event.evidence == Evidence::proven || event.evidence == Evidence::claimed;
+  if (available && believed && event.client && (is_offence(rule) || rule.login)) {
+    if (!rule.login) living.offended(*event.client);
+    // A reset is told with its port, so that it can be no other end.
+    if (rule.witnessed != Witnessed::exactly) briefs.line_told(event.client->address, call.now);
+  }
+  call.settled.push_back({.event = event, .harmless = harmless});
+}
+
+// `connection`: absent where it lives.
+void Testimony::State::prove(Event event, Ended* connection, const Call& call) {
+  const Rule& rule = call.rule(event);
+  const bool was_tainted = event.evidence == Evidence::tainted;
+  if (connection != nullptr) {
+    const std::uint64_t bit = std::uint64_t{1} << (event.rule % 64);
+    const bool told_already = (std::exchange(connection->proved, connection->proved | bit) & bit) != 0;
+    // A connection is reset once: of two lines about it, one that may be forged is.
+    if (was_tainted && told_already) return hand(event, call);
+    confirmed = confirmed || !was_tainted;
+  }
+  ++counters.proven;
+  if (was_tainted) ++counters.given_back;
+  event.evidence = Evidence::proven;
+  bool harmless = false;
+  if (connection != nullptr && rule.witnessed == Witnessed::exactly)
+    weigh(event, *connection, rule, harmless);
+  hand(event, call, harmless);
+}
+
+void Testimony::State::weigh(Event& event, const Ended& connection, const Rule& rule, bool& harmless) {
+  event.points.milli = std::max(0, event.points.milli - connection.charged.milli);
+  if (!connection.counted || rule.trait.credit != Credit::spares) return;
+  harmless = connection.received_bytes >= kRealTrafficBytes && connection.acked_bytes >= kRealTrafficBytes;
+  if (harmless) {
+    ++counters.harmless;
+    event.points = {};
+  } else if (connection.acked_bytes != 0) {
+    ++counters.halved;
+    event.points.milli /= 2;
+  }
+}
+
+// ---- the kernel's word ----------------------------------------------------------------------------------
+
+void Testimony::State::ended_at(const Address& address, Time now) {
+  places.touch({address, 0}, now) = now;
+  if (places.size() <= kMaxEnded) return;
+  unbroken_since = std::max(unbroken_since, places.oldest().touched);
+  places.drop_oldest();
+}
+
+void Testimony::State::closed(const Connection& connection, const Call& call) {
+  const Endpoint& client = connection.client;
+  Ended& end = ended.touch(client, call.now);
+  end = {call.now, connection.counted, connection.received_bytes, connection.acked_bytes, 0, {}};
+  if (ended.size() > kMaxEnded) {
+    unbroken_since = std::max(unbroken_since, ended.oldest().touched);
+    ended.drop_oldest();
+  }
+  living.ended(client);
+
+  std::vector<WaitingLine> lines;
+  for (WaitingLines* const waiting : {&exact, &tainted}) waiting->take(client, lines);
+  const bool line_tells = !lines.empty();
+  seen.take({client.address, 0}, lines);
+  for (WaitingLine& line : lines) {
+    const Event& event = lend(std::move(line));
+    if (event.client == client)
+      prove(event, &end, call);
+    else
+      hand(event, call);
+  }
+  if (!line_tells && connection.counted && connection.received_bytes == 0 && connection.acked_bytes == 0)
+    end.charged = sign(KernelSign::reset_unread, client, connection.local, call);
+}
+
+void Testimony::State::closed_by_coturn(const Connection& connection, const Call& call) {
+  const Address& client = connection.client.address;
+  std::vector<WaitingLine> lines;
+  seen.take({client, 0}, lines);
+  for (WaitingLine& line : lines) hand(lend(std::move(line)), call);
+  if (!living.one_ended(client, call.now)) return;
+  std::vector<BriefEnd> due;
+  briefs.add({client, connection.local, call.now}, due);
+  tell(due, call);
+}
+
+void Testimony::State::lives(const Connection& connection, const Call& call) {
+  const auto signs = living.seen(connection, call.now);
+  if (signs.busy && busy.size() < kMaxBusy) busy.push_back(connection.client.address);
+  if (signs.idle) sign(KernelSign::idle, connection.client, connection.local, call);
+}
+
+// What it costs; nothing where no rule knows the sign or the operator switched it off.
+Points Testimony::State::sign(KernelSign what, const Endpoint& client, const std::optional<Endpoint>& local,
+                              const Call& call) {
+  const auto id = call.rules.kernel_rule(what);
+  if (!available || !id) return {};
+  const Rule& rule = call.rules.rules()[*id];
+  if (!is_offence(rule)) return {};
+  ++counters.signs;
+  Event event;
+  event.rule = *id;
+  event.client = client;
+  event.local = local;
+  event.points = rule.trait.points;
+  event.evidence = Evidence::proven;
+  call.settled.push_back({.event = event});
+  return rule.trait.points;
+}
+
+void Testimony::State::tell(const std::vector<BriefEnd>& ends, const Call& call) {
+  for (const BriefEnd& end : ends) sign(KernelSign::brief, {end.client, 0}, end.local, call);
+}
+
+// ---- time -----------------------------------------------------------------------------------------------
+
+void Testimony::State::settle_due(const Call& call) {
+  for (WaitingLines* const waiting : all_waiting) {
+    while (!waiting->empty() && call.now - waiting->oldest().arrived >= kPatience) {
+      const Time arrived = waiting->oldest().arrived;
+      const bool certain = unbroken_around(arrived);
+      const bool told_all =
+          heard_until >= arrived + kPatience && (waiting == &exact || samples_begun.front() > arrived);
+      // The kernel's word until then may still wait in its socket, or the living be counted just now.
+      if (certain && !told_all && call.now - arrived < kLongestPatience) break;
+      const Event& event = lend(waiting->take_oldest());
+      if (certain && told_all) {
+        ++counters.refuted;
+        call.settled.push_back({.event = event, .refuted = true});
+      } else {
+        hand(event, call);
+      }
+    }
+  }
+  std::vector<BriefEnd> due;
+  briefs.take_due(call.now, due);
+  tell(due, call);
+}
+
+void Testimony::State::settle_broken(const Call& call) {
+  if (!std::exchange(lost, false)) return;
+  for (WaitingLines* const waiting : all_waiting)
+    while (!waiting->empty()) hand(lend(waiting->take_oldest()), call);
+}
+
+void Testimony::State::settle_living(const Call& call) {
+  std::vector<WaitingLine> lines;
+  for (WaitingLines* const waiting : {&seen, &tainted})
+    if (!waiting->empty())
+      waiting->take_if([&](const WaitingLine& line) { return living.lives(*line.event.client); }, lines);
+  for (WaitingLine& line : lines) prove(lend(std::move(line)), nullptr, call);
+}
+
+void Testimony::State::forget(Time now) {
+  while (ended.size() != 0 && now - ended.oldest().touched > kEndedFor) ended.drop_oldest();
+  while (places.size() != 0 && now - places.oldest().touched > kEndedFor) places.drop_oldest();
+}
+
+// ---- the owner's calls ----------------------------------------------------------------------------------
+
+Testimony::Testimony(const HashSeed& seed) : state_(std::make_unique<State>(seed)) {}
+Testimony::Testimony(Testimony&&) noexcept = default;
+Testimony& Testimony::operator=(Testimony&&) noexcept = default;
+Testimony::~Testimony() = default;
+
+void Testimony::set_witness(bool available, bool sure, const Now& now) {
+  State& state = *state_;
+  if (available && !state.available) {
+    state.unbroken_since = now.mono;
+    state.living.missed(now.mono);
+  }
+  if (!available) {
+    state.lost = state.lost || waiting() != 0;
+    // Another program may listen when it comes back.
+    state.confirmed = false;
+  }
+  state.available = available;
+  state.sure = available && sure;
+}
+
+bool Testimony::available() const {
+  return state_->available;
+}
+
+void Testimony::take(const Event& event, const RuleSet& rules, const Now& now,
+                     std::vector<Settled>& settled) {
+  const State::Call call{rules, now.mono, settled};
+  state_->lent.clear();
+  state_->settle_broken(call);
+  state_->take(event, call);
+}
+
+void Testimony::take(const Connection& connection, const RuleSet& rules, const Now& now,
+                     std::vector<Settled>& settled) {
+  const State::Call call{rules, now.mono, settled};
+  state_->lent.clear();
+  state_->settle_broken(call);
+  if (connection.state == Connection::State::living) return state_->lives(connection, call);
+  ++state_->counters.connections;
+  if (connection.client.port != 0)
+    state_->closed(connection, call);
+  else
+    state_->closed_by_coturn(connection, call);
+  state_->ended_at(connection.client.address, now.mono);
+}
+
+void Testimony::heard(const Now& now) {
+  state_->heard_until = std::max(state_->heard_until, now.mono);
+}
+
+void Testimony::sampled(const Now& begun, const RuleSet& rules, const Now& now,
+                        std::vector<Settled>& settled) {
+  const State::Call call{rules, now.mono, settled};
+  state_->lent.clear();
+  std::vector<Address> brief;
+  state_->living.sampled(begun.mono, now.mono, brief);
+  state_->samples_begun = {state_->samples_begun.back(), begun.mono};
+  std::vector<BriefEnd> due;
+  for (const Address& client : brief) state_->briefs.add({client, std::nullopt, now.mono}, due);
+  state_->tell(due, call);
+  state_->settle_living(call);
+}
+
+void Testimony::tick(const RuleSet& rules, const Now& now, std::vector<Settled>& settled) {
+  const State::Call call{rules, now.mono, settled};
+  state_->lent.clear();
+  state_->settle_broken(call);
+  state_->forget(now.mono);
+  state_->settle_due(call);
+}
+
+std::vector<Address> Testimony::take_busy() {
+  return std::exchange(state_->busy, {});
+}
+const TestimonyCounters& Testimony::counters() const {
+  state_->counters.excused = state_->briefs.excused();
+  return state_->counters;
+}
+std::size_t Testimony::bytes() const {
+  const State& state = *state_;
+  std::size_t bytes = state.ended.bytes() + state.places.bytes() + state.living.bytes() +
+                      state.briefs.bytes() + state.busy.capacity() * sizeof(Address);
+  for (const WaitingLines* waiting : state.all_waiting) bytes += waiting->bytes();
+  return bytes;
+}
+std::size_t Testimony::waiting() const {
+  std::size_t lines = 0;
+  for (const WaitingLines* waiting : state_->all_waiting) lines += waiting->size();
+  return lines;
+}
+
+}  // namespace coturn_guard

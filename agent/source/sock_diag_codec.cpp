@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "source/sock_diag_codec.hpp"
+
+#include <arpa/inet.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+
+#include <cstddef>
+#include <cstring>
+#include <optional>
+
+#include "source/netlink_codec.hpp"
+
+namespace coturn_guard::sock_diag {
+namespace {
+
+// A conditional jump of classic BPF reaches 255 instructions; each range takes two.
+constexpr std::size_t kMostFilteredRanges = 120;
+
+std::optional<Address> address_of(unsigned family, const __be32 (&words)[4]) {
+  Address::Bytes bytes{};
+  if (family == AF_INET) {
+    bytes[10] = bytes[11] = 0xff;
+    std::memcpy(bytes.data() + 12, words, 4);
+  } else if (family == AF_INET6) {
+    std::memcpy(bytes.data(), words, bytes.size());
+  } else {
+    return std::nullopt;
+  }
+  return Address(bytes);
+}
+
+// Kernels before 4.1 had a tcp_info that ended before these two.
+bool take_counters(std::string_view info, Socket& socket) {
+  constexpr auto kAcked = offsetof(tcp_info, tcpi_bytes_acked);
+  constexpr auto kReceived = offsetof(tcp_info, tcpi_bytes_received);
+  if (info.size() < kReceived + sizeof socket.received_bytes) return false;
+  std::memcpy(&socket.acked_bytes, info.data() + kAcked, sizeof socket.acked_bytes);
+  std::memcpy(&socket.received_bytes, info.data() + kReceived, sizeof socket.received_bytes);
+  return true;
+}
+
+std::optional<Socket> socket_of(std::string_view payload) {
+  const auto header = netlink::take_header<inet_diag_msg>(payload);
+  if (!header) return std::nullopt;
+  const auto local = address_of(header->idiag_family, header->id.idiag_src);
+  const auto remote = address_of(header->idiag_family, header->id.idiag_dst);
+  if (!local || !remote) return std::nullopt;
+  Socket socket{.local = {*local, ntohs(header->id.idiag_sport)},
+                .remote = {*remote, ntohs(header->id.idiag_dport)},
+                .state = header->idiag_state,
+                .uid = header->idiag_uid};
+  netlink::for_each_attribute(payload, [&](int type, std::string_view value) {
+    if (type == INET_DIAG_INFO) socket.counted = take_counters(value, socket);
+  });
+  // connect(AF_UNSPEC) takes the port and sets the counters to 0 (net/ipv4/tcp.c: tcp_disconnect()).
+  if (socket.remote.port == 0) socket.counted = false;
+  return socket;
+}
+
+// NLMSG_ERROR and, where a list ended badly, NLMSG_DONE begin with a negative errno.
+int error_of(std::string_view payload) {
+  const auto error = netlink::take_header<std::int32_t>(payload);
+  return error && *error < 0 && *error > -4096 ? -*error : 0;
+}
+
+}  // namespace
+
+const std::uint32_t kTcpEnds =
+    (1U << (SKNLGRP_INET_TCP_DESTROY - 1)) | (1U << (SKNLGRP_INET6_TCP_DESTROY - 1));
+
+std::string list_request(Family family, std::uint32_t states, bool counters, std::uint32_t sequence) {
+  struct {
+    nlmsghdr header;
+    inet_diag_req_v2 request;
+  } message{};
+  message.header.nlmsg_len = sizeof message;
+  message.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
+  message.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+  message.header.nlmsg_seq = sequence;
+  message.request.sdiag_family = family == Family::v4 ? AF_INET : AF_INET6;
+  message.request.sdiag_protocol = IPPROTO_TCP;
+  message.request.idiag_ext = counters ? 1U << (INET_DIAG_INFO - 1) : 0;
+  message.request.idiag_states = states;
+  std::string bytes(sizeof message, '\0');
+  std::memcpy(bytes.data(), &message, sizeof message);
+  return bytes;
+}
+
+Answer take_answer(std::string_view received, std::uint32_t sequence, std::vector<Socket>& sockets) {
+  Answer answer;
+  while (!received.empty()) {
+    const auto message = netlink::next_message(received);
+    if (!message) {
+      ++answer.malformed;
+      break;
+    }
+    if (message->header.nlmsg_seq != sequence) continue;
+    const auto type = message->header.nlmsg_type;
+    if (type == NLMSG_ERROR || type == NLMSG_DONE) {
+      answer.error = error_of(message->payload);
+      answer.progress = answer.error != 0 || type == NLMSG_ERROR ? Progress::refused
+                        : answer.progress == Progress::more      ? Progress::done
+                                                                 : answer.progress;
+      break;
+    }
+    if ((message->header.nlmsg_flags & NLM_F_DUMP_INTR) != 0) answer.progress = Progress::interrupted;
+    if (type != SOCK_DIAG_BY_FAMILY) continue;
+    if (auto socket = socket_of(message->payload))
+      sockets.push_back(*socket);
+    else
+      ++answer.malformed;
+  }
+  return answer;
+}
+
+std::vector<sock_filter> port_filter(const std::vector<PortRange>& ports) {
+  if (ports.empty() || ports.size() > kMostFilteredRanges) return {};
+  constexpr std::uint32_t kLocalPort =
+      NLMSG_HDRLEN + offsetof(inet_diag_msg, id) + offsetof(inet_diag_sockid, idiag_sport);
+  std::vector<sock_filter> program;
+  const std::size_t accept = 2 + 2 * ports.size();
+  program.push_back(BPF_STMT(BPF_LD | BPF_H | BPF_ABS, kLocalPort));  // in host order afterwards
+  for (const PortRange& range : ports) {
+    program.push_back(BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, range.first, 0, 1));
+    const auto to_accept = static_cast<std::uint8_t>(accept - program.size() - 1);
+    program.push_back(BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, range.last, 0, to_accept));
+  }
+  program.push_back(BPF_STMT(BPF_RET | BPF_K, 0));
+  program.push_back(BPF_STMT(BPF_RET | BPF_K, 0xffffffff));
+  return program;
+}
+
+}  // namespace coturn_guard::sock_diag

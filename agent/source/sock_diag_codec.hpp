@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// NETLINK_SOCK_DIAG (sock_diag(7)) as values: requests for lists of TCP sockets, and what the kernel tells of
+// each, in an answer or when it ends. No socket, no meaning. Looks past no end, whatever lengths the bytes
+// claim. Layout: linux/sock_diag.h, linux/inet_diag.h, linux/tcp.h (tcp_info).
+#pragma once
+
+#include <linux/filter.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/address.hpp"
+#include "model/port_range.hpp"
+
+namespace coturn_guard::sock_diag {
+
+// The groups in which the kernel tells of each TCP socket that ends, as bits of sockaddr_nl.nl_groups.
+extern const std::uint32_t kTcpEnds;
+
+enum class Family : std::uint8_t { v4, v6 };
+
+// A set of TCP states: 1 << the number of include/net/tcp_states.h.
+inline constexpr std::uint32_t kListening = 1U << 10;
+// Established, and established until the client said that it will send no more.
+inline constexpr std::uint32_t kLiving = (1U << 1) | (1U << 8);
+
+struct Socket {
+  Endpoint local;
+  Endpoint remote;                   // port 0: none any more (the association was dissolved), or none ever
+  std::uint8_t state = 0;            // include/net/tcp_states.h
+  std::uint32_t uid = 0;             // of who made the socket; 0 also where the kernel no longer knows
+  bool counted = false;              // the two below are known
+  std::uint64_t received_bytes = 0;  // tcpi_bytes_received
+  std::uint64_t acked_bytes = 0;     // tcpi_bytes_acked
+};
+
+enum class Progress : std::uint8_t {
+  more,         // the list goes on
+  done,         // NLMSG_DONE: that was all
+  interrupted,  // NLM_F_DUMP_INTR: it is not the whole truth
+  refused,      // `error`, an errno
+};
+
+struct Answer {
+  Progress progress = Progress::more;
+  int error = 0;
+  std::uint32_t malformed = 0;  // messages that were cut short, or of no family that we know
+};
+
+// Asks for all TCP sockets of one family in these states; `counters`: with the bytes each way.
+[[nodiscard]] std::string list_request(Family family, std::uint32_t states, bool counters,
+                                       std::uint32_t sequence);
+
+// Takes what one recv() gave: appends the sockets told of. `sequence`: of the request, 0 for what is told
+// unasked; messages of other requests are skipped.
+[[nodiscard]] Answer take_answer(std::string_view received, std::uint32_t sequence,
+                                 std::vector<Socket>& sockets);
+
+// A classic BPF program for SO_ATTACH_FILTER on a socket that hears of ends: only those of these local ports.
+// Empty where no port is given or the ranges are too many for a program; then all are heard.
+[[nodiscard]] std::vector<sock_filter> port_filter(const std::vector<PortRange>& ports);
+
+}  // namespace coturn_guard::sock_diag

@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "source/witness.hpp"
+
+#include <sys/socket.h>
+
+#include <array>
+#include <bitset>
+#include <boost/asio/error.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <chrono>
+#include <system_error>
+#include <utility>
+
+#include "source/diag_socket.hpp"
+#include "source/sock_diag_codec.hpp"
+
+namespace coturn_guard {
+namespace {
+
+using sock_diag::Family;
+
+constexpr int kEndsPerTurn = 256;   // a third of a millisecond
+constexpr int kEndsPerTick = 4096;  // then the clock has not moved enough to refute anything: see heard
+constexpr unsigned kTicksBetweenSamples = 2;
+constexpr unsigned kTicksForAList = 10;  // 100 000 sockets take a second
+constexpr std::size_t kNamedRanges = 8;  // in a message for people
+
+Now read_clocks() {
+  return {std::chrono::steady_clock::now(), std::chrono::system_clock::now()};
+}
+
+std::string to_text(const std::vector<PortRange>& ports) {
+  std::string text;
+  for (std::size_t i = 0; i < ports.size() && i < kNamedRanges; ++i) {
+    text += (i == 0 ? "" : ", ") + std::to_string(ports[i].first);
+    if (ports[i].last != ports[i].first) text += "-" + std::to_string(ports[i].last);
+  }
+  return text + (ports.size() > kNamedRanges ? ", ..." : "");
+}
+
+std::string list_trouble(int error) {
+  if (error == ENOENT || error == EINVAL)
+    return "the kernel lists no TCP sockets: it lacks the module tcp_diag (modprobe tcp_diag)";
+  return "the kernel lists no TCP sockets (NETLINK_SOCK_DIAG): " + std::generic_category().message(error);
+}
+
+}  // namespace
+
+class Witness::Impl {
+ public:
+  Impl(boost::asio::io_context& io, std::vector<PortRange> ports, WitnessEvents events, int receive_bytes)
+      : ends_(io), list_(io), events_(std::move(events)), receive_bytes_(receive_bytes) {
+    set_ports(std::move(ports));
+    state_.why = "it was not started";
+  }
+
+  Result<> start();
+  void set_ports(std::vector<PortRange> ports);
+  void tick(const Now& now);
+  [[nodiscard]] const WitnessState& state() const { return state_; }
+  [[nodiscard]] const WitnessCounters& counters() const { return counters_; }
+
+ private:
+  struct Listeners {
+    std::bitset<65'536> ports;
+    std::array<bool, 2> families{};  // beside Family
+    bool any = false;
+    bool not_roots = false;
+  };
+
+  void wait_for_ends();
+  void take_ends(int budget);
+  void take_end(const sock_diag::Socket& socket, const Now& now);
+  void overflowed(const Now& now);
+  void drained(const Now& now);
+  void ask_who_listens(Family family);
+  void know_who_listens();
+  void ask_who_lives(Family family);
+  void take_living(const std::vector<sock_diag::Socket>& sockets);
+  void filter_ends();
+  void publish(const Now& now);
+  [[nodiscard]] bool is_ours(std::uint16_t port) const {
+    return ports_.empty() ? listeners_.ports[port] : wanted_[port];
+  }
+
+  boost::asio::posix::stream_descriptor ends_;
+  DiagList list_;
+  WitnessEvents events_;
+  int receive_bytes_;
+  std::vector<PortRange> ports_;
+  std::bitset<65'536> wanted_;
+  WitnessState state_;
+  WitnessCounters counters_;
+  std::array<char, 32'768> buffer_{};
+  std::vector<sock_diag::Socket> batch_;
+  Listeners listeners_;
+  Listeners asked_;  // what the list that is being read has told until now
+  std::string trouble_;
+  Now sample_begun_{};
+  unsigned ticks_ = 0;
+  unsigned list_ticks_ = 0;
+  std::uint64_t closings_ = 0;        // of listeners
+  std::uint64_t asked_closings_ = 0;  // when the list was asked for
+  bool dropped_ = false;              // the kernel drops what ends until we have read all that waits
+  bool sample_due_ = false;
+};
+
+Result<> Witness::Impl::start() {
+  auto opened = open_sock_diag(sock_diag::kTcpEnds, receive_bytes_);
+  if (!opened) {
+    state_ = {false, false, opened.error().message()};
+    return tl::unexpected(opened.error());
+  }
+  ends_.assign(opened->release());
+  filter_ends();
+  wait_for_ends();
+  trouble_ = "nobody looked yet";
+  ask_who_listens(Family::v4);
+  return {};
+}
+
+void Witness::Impl::set_ports(std::vector<PortRange> ports) {
+  if (!ports_.empty() && ports == ports_) return;
+  ports_ = std::move(ports);
+  wanted_.reset();
+  for (const PortRange& range : ports_)
+    for (std::uint32_t port = range.first; port <= range.last; ++port) wanted_.set(port);
+  if (!ends_.is_open()) return;
+  filter_ends();
+  // Ends of other ports were not heard until now.
+  listeners_ = {};
+  ++closings_;
+  trouble_ = "the ports changed";
+  publish(read_clocks());
+}
+
+// Ends of other servers' connections would only take room and time; where the kernel refuses, take_end()
+// looks.
+void Witness::Impl::filter_ends() {
+  auto program = sock_diag::port_filter(ports_);
+  if (program.empty()) {
+    const int nothing = 0;
+    ::setsockopt(ends_.native_handle(), SOL_SOCKET, SO_DETACH_FILTER, &nothing, sizeof nothing);
+    return;
+  }
+  const sock_fprog filter{static_cast<unsigned short>(program.size()), program.data()};
+  ::setsockopt(ends_.native_handle(), SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter);
+}
+
+void Witness::Impl::wait_for_ends() {
+  ends_.async_wait(boost::asio::posix::stream_descriptor::wait_read, [this](const auto& error) {
+    if (error == boost::asio::error::operation_aborted) return;
+    take_ends(kEndsPerTurn);
+    wait_for_ends();
+  });
+}
+
+void Witness::Impl::take_ends(int budget) {
+  const Now now = read_clocks();  // before reading: what ended until then is read, if nothing is left waiting
+  bool any = false;
+  bool nothing_waits = false;
+  while (budget-- > 0 && !nothing_waits) {
+    const auto received = receive_from_kernel(ends_.native_handle(), buffer_);
+    if (!received) {
+      overflowed(now);
+      continue;
+    }
+    nothing_waits = received->empty();
+    if (nothing_waits) break;
+    batch_.clear();
+    counters_.malformed += sock_diag::take_answer(*received, 0, batch_).malformed;
+    for (const auto& socket : batch_) take_end(socket, now);
+    any = any || !batch_.empty();
+  }
+  if (nothing_waits) drained(now);
+  if (any) events_.batch_end(now);
+}
+
+void Witness::Impl::take_end(const sock_diag::Socket& socket, const Now& now) {
+  if (!is_ours(socket.local.port)) {
+    ++counters_.foreign;
+    return;
+  }
+  const bool listener = socket.remote.port == 0 &&
+                        (socket.remote.address == Address() || socket.remote.address == Address::v4(0));
+  if (listener) {
+    // Coturn goes, and its connections with it: what ends now is not the clients' doing.
+    ++closings_;
+    if (!listeners_.any) return;  // the other ports of one that stops
+    listeners_ = {};
+    trouble_ = "coturn stopped listening on port " + std::to_string(socket.local.port);
+    publish(now);
+    return;
+  }
+  ++counters_.closed;
+  events_.connection({.local = socket.local,
+                      .client = socket.remote,
+                      .state = Connection::State::closed,
+                      .counted = socket.counted,
+                      .received_bytes = socket.received_bytes,
+                      .acked_bytes = socket.acked_bytes},
+                     now);
+}
+
+// Any error of this socket means that something may be missing; ENOBUFS is the one that happens.
+void Witness::Impl::overflowed(const Now& now) {
+  ++counters_.overflows;
+  dropped_ = true;
+  publish(now);
+}
+
+// The kernel says ENOBUFS once and goes on dropping until nothing waits (netlink_overrun() and
+// netlink_rcv_wake() in net/netlink/af_netlink.c).
+void Witness::Impl::drained(const Now& now) {
+  if (std::exchange(dropped_, false)) publish(read_clocks());
+  events_.heard(now);
+}
+
+void Witness::Impl::tick(const Now& now) {
+  if (!ends_.is_open()) return;
+  take_ends(kEndsPerTick);
+  ++ticks_;
+  if (ticks_ % kTicksBetweenSamples == 0) sample_due_ = true;
+  if (list_.busy() && ++list_ticks_ < kTicksForAList) return;
+  if (list_.busy()) {
+    list_.stop();
+    listeners_ = {};
+    trouble_ = list_trouble(ETIMEDOUT);
+    publish(now);
+  }
+  ask_who_listens(Family::v4);
+}
+
+void Witness::Impl::ask_who_listens(Family family) {
+  if (family == Family::v4) {
+    asked_ = {};
+    asked_closings_ = closings_;
+    list_ticks_ = 0;
+  }
+  list_.begin(
+      family, sock_diag::kListening, false,
+      [this, family](const auto& sockets) {
+        for (const auto& socket : sockets) {
+          if (!ports_.empty() && !wanted_[socket.local.port]) continue;
+          asked_.ports.set(socket.local.port);
+          asked_.families[static_cast<std::size_t>(family)] = asked_.any = true;
+          asked_.not_roots = asked_.not_roots || socket.uid != 0;
+        }
+      },
+      [this, family](int error) {
+        // A kernel without IPv6 lists none of it.
+        if (error != 0 && family == Family::v4) {
+          listeners_ = {};
+          trouble_ = list_trouble(error);
+          return publish(read_clocks());
+        }
+        if (family == Family::v4) return ask_who_listens(Family::v6);
+        know_who_listens();
+      });
+}
+
+void Witness::Impl::know_who_listens() {
+  if (asked_closings_ != closings_) return;  // already old; the next tick asks again
+  listeners_ = asked_;
+  trouble_ = listeners_.any ? ""
+             : ports_.empty()
+                 ? "nobody listens on any TCP port in this network namespace"
+                 : "nobody listens on TCP ports " + to_text(ports_) +
+                       " in this network namespace: coturn is not running, uses other ports, or runs in a "
+                       "container";
+  publish(read_clocks());
+  if (!listeners_.any || !std::exchange(sample_due_, false)) return;
+  sample_begun_ = read_clocks();
+  ask_who_lives(listeners_.families[0] ? Family::v4 : Family::v6);
+}
+
+void Witness::Impl::ask_who_lives(Family family) {
+  list_.begin(
+      family, sock_diag::kLiving, true, [this](const auto& sockets) { take_living(sockets); },
+      [this, family](int error) {
+        if (error != 0) return;  // the next one tells
+        if (family == Family::v4 && listeners_.families[1]) return ask_who_lives(Family::v6);
+        events_.sampled(sample_begun_, read_clocks());
+      });
+}
+
+void Witness::Impl::take_living(const std::vector<sock_diag::Socket>& sockets) {
+  const Now now = read_clocks();
+  bool any = false;
+  for (const auto& socket : sockets) {
+    if (!is_ours(socket.local.port)) continue;
+    any = true;
+    ++counters_.samples;
+    events_.connection({.local = socket.local,
+                        .client = socket.remote,
+                        .state = Connection::State::living,
+                        .counted = socket.counted,
+                        .received_bytes = socket.received_bytes,
+                        .acked_bytes = socket.acked_bytes},
+                       now);
+  }
+  if (any) events_.batch_end(now);
+}
+
+void Witness::Impl::publish(const Now& now) {
+  WitnessState wanted{listeners_.any && !dropped_, listeners_.not_roots, trouble_};
+  if (dropped_) wanted.why = "the kernel dropped some of its words because we read too slowly";
+  if (wanted.available) wanted.why.clear();
+  wanted.sure = wanted.sure && wanted.available;
+  if (wanted.available == state_.available && wanted.sure == state_.sure && wanted.why == state_.why) return;
+  state_ = std::move(wanted);
+  events_.state(state_, now);
+}
+
+Witness::Witness(boost::asio::io_context& io, std::vector<PortRange> ports, WitnessEvents events,
+                 int receive_bytes)
+    : impl_(std::make_unique<Impl>(io, std::move(ports), std::move(events), receive_bytes)) {}
+Witness::~Witness() = default;
+Result<> Witness::start() {
+  return impl_->start();
+}
+void Witness::set_ports(std::vector<PortRange> ports) {
+  impl_->set_ports(std::move(ports));
+}
+void Witness::tick(const Now& now) {
+  impl_->tick(now);
+}
+const WitnessState& Witness::state() const {
+  return impl_->state();
+}
+const WitnessCounters& Witness::counters() const {
+  return impl_->counters();
+}
+
+}  // namespace coturn_guard

@@ -1,0 +1,572 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "detect/testimony.hpp"
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "support/catch.hpp"
+
+using namespace coturn_guard;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr HashSeed kSeed{1, 2};
+constexpr RuleId kReset = 0, kSeen = 1, kUdp = 2, kStrict = 3, kUnread = 4, kBrief = 5, kIdle = 6;
+
+RuleSet make_rules() {
+  const auto rule = [](const char* name, Witnessed witnessed, Credit credit, KernelSign kernel) {
+    Rule made;
+    made.name = name;
+    made.trait.points = {1000};
+    made.trait.credit = credit;
+    made.witnessed = witnessed;
+    made.kernel = kernel;
+    if (kernel == KernelSign::none) {
+      made.begins = {made.name};
+      made.pattern = made.name + " {client}";
+    }
+    return made;
+  };
+  RuleBook book;
+  book.rules = {rule("reset", Witnessed::exactly, Credit::spares, KernelSign::none),
+                rule("seen", Witnessed::seen, Credit::none, KernelSign::none),
+                rule("udp", Witnessed::no, Credit::none, KernelSign::none),
+                rule("strict", Witnessed::exactly, Credit::none, KernelSign::none),
+                rule("unread", Witnessed::no, Credit::spares, KernelSign::reset_unread),
+                rule("brief", Witnessed::no, Credit::spares, KernelSign::brief),
+                rule("idle", Witnessed::no, Credit::none, KernelSign::idle)};
+  return RuleSet::create(book).value();
+}
+
+const Endpoint kClient{*Address::parse("203.0.113.5"), 40'551};
+const Endpoint kOther{*Address::parse("203.0.113.5"), 40'552};
+const Endpoint kVictim{*Address::parse("192.0.2.99"), 1234};
+
+Event line(RuleId rule, const Endpoint& client, Evidence evidence = Evidence::claimed) {
+  Event event;
+  event.rule = rule;
+  event.client = client;
+  event.points = {1000};
+  event.evidence = evidence;
+  return event;
+}
+
+Connection end_of(const Endpoint& client, std::uint64_t received = 64, std::uint64_t acked = 0) {
+  return {.local = {*Address::parse("198.51.100.10"), 3478},
+          .client = client,
+          .state = Connection::State::closed,
+          .counted = client.port != 0,
+          .received_bytes = received,
+          .acked_bytes = acked};
+}
+
+Connection life_of(const Endpoint& client, std::uint64_t received = 64, std::uint64_t acked = 0) {
+  Connection connection = end_of(client, received, acked);
+  connection.state = Connection::State::living;
+  return connection;
+}
+
+// A testimony with its clock; what a call settled is in `settled` until the next one.
+class Court {
+ public:
+  explicit Court(bool sure = true) : testimony(kSeed) {
+    testimony.set_witness(true, sure, now());
+    pass(2100ms);
+    sample();
+  }
+
+  [[nodiscard]] Now now() const { return {std::chrono::steady_clock::time_point(time_), {}}; }
+  const std::vector<Settled>& take(const Event& event) {
+    settled.clear();
+    testimony.take(event, rules, now(), settled);
+    return settled;
+  }
+  const std::vector<Settled>& take(const Connection& connection) {
+    settled.clear();
+    testimony.take(connection, rules, now(), settled);
+    return settled;
+  }
+  // Time passes, and the witness is listened to.
+  const std::vector<Settled>& pass(std::chrono::milliseconds duration, bool hear = true) {
+    time_ += duration;
+    settled.clear();
+    if (hear) testimony.heard(now());
+    testimony.tick(rules, now(), settled);
+    return settled;
+  }
+  const std::vector<Settled>& sample(const std::vector<Connection>& living = {}) {
+    settled.clear();
+    const Now begun = now();
+    for (const Connection& connection : living) testimony.take(connection, rules, now(), settled);
+    testimony.sampled(begun, rules, now(), settled);
+    return settled;
+  }
+  void overflow() {
+    testimony.set_witness(false, false, now());
+    testimony.set_witness(true, true, now());
+  }
+  [[nodiscard]] const Settled& only() const {
+    REQUIRE(settled.size() == 1);
+    return settled.front();
+  }
+  [[nodiscard]] bool settled_is(RuleId rule, Evidence evidence, std::int32_t milli) const {
+    return settled.size() == 1 && settled[0].event.rule == rule && settled[0].event.evidence == evidence &&
+           settled[0].event.points == Points{milli} && !settled[0].refuted;
+  }
+
+  RuleSet rules = make_rules();
+  Testimony testimony;
+  std::vector<Settled> settled;
+
+ private:
+  std::chrono::steady_clock::duration time_ = 1000s;
+};
+
+}  // namespace
+
+TEST_CASE("a reset that the kernel confirms is proven, whichever comes first", "[detect][testimony]") {
+  Court court;
+  SECTION("the line") {
+    CHECK(court.take(line(kReset, kClient)).empty());
+    CHECK(court.testimony.waiting() == 1);
+    court.take(end_of(kClient));
+  }
+  SECTION("the event") {
+    CHECK(court.take(end_of(kClient)).empty());
+    court.pass(50s);
+    court.take(line(kReset, kClient));
+  }
+  CHECK(court.settled_is(kReset, Evidence::proven, 1000));
+  CHECK(court.testimony.waiting() == 0);
+  CHECK(court.testimony.counters().proven == 1);
+  CHECK(court.pass(5s).empty());
+}
+
+TEST_CASE("a line about a connection that never was is refuted after two seconds", "[detect][testimony]") {
+  Court court;
+  const auto evidence = GENERATE(Evidence::claimed, Evidence::tainted);
+  CHECK(court.take(line(kReset, kVictim, evidence)).empty());
+  court.take(end_of(kClient));
+  court.take(end_of({kVictim.address, 1235}));
+  CHECK(court.pass(1900ms).empty());
+  court.pass(100ms);
+  CHECK(court.only().refuted);
+  CHECK(court.only().event.client == kVictim);
+  CHECK(court.testimony.counters().refuted == 1);
+}
+
+TEST_CASE("a tainted line is given back by the very connection, once", "[detect][testimony]") {
+  Court court;
+  court.take(end_of(kClient));
+  court.take(line(kReset, kClient, Evidence::tainted));
+  CHECK(court.settled_is(kReset, Evidence::proven, 1000));
+  CHECK(court.testimony.counters().given_back == 1);
+  court.take(line(kReset, kClient, Evidence::tainted));
+  CHECK(court.settled_is(kReset, Evidence::tainted, 1000));
+}
+
+TEST_CASE("bytes that moved lighten a reset", "[detect][testimony]") {
+  Court court;
+  SECTION("nothing acknowledged: in full") {
+    court.take(end_of(kClient, 40'000, 0));
+    court.take(line(kReset, kClient));
+    CHECK(court.settled_is(kReset, Evidence::proven, 1000));
+  }
+  SECTION("a handshake: half") {
+    court.take(end_of(kClient, 610, 1160));
+    court.take(line(kReset, kClient));
+    CHECK(court.settled_is(kReset, Evidence::proven, 500));
+  }
+  SECTION("many bytes one way: half") {
+    court.take(end_of(kClient, 610, 1'000'000));
+    court.take(line(kReset, kClient));
+    CHECK(court.settled_is(kReset, Evidence::proven, 500));
+  }
+  SECTION("a call that broke off: nothing") {
+    CHECK(court.take(line(kReset, kClient)).empty());
+    court.take(end_of(kClient, 16'384, 16'384));
+    CHECK(court.settled_is(kReset, Evidence::proven, 0));
+    CHECK(court.only().harmless);
+    CHECK(court.testimony.counters().harmless == 1);
+  }
+  SECTION("a rule that spares nobody: in full") {
+    court.take(end_of(kClient, 16'384, 16'384));
+    court.take(line(kStrict, kClient));
+    CHECK(court.settled_is(kStrict, Evidence::proven, 1000));
+  }
+  SECTION("a kernel that does not count: in full") {
+    Connection connection = end_of(kClient);
+    connection.counted = false;
+    court.take(connection);
+    court.take(line(kReset, kClient));
+    CHECK(court.settled_is(kReset, Evidence::proven, 1000));
+  }
+}
+
+TEST_CASE("a line about a connection is proven by its endpoint and kept by its address",
+          "[detect][testimony]") {
+  Court court;
+  SECTION("it ended") {
+    court.take(line(kSeen, kClient));
+    court.take(end_of(kClient));
+    CHECK(court.settled_is(kSeen, Evidence::proven, 1000));
+  }
+  SECTION("it lives, sampled before") {
+    court.sample({life_of(kClient)});
+    court.take(line(kSeen, kClient, Evidence::tainted));
+    CHECK(court.settled_is(kSeen, Evidence::proven, 1000));
+  }
+  SECTION("it lives, sampled after") {
+    court.take(line(kSeen, kClient, Evidence::tainted));
+    court.sample({life_of(kClient)});
+    CHECK(court.settled_is(kSeen, Evidence::proven, 1000));
+  }
+  SECTION("something of the address ended") {
+    CHECK(court.take(line(kSeen, kClient)).empty());
+    court.sample({life_of(kOther)});
+    court.take(end_of({kClient.address, 0}));
+    CHECK(court.settled_is(kSeen, Evidence::claimed, 1000));
+    court.take(line(kSeen, kClient));
+    CHECK(court.settled_is(kSeen, Evidence::claimed, 1000));
+  }
+  SECTION("that gives no tainted line back") {
+    court.take(line(kSeen, kVictim, Evidence::tainted));
+    court.take(end_of({kVictim.address, 0}));
+    court.pass(2s);  // the brief one
+    CHECK(court.testimony.waiting() == 1);
+    court.sample();
+    CHECK(court.pass(10ms).empty());
+    court.sample();
+    court.pass(10ms);
+    CHECK(court.only().refuted);
+  }
+}
+
+TEST_CASE("that nobody lives there is believed of two samples after the line", "[detect][testimony]") {
+  Court court;
+  court.take(line(kSeen, kVictim));
+  CHECK(court.pass(3s).empty());
+  court.sample();
+  CHECK(court.pass(1s).empty());
+  court.sample();
+  court.pass(1s);
+  CHECK(court.only().refuted);
+}
+
+TEST_CASE("where the living are not told of, a line goes on as it came", "[detect][testimony]") {
+  Court court;
+  court.take(line(kSeen, kVictim));
+  CHECK(court.pass(9s).empty());
+  court.pass(1s);
+  CHECK(court.settled_is(kSeen, Evidence::claimed, 1000));
+}
+
+TEST_CASE("no line is refuted by a witness that may have missed something", "[detect][testimony]") {
+  Court court;
+  SECTION("events were dropped while it waited") {
+    court.take(line(kReset, kClient));
+    court.pass(500ms);
+    court.overflow();
+    court.pass(500ms);
+    CHECK(court.settled_is(kReset, Evidence::claimed, 1000));
+  }
+  SECTION("events were dropped before it came") {
+    court.overflow();
+    court.pass(1900ms);
+    court.take(line(kReset, kClient));
+    court.pass(2s);
+    CHECK(court.settled_is(kReset, Evidence::claimed, 1000));
+  }
+  SECTION("but two seconds after that they are") {
+    court.overflow();
+    court.pass(2s);
+    court.take(line(kReset, kClient));
+    court.pass(2s);
+    CHECK(court.only().refuted);
+  }
+  SECTION("the witness began while it waited") {
+    court.testimony.set_witness(false, false, court.now());
+    court.take(line(kReset, kClient));
+    CHECK(court.settled_is(kReset, Evidence::claimed, 1000));
+    court.testimony.set_witness(true, true, court.now());
+    CHECK(court.pass(3s).empty());
+  }
+  SECTION("it has not been listened to since") {
+    court.take(line(kReset, kClient));
+    CHECK(court.pass(2s, false).empty());
+    CHECK(court.pass(7s, false).empty());
+    court.pass(1s, false);
+    CHECK(court.settled_is(kReset, Evidence::claimed, 1000));
+  }
+  SECTION("the loop stood still: the event is read late") {
+    court.take(line(kReset, kClient));
+    CHECK(court.pass(6s, false).empty());
+    court.take(end_of(kClient));
+    CHECK(court.settled_is(kReset, Evidence::proven, 1000));
+  }
+  SECTION("the line is read late") {
+    Event late = line(kReset, kClient);
+    late.fresh = false;
+    court.take(late);
+    CHECK(court.settled_is(kReset, Evidence::claimed, 1000));
+    court.take(line(kUdp, kClient));
+    CHECK(court.settled_is(kUdp, Evidence::claimed, 1000));
+  }
+  SECTION("nobody knows whether it is coturn that listens") {
+    Court unsure(false);
+    unsure.take(line(kReset, kClient));
+    unsure.pass(2s);
+    CHECK(unsure.settled_is(kReset, Evidence::claimed, 1000));
+    unsure.take(end_of(kOther));
+    unsure.take(line(kReset, kOther));
+    CHECK(unsure.settled_is(kReset, Evidence::proven, 1000));
+    unsure.take(line(kReset, kClient));
+    unsure.pass(2s);
+    CHECK(unsure.only().refuted);
+  }
+  SECTION("a line that may be forged makes nobody sure") {
+    Court unsure(false);
+    unsure.take(end_of(kOther));
+    unsure.take(line(kReset, kOther, Evidence::tainted));
+    unsure.take(line(kReset, kClient));
+    unsure.pass(2s);
+    CHECK(unsure.settled_is(kReset, Evidence::claimed, 1000));
+  }
+  SECTION("it had to forget ends to make room") {
+    for (std::uint32_t i = 0; i <= Testimony::kMaxEnded; ++i)
+      court.take(end_of({Address::v4(0x0a000000 + i), 1}, 1));
+    court.take(line(kReset, kClient));
+    court.pass(2s);
+    CHECK(court.settled_is(kReset, Evidence::claimed, 1000));
+  }
+}
+
+TEST_CASE("an end is remembered for a minute", "[detect][testimony]") {
+  Court court;
+  court.take(end_of(kClient));
+  court.pass(61s);
+  court.take(line(kReset, kClient));
+  court.pass(2s);
+  CHECK(court.only().refuted);
+}
+
+TEST_CASE("what waits keeps its texts", "[detect][testimony]") {
+  Court court;
+  {
+    std::string user = "a name that is too long for a small string", session = "000000000000000007";
+    Event event = line(kReset, kClient);
+    event.user = user;
+    event.session = session;
+    court.take(event);
+    user.assign(user.size(), 'x');
+  }
+  court.take(end_of(kClient));
+  CHECK(court.only().event.user == "a name that is too long for a small string");
+  CHECK(court.only().event.session == "000000000000000007");
+}
+
+TEST_CASE("too many waiting lines go on as they came", "[detect][testimony]") {
+  Court court;
+  for (std::size_t i = 0; i < Testimony::kMaxWaiting; ++i) REQUIRE(court.take(line(kReset, kVictim)).empty());
+  court.take(line(kReset, kVictim));
+  CHECK(court.settled_is(kReset, Evidence::claimed, 1000));
+  CHECK(court.testimony.counters().overflowed == 1);
+  court.pass(2s);
+  CHECK(court.settled.size() == Testimony::kMaxWaiting);
+  CHECK(court.testimony.waiting() == 0);
+
+  Event wordy = line(kReset, kVictim);
+  const std::string user(1000, 'u');
+  wordy.user = user;
+  std::size_t waited = 0;
+  while (court.take(wordy).empty()) ++waited;
+  CHECK(waited == Testimony::kMaxWaitingBytes / user.size());
+}
+
+TEST_CASE("a connection that was reset unread is told by the kernel alone", "[detect][testimony]") {
+  Court court;
+  SECTION("at once") {
+    court.take(end_of(kClient, 0, 0));
+    CHECK(court.settled_is(kUnread, Evidence::proven, 1000));
+    CHECK(court.only().event.client == kClient);
+    CHECK(court.testimony.counters().signs == 1);
+  }
+  SECTION("and not twice, should coturn have a line for it after all") {
+    court.take(end_of(kClient, 0, 0));
+    court.take(line(kReset, kClient));
+    CHECK(court.settled_is(kReset, Evidence::proven, 0));
+  }
+  SECTION("nor before") {
+    court.take(line(kReset, kClient));
+    court.take(end_of(kClient, 0, 0));
+    CHECK(court.settled_is(kReset, Evidence::proven, 1000));
+  }
+  SECTION("but not when something was sent") {
+    CHECK(court.take(end_of(kClient, 1, 0)).empty());
+    CHECK(court.take(end_of(kOther, 0, 1)).empty());
+  }
+  SECTION("and not while coturn goes") {
+    court.testimony.set_witness(false, false, court.now());
+    CHECK(court.take(end_of(kClient, 0, 0)).empty());
+  }
+}
+
+TEST_CASE("a connection that coturn closed before it was seen living is brief", "[detect][testimony]") {
+  Court court;
+  const Endpoint gone{kClient.address, 0};
+  SECTION("told a moment later") {
+    CHECK(court.take(end_of(gone)).empty());
+    court.pass(250ms);
+    CHECK(court.settled_is(kBrief, Evidence::proven, 1000));
+    CHECK(court.only().event.client == gone);
+  }
+  SECTION("unless a line tells it better") {
+    const bool before = GENERATE(true, false);
+    if (before) court.take(line(kUdp, kClient));
+    court.take(end_of(gone));
+    if (!before) court.take(line(kUdp, kClient));
+    CHECK(court.pass(1s).empty());
+    CHECK(court.testimony.counters().excused == 1);
+    court.take(end_of(gone));
+    court.pass(1s);
+    CHECK(court.settled_is(kBrief, Evidence::proven, 1000));
+  }
+  SECTION("a tainted line excuses nothing") {
+    court.take(end_of(gone));
+    court.take(line(kUdp, kClient, Evidence::tainted));
+    court.pass(1s);
+    CHECK(court.settled_is(kBrief, Evidence::proven, 1000));
+  }
+  SECTION("not where it was seen living") {
+    court.sample({life_of(kClient)});
+    court.take(end_of(gone));
+    CHECK(court.pass(1s).empty());
+    CHECK(court.sample().empty());
+    CHECK(court.pass(1s).empty());
+  }
+  SECTION("not where a sample missed it before its end was told") {
+    court.sample({life_of(kClient)});
+    court.sample();
+    court.take(end_of(gone));
+    CHECK(court.pass(1s).empty());
+  }
+  SECTION("behind one that lives on, it is known after the next sample") {
+    court.sample({life_of(kOther)});
+    court.take(end_of(gone));
+    CHECK(court.pass(1s).empty());
+    CHECK(court.sample({life_of(kOther)}).empty());
+    court.pass(1s);
+    CHECK(court.settled_is(kBrief, Evidence::proven, 1000));
+  }
+  SECTION("more ends than anybody lived are brief at once") {
+    court.sample({life_of(kOther)});
+    court.take(end_of(gone));
+    court.take(end_of(gone));
+    court.pass(1s);
+    CHECK(court.settled_is(kBrief, Evidence::proven, 1000));
+  }
+  SECTION("one that ended with its port explains nothing") {
+    court.sample({life_of(kOther)});
+    court.take(end_of(kOther));
+    court.take(end_of(gone));
+    court.pass(1s);
+    CHECK(court.settled_is(kBrief, Evidence::proven, 1000));
+  }
+  SECTION("none before the first sample of an unbroken witness") {
+    court.overflow();
+    court.take(end_of(gone));
+    CHECK(court.pass(1s).empty());
+    court.sample();
+    court.take(end_of(gone));
+    court.pass(1s);
+    CHECK(court.settled_is(kBrief, Evidence::proven, 1000));
+  }
+}
+
+TEST_CASE("who says nothing for half a minute is idle, once", "[detect][testimony]") {
+  Court court;
+  const auto received = GENERATE(std::uint64_t{0}, std::uint64_t{19}, std::uint64_t{20});
+  for (int second = 0; second < 30; second += 2) {
+    CHECK(court.sample({life_of(kClient, received)}).empty());
+    court.pass(2s);
+  }
+  court.sample({life_of(kClient, received)});
+  if (received < 20)
+    CHECK(court.settled_is(kIdle, Evidence::proven, 1000));
+  else
+    CHECK(court.settled.empty());
+  court.pass(2s);
+  CHECK(court.sample({life_of(kClient, received)}).empty());
+}
+
+TEST_CASE("a long connection that moves bytes both ways earns credit", "[detect][testimony]") {
+  Court court;
+  const std::vector<Address> earned{kClient.address};
+  court.sample({life_of(kClient, 100, 100)});
+  court.pass(10s);
+  SECTION("from sixteen kibibytes each way on") {
+    court.sample({life_of(kClient, 16'384, 16'383)});
+    CHECK(court.testimony.take_busy().empty());
+    court.sample({life_of(kClient, 16'384, 16'384)});
+    CHECK(court.testimony.take_busy() == earned);
+    CHECK(court.testimony.take_busy().empty());
+  }
+  SECTION("again after a minute and as much traffic") {
+    court.sample({life_of(kClient, 20'000, 20'000)});
+    CHECK(court.testimony.take_busy() == earned);
+    court.pass(59s);
+    court.sample({life_of(kClient, 90'000, 36'383)});
+    CHECK(court.testimony.take_busy().empty());
+    court.pass(1s);
+    court.sample({life_of(kClient, 90'000, 36'383)});
+    CHECK(court.testimony.take_busy().empty());
+    court.sample({life_of(kClient, 90'000, 36'384)});
+    CHECK(court.testimony.take_busy() == earned);
+  }
+  SECTION("not where it offended") {
+    court.take(line(kUdp, kClient));
+    court.sample({life_of(kClient, 20'000, 20'000)});
+    CHECK(court.testimony.take_busy().empty());
+  }
+  SECTION("a forged line takes nobody's credit") {
+    court.take(line(kUdp, kClient, Evidence::tainted));
+    court.sample({life_of(kClient, 20'000, 20'000)});
+    CHECK(court.testimony.take_busy() == earned);
+  }
+  SECTION("not before ten seconds") {
+    court.sample({life_of(kOther, 100, 100)});
+    court.pass(9s);
+    court.sample({life_of(kOther, 20'000, 20'000)});
+    CHECK(court.testimony.take_busy().empty());
+  }
+  SECTION("not where nothing moves any more") {
+    court.sample({life_of(kOther, 20'000, 20'000)});
+    court.pass(20s);
+    court.sample({life_of(kOther, 20'000, 30'000)});
+    CHECK(court.testimony.take_busy().empty());
+  }
+}
+
+TEST_CASE("a switched off sign tells nothing", "[detect][testimony]") {
+  Court court;
+  RuleBook book{court.rules.rules(), {}};
+  book.rules[kUnread].trait.points = {};
+  court.rules = RuleSet::create(book).value();
+  CHECK(court.take(end_of(kClient, 0, 0)).empty());
+}
+
+TEST_CASE("memory is bounded under a million addresses", "[detect][testimony]") {
+  Court court;
+  for (std::uint32_t i = 0; i < 1'000'000; ++i) {
+    const Endpoint client{Address::v4(0x0a000000 + i), static_cast<std::uint16_t>(i % 3)};
+    court.take(end_of(client, i % 5));
+    court.take(life_of(client, i % 7));
+    court.take(line(i % 4 == 3 ? kReset : static_cast<RuleId>(i % 4), client));
+    if (i % 100'000 == 0) court.sample();
+  }
+  CHECK(court.testimony.bytes() < std::size_t{64} * 1024 * 1024);
+  CHECK(court.testimony.waiting() <= Testimony::kMaxWaiting);
+}
