@@ -23,8 +23,23 @@ constexpr std::size_t kForgottenPerTick = 16'384;
 bool is_offence(const Rule& rule) {
   return rule.trait.points.milli > 0 || rule.trait.points_from.milli > 0;
 }
-bool goes_on(const Rule& rule) {
-  return is_offence(rule) || !rule.report.empty();
+// An event without points of a rule that has some was counted already (Rule::unless_counted): it only tells.
+bool is_offence(const Rule& rule, const Event& event) {
+  return is_offence(rule) && (event.points.milli > 0 || rule.trait.points.milli == 0);
+}
+bool goes_on(const Rule& rule, const Event& event) {
+  return is_offence(rule, event) || (!is_offence(rule) && !rule.report.empty());
+}
+// In coturn a session keeps its user (ns_turn_server.c answers another one with 437 or 441): who logged in
+// guesses no more there.
+bool is_excused(const Rule& rule, const Record& record) {
+  return record.logged_in && (rule.trait.credit == Credit::spares || !rule.misdeed.empty());
+}
+std::uint32_t window_seconds(const Rule& rule) {
+  constexpr std::chrono::seconds kFindtime{3600};
+  const std::chrono::seconds window = rule.trait.window.count() > 0 ? rule.trait.window : kFindtime;
+  return static_cast<std::uint32_t>(
+      std::min(window, std::chrono::seconds{Attribution::kLongestSession}).count());
 }
 bool same_misdeed(const Rule& a, const Rule& b) {
   return !a.misdeed.empty() && a.misdeed == b.misdeed;
@@ -79,7 +94,7 @@ struct Attribution::State {
   void tie(Record& record, const Event& event, const RuleSet& rules, std::vector<Attributed>& out);
   void charge_pending(Record& record, const RuleSet& rules, std::vector<Attributed>& out);
   std::uint32_t told_anew(Record& record, RuleId rule, std::uint32_t count, const RuleSet& rules);
-  void wait(Record& record, const Event& event, const Rule& rule);
+  void wait(Record& record, const Event& event, const Rule& rule, std::uint32_t time);
   void put(const Record& record, RuleId rule, std::uint32_t count, std::uint64_t what, const RuleSet& rules,
            std::vector<Attributed>& out) const;
   void tell_login(Record& record, RuleId rule, std::vector<Attributed>& out) const;
@@ -189,21 +204,32 @@ std::uint32_t Attribution::State::told_anew(Record& record, RuleId rule, std::ui
   return own->count > charged ? own->count - charged : 0;
 }
 
-void Attribution::State::wait(Record& record, const Event& event, const Rule& rule) {
+void Attribution::State::wait(Record& record, const Event& event, const Rule& rule, std::uint32_t time) {
   const std::uint64_t what_of = what(event, rule.trait.distinct);
-  Pending* same_rule = nullptr;
-  for (Pending* entry = table.first(record); entry != nullptr; entry = table.next(*entry)) {
-    if (entry->settled || entry->rule != event.rule) continue;
-    same_rule = entry;
-    if (entry->what == what_of) break;
+  Pending* entry = nullptr;
+  for (Pending* other = table.first(record); other != nullptr; other = table.next(*other)) {
+    if (other->settled || other->rule != event.rule) continue;
+    entry = other;
+    if (other->what == what_of) break;
   }
-  if (same_rule == nullptr || same_rule->what != what_of)
-    if (Pending* const added = table.add_pending(record, Pending{.what = what_of, .rule = event.rule}))
-      same_rule = added;
-  const std::uint32_t room =
-      same_rule == nullptr ? 0 : std::numeric_limits<std::uint32_t>::max() - same_rule->count;
-  const std::uint32_t kept = std::min(event.count, room);
-  if (same_rule != nullptr) same_rule->count += kept;
+  if (entry == nullptr || entry->what != what_of)
+    if (Pending* const added =
+            table.add_pending(record, Pending{.what = what_of, .since = time, .rule = event.rule}))
+      entry = added;
+  if (entry == nullptr) {
+    counters.unattributed += event.count;
+    return;
+  }
+  if (time - entry->since >= window_seconds(rule)) {
+    const std::uint32_t outweighed = std::min(entry->count, entry->worst);
+    entry->worst = std::max(entry->count, entry->worst);
+    entry->count = 0;
+    entry->since = time;
+    waiting -= outweighed;
+    counters.outdated += outweighed;
+  }
+  const std::uint32_t kept = std::min(event.count, std::numeric_limits<std::uint32_t>::max() - entry->count);
+  entry->count += kept;
   waiting += kept;
   counters.unattributed += event.count - kept;
 }
@@ -212,7 +238,13 @@ void Attribution::State::charge_pending(Record& record, const RuleSet& rules, st
   // Taken out first: what is charged may leave settled entries in the same list.
   std::array<Pending, kMaxPendingOfSession> taken;
   std::size_t count = 0;
-  table.take_unsettled(record, [&](const Pending& entry) { taken[count++] = entry; });
+  table.take_unsettled(record, [&](const Pending& entry) {
+    const std::uint32_t outweighed = std::min(entry.count, entry.worst);
+    waiting -= outweighed;
+    counters.outdated += outweighed;
+    taken[count] = entry;
+    taken[count++].count = std::max(entry.count, entry.worst);
+  });
   const auto sum_of = [&](RuleId rule) {
     std::uint64_t sum = 0;
     for (std::size_t i = 0; i < count; ++i)
@@ -257,7 +289,7 @@ void Attribution::State::take_named(const Event& event, const Rule& rule, const 
   if (!event.session.empty() && event.evidence != Evidence::tainted) {
     const std::uint64_t session = session_number(event.session);
     // What names its client anyway needs no memory, unless something may come after it.
-    const bool remember = rule.login || !rule.misdeed.empty() || (!is_offence(rule) && !rule.closes);
+    const bool remember = rule.login || !rule.misdeed.empty() || (!is_offence(rule, event) && !rule.closes);
     Record* record = remember ? &obtain(event.log, session, time) : table.find(event.log, session);
     if (record != nullptr) {
       if (rule.login) {
@@ -267,7 +299,7 @@ void Attribution::State::take_named(const Event& event, const Rule& rule, const 
         login_told = true;
       }
       tie(*record, event, rules, out);
-      excused = rule.trait.credit == Credit::spares && record->logged_in && is_offence(rule);
+      excused = is_offence(rule, event) && is_excused(rule, *record);
       if (!excused) anew = told_anew(*record, event.rule, event.count, rules);
       if (rule.closes) {
         if (record->logged_in)
@@ -283,7 +315,7 @@ void Attribution::State::take_named(const Event& event, const Rule& rule, const 
     login.event.user = login.event.session = {};
     out.push_back(login);
   }
-  if (!goes_on(rule)) return;
+  if (!goes_on(rule, event)) return;
   if (excused) {
     counters.excused += event.count;
     return;
@@ -300,7 +332,7 @@ void Attribution::State::take_nameless(const Event& event, const Rule& rule, con
                                        std::uint32_t time, std::vector<Attributed>& out) {
   const bool trusted = !event.session.empty() && event.evidence != Evidence::tainted;
   if (!trusted) {
-    if (is_offence(rule)) counters.unattributed += event.count;
+    if (is_offence(rule, event)) counters.unattributed += event.count;
     return;
   }
   const std::uint64_t session = session_number(event.session);
@@ -311,11 +343,13 @@ void Attribution::State::take_nameless(const Event& event, const Rule& rule, con
     table.mark_logged_in(record, time);
     if (record.tied) tell_login(record, event.rule, out);
   }
-  if (goes_on(rule)) {
+  if (goes_on(rule, event)) {
     Record& record = obtain(event.log, session, time);
-    if (!record.tied) {
-      wait(record, event, rule);
-    } else if (rule.trait.credit == Credit::spares && record.logged_in) {
+    if (!rule.misdeed.empty() && is_excused(rule, record)) {
+      counters.excused += event.count;
+    } else if (!record.tied) {
+      wait(record, event, rule, time);
+    } else if (is_excused(rule, record)) {
       counters.excused += event.count;
     } else {
       record.fresh = event.fresh;
@@ -356,8 +390,9 @@ void Attribution::rules_changed(const RuleSet& from, const RuleSet& to) {
       entry.rule = entry.rule < number.size() ? number[entry.rule] : kGone;
       if (entry.rule != kGone) return true;
       if (!entry.settled) {
-        state.waiting -= entry.count;
-        state.counters.unattributed += entry.count;
+        const std::uint64_t lost = std::uint64_t{entry.count} + entry.worst;
+        state.waiting -= lost;
+        state.counters.unattributed += lost;
       }
       return false;
     });

@@ -3,6 +3,11 @@
 // what the session did until then waits here. Bounded by count and by age; what could not be charged to
 // anybody is counted. It judges nothing.
 //
+// What a session did within hours and one line charges at its end shall not look like minutes: of each rule's
+// windows that passed meanwhile the worst is charged. Of the rules that tell of one misdeed the one that
+// counted most is charged; what they tell of a session that had logged in before is none (a password that
+// runs out; or a forged packet without a password, which coturn answers with the session's user).
+//
 // Only lines that no attacker can have written tie a session to an address: tainted ones are ignored, and do
 // not end a session either.
 #pragma once
@@ -25,6 +30,7 @@ struct AttributionCounters {
                                    // session's client was never named, or it was forgotten
   std::uint64_t evicted = 0;       // sessions forgotten because there were too many
   std::uint64_t excused = 0;       // resets and the like of a session that had logged in
+  std::uint64_t outdated = 0;      // events of a long session that its worst window outweighs
   std::uint64_t told_twice = 0;    // events of a misdeed that another rule had told of already
 };
 
@@ -39,7 +45,7 @@ struct Attributed {
 class Attribution {
  public:
   static constexpr std::size_t kMaxSessions = 262'144;
-  static constexpr std::size_t kMaxPending = 524'288;  // different (session, rule, user or peer) that wait
+  static constexpr std::size_t kMaxPending = 393'216;  // different (session, rule, user or peer) that wait
   static constexpr std::size_t kMaxPendingOfSession = 64;   // beyond it they are joined
   static constexpr std::chrono::seconds kLongestWait{120};  // without an allocation
   static constexpr std::chrono::hours kLongestSession{2};   // with one

@@ -146,7 +146,7 @@ void SessionTable::release(Index pending) {
 std::uint64_t SessionTable::clear_pending(Record& record) {
   std::uint64_t unsettled = 0;
   keep_pending(record, [&](const Pending& entry) {
-    if (!entry.settled) unsettled += entry.count;
+    if (!entry.settled) unsettled += std::uint64_t{entry.count} + entry.worst;
     return false;
   });
   return unsettled;

@@ -26,8 +26,10 @@ class SessionTable {
   enum class Kind : std::uint8_t { waiting, logged_in, ended, none };
 
   struct Pending {
-    std::uint64_t what = 0;  // Attributed::what
+    std::uint64_t what = 0;   // Attributed::what
+    std::uint32_t since = 0;  // when the window of `count` began
     std::uint32_t count = 0;
+    std::uint32_t worst = 0;  // of the windows before: the most in one
     RuleId rule = 0;
     bool settled = false;  // charged: kept as the sum of a misdeed's rule
     Index next = kNone;
@@ -71,7 +73,7 @@ class SessionTable {
   [[nodiscard]] Pending* next(Pending& entry) { return at(entry.next); }
   // nullptr: the session has too many, or all sessions together have.
   Pending* add_pending(Record& record, const Pending& entry);
-  // The sum of what was not settled.
+  // How many events waited in it.
   std::uint64_t clear_pending(Record& record);
   template <class Visit>
   void take_unsettled(Record& record, Visit visit) {
@@ -105,7 +107,7 @@ class SessionTable {
   [[nodiscard]] std::size_t bytes() const;
 
  private:
-  static constexpr std::size_t kChunk = 4096;  // a pool grows by so many
+  static constexpr std::size_t kChunk = 1024;  // a pool grows by so many
 
   // Elements that never move, taken and given back.
   template <class T>

@@ -198,6 +198,28 @@ TEST_CASE("a reset in a session that logged in is excused, also after its end", 
   CHECK(charged(table.take(kReset, 8, kClient), kReset) == 1);
 }
 
+TEST_CASE("no guess is told of a session that logged in before", "[detect][attribution]") {
+  Table table;
+  table.take(kGuess, 5, "", "alice");
+  table.take(kLogin, 5, "", "alice");
+  for (int i = 0; i < 10; ++i) table.take(kGuess, 5, "", "alice");  // its credentials ran out
+  CHECK(charged(table.take(kClosed, 5, kClient), kGuess) == 1);
+  CHECK(table.counters().excused == 10);
+}
+
+TEST_CASE("of a long session the worst window is charged, not all at once", "[detect][attribution]") {
+  Table table;
+  table.take(kLogin, 5, "", "alice");
+  const auto wait_for = [&](std::chrono::seconds time) { table.time += time; };
+  for (const int count : {2, 7, 3, 1}) {  // denied counts within an hour
+    for (int i = 0; i < count; ++i) table.take(kDenied, 5);
+    wait_for(1h);
+  }
+  CHECK(charged(table.take(kClosed, 5, kClient), kDenied) == 7);
+  CHECK(table.counters().outdated == 6);
+  CHECK(table.attribution.waiting() == 0);
+}
+
 TEST_CASE("what a line names itself passes, and takes no memory", "[detect][attribution]") {
   Table table;
   for (std::uint64_t session = 1; session <= 100; ++session)
@@ -205,6 +227,21 @@ TEST_CASE("what a line names itself passes, and takes no memory", "[detect][attr
   CHECK(charged(table.take(kProbe, 500, kClient), kProbe) == 1);
   CHECK(table.attribution.sessions() == 0);
   CHECK(table.take(kClosed, 501, kClient).empty());
+  CHECK(table.attribution.sessions() == 0);
+}
+
+TEST_CASE("an event whose points were taken away still tells whose the session was",
+          "[detect][attribution]") {
+  Table table;
+  table.take(kGuess, 5, "", "alice");
+  const std::string number = digits(5);
+  Event event;
+  event.rule = kProbe;
+  event.session = number;
+  event.client = Endpoint::parse(kClient);
+  const auto out = table.take(event);  // points 0: counted before
+  CHECK(charged(out, kGuess) == 1);
+  CHECK(charged(out, kProbe) == 0);
   CHECK(table.attribution.sessions() == 0);
 }
 
@@ -227,6 +264,7 @@ TEST_CASE("what names nobody is counted", "[detect][attribution]") {
   Table table;
   Event event;
   event.rule = kNobody;
+  event.points = Points{600};
   event.count = 3;
   CHECK(table.take(event).empty());
   CHECK(table.counters().unattributed == 3);
@@ -255,6 +293,7 @@ TEST_CASE("session numbers begin again with coturn, and only in its log", "[dete
   Event event;
   event.rule = kGuess;
   event.session = number;
+  event.points = Points{600};
   event.user = "alice";
   table.take(event);
   event.log = 1;
@@ -344,6 +383,7 @@ TEST_CASE("counts do not wrap, and time that steps back does no harm", "[detect]
   Event event;
   event.rule = kGuess;
   event.session = number;
+  event.points = Points{600};
   event.count = 0xffff'fff0;
   table.take(event);
   table.take(event);
