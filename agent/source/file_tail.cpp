@@ -130,7 +130,10 @@ void FileTail::turn() {
   const auto outcome = read(*next, now);
   if (outcome == FollowedFile::Turn::began_anew) began_anew(*next);
   if (outcome == FollowedFile::Turn::failed) failed(*next);
-  if (outcome == FollowedFile::Turn::drained) next->dirty = false;
+  if (outcome == FollowedFile::Turn::drained) {
+    next->dirty = false;
+    next->end_seen = now.mono;
+  }
   const bool drained_old = outcome == FollowedFile::Turn::drained && next->old_since.has_value();
   if (counters_.lines != lines_before) events_.batch_end(now);
   // Many rotations between two ticks.
@@ -141,17 +144,25 @@ void FileTail::turn() {
 FollowedFile::Turn FileTail::read(OpenFile& open, const Now& now) {
   auto& file = *open.file;
   const auto offset_before = file.offset();
-  const auto overlong_before = file.splitter().overlong();
-  const auto nul_bytes_before = file.splitter().nul_bytes();
+  const auto overlong_before = file.overlong();
+  const auto nul_bytes_before = file.nul_bytes();
+  const auto undecoded_before = file.undecoded();
+  Line line;  // but for its text and place
+  line.stream = file.stream();
+  line.log = static_cast<std::uint32_t>(open.name);
+  line.fresh = open.reads_fresh(now);
   const auto outcome = file.read(block_, [&](std::string_view text, std::uint64_t offset) {
     ++counters_.lines;
-    events_.line({text, file.stream(), offset}, now);
+    line.text = text;
+    line.offset = offset;
+    events_.line(line, now);
     return !paused_;
   });
   if (file.offset() != offset_before) open.last_growth = now.mono;
   counters_.bytes += file.offset() - offset_before;
-  counters_.overlong += file.splitter().overlong() - overlong_before;
-  counters_.nul_bytes += file.splitter().nul_bytes() - nul_bytes_before;
+  counters_.overlong += file.overlong() - overlong_before;
+  counters_.nul_bytes += file.nul_bytes() - nul_bytes_before;
+  counters_.undecoded += file.undecoded() - undecoded_before;
   return outcome;
 }
 

@@ -41,10 +41,23 @@ Result<Fingerprint> FollowedFile::bytes_before(std::uint64_t offset) const {
   return before;
 }
 
+FollowedFile::Format FollowedFile::look_at_format(std::string_view fresh) const {
+  std::array<char, kDockerLogBegins.size()> bytes{};
+  std::string_view begin = fresh.substr(0, bytes.size());
+  if (offset() > 0) {
+    const auto got = ::pread(fd_.get(), bytes.data(), bytes.size(), 0);
+    begin = {bytes.data(), got > 0 ? static_cast<std::size_t>(got) : 0};
+  }
+  if (begin == kDockerLogBegins) return Format::docker;
+  return offset() == 0 && kDockerLogBegins.starts_with(begin) ? Format::unknown : Format::plain;
+}
+
 void FollowedFile::begin_anew(StreamId stream) {
   stream_ = stream;
   before_.clear();
   splitter_.begin(0, false);
+  format_ = Format::unknown;
+  docker_.begin();
 }
 
 bool FollowedFile::changed() {

@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "model/flow.hpp"
+#include "source/docker_log.hpp"
 #include "source/line_splitter.hpp"
 #include "source/rotation.hpp"
 #include "util/result.hpp"
@@ -42,8 +43,9 @@ class FollowedFile {
                                                                    const std::optional<FilePosition>& known,
                                                                    bool from_end);
 
-  // One turn: at most kTurnBytes, whole lines to `on_line` as in LineSplitter::feed. `block` is scratch room,
-  // shared.
+  // One turn: at most kTurnBytes, whole lines to `on_line` as in LineSplitter::feed, which says whether to go
+  // on. Of a Docker log they are the container's lines, and their offsets count its bytes. `block` is scratch
+  // room, shared.
   template <class OnLine>
   Turn read(Block& block, OnLine&& on_line);
   void begin_anew(StreamId stream);
@@ -60,18 +62,26 @@ class FollowedFile {
   [[nodiscard]] std::int64_t modified_nanoseconds() const { return facts_.modified_nanoseconds; }
   [[nodiscard]] std::uint64_t offset() const { return splitter_.offset(); }
   [[nodiscard]] FilePosition position() const { return {facts_.identity, offset(), before_}; }
-  [[nodiscard]] const LineSplitter& splitter() const { return splitter_; }
+  // Since the file was opened.
+  [[nodiscard]] std::uint64_t overlong() const { return splitter_.overlong() + docker_.overlong(); }
+  [[nodiscard]] std::uint64_t nul_bytes() const { return splitter_.nul_bytes(); }
+  [[nodiscard]] std::uint64_t undecoded() const { return docker_.undecoded(); }
   [[nodiscard]] int last_error() const { return last_error_; }
 
  private:
   FollowedFile(UniqueFd fd, std::string path, StreamId stream, const FileFacts& facts);
+  enum class Format : std::uint8_t { unknown, plain, docker };
   [[nodiscard]] Result<Fingerprint> bytes_before(std::uint64_t offset) const;
+  // From the file's first bytes, of which `fresh` are the next; unknown while there are too few of them.
+  [[nodiscard]] Format look_at_format(std::string_view fresh) const;
 
   UniqueFd fd_;
   std::string path_;
   StreamId stream_;
   FileFacts facts_;  // as last asked
   LineSplitter splitter_;
+  Format format_ = Format::unknown;
+  DockerLog docker_;
   Fingerprint before_;
   int last_error_ = 0;
 };
@@ -87,7 +97,16 @@ FollowedFile::Turn FollowedFile::read(Block& block, OnLine&& on_line) {
   }
   const auto fresh = fresh_bytes(before_, {block.data(), static_cast<std::size_t>(got)});
   if (!fresh) return Turn::began_anew;
-  const std::size_t taken = splitter_.feed(*fresh, std::forward<OnLine>(on_line));
+  if (format_ == Format::unknown && !fresh->empty()) {
+    format_ = look_at_format(*fresh);
+    if (format_ == Format::unknown) return Turn::drained;
+    splitter_.allow(format_ == Format::docker ? kMaxDockerLineBytes : kMaxLineBytes);
+  }
+  const auto on_docker_line = [&](std::string_view line, std::uint64_t at) {
+    return docker_.take(line, at, on_line);
+  };
+  const std::size_t taken =
+      format_ == Format::docker ? splitter_.feed(*fresh, on_docker_line) : splitter_.feed(*fresh, on_line);
   before_.append(fresh->substr(0, taken));
   return taken < fresh->size() || static_cast<std::size_t>(got) == wanted ? Turn::more : Turn::drained;
 }

@@ -30,9 +30,13 @@ class FollowedName {
   [[nodiscard]] Result<Look> look(const Now& now);
   void relist() { relist_ = true; }  // something happened in the directory
 
+  static constexpr const char* kWaiting = "waiting";  // the problem that nothing stands there
+
   // True where `problem` is another one than before: it is to be told.
   [[nodiscard]] bool is_news(std::string problem);
   void solved() { problem_.clear(); }
+  // Something stood there that could not be opened.
+  [[nodiscard]] bool was_refused() const { return !problem_.empty() && problem_ != kWaiting; }
 
   [[nodiscard]] const NamePattern& pattern() const { return pattern_; }
 

@@ -10,6 +10,7 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
+#include "source/fresh.hpp"
 #include "source/journal_notices.hpp"
 #include "source/journal_reader.hpp"
 #include "source/line_splitter.hpp"

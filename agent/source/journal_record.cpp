@@ -11,10 +11,6 @@ void make_one_line(std::string& message) {
       message.begin(), message.end(), [](char c) { return c == '\n' || c == '\r' || c == '\0'; }, ' ');
 }
 
-bool is_fresh(std::chrono::steady_clock::time_point written, const Now& now) {
-  return written <= now.mono && now.mono - written <= kFreshFor;
-}
-
 JournalStreams::Stream& JournalStreams::of(const Boot& boot, std::uint32_t process,
                                            const std::function<void(StreamId)>& ended) {
   if (!known_.empty() && known_.back().process == process && known_.back().boot == boot)

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <array>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -19,13 +18,6 @@ namespace coturn_guard {
 // an attacker's or the banner's and become blanks, as coturn does itself from 4.17 on. NULs, too: no message
 // of coturn's has one.
 void make_one_line(std::string& message);
-
-// How old an entry may be to count as read when it was written. The witness remembers for two seconds.
-inline constexpr std::chrono::milliseconds kFreshFor{1500};
-
-// True where an entry that was written at `written` (of the same clock) is read in time. One from the future
-// was stamped by another boot's clock: not fresh.
-[[nodiscard]] bool is_fresh(std::chrono::steady_clock::time_point written, const Now& now);
 
 // Numbers the processes that write. A coturn that is restarted is a new stream; an operator has a handful at
 // a time, so the least recently heard of is given up when there are more.

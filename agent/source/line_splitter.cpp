@@ -20,7 +20,7 @@ const char* LineSplitter::skip_nuls(const char* at, const char* end) {
 void LineSplitter::keep(std::string_view unfinished, std::uint64_t offset) {
   if (dropping_) return;
   if (tail_.empty()) tail_offset_ = offset;
-  if (tail_.size() + unfinished.size() > kMaxLineBytes) {
+  if (tail_.size() + unfinished.size() > longest_) {
     ++overlong_;
     dropping_ = true;
     tail_.clear();
@@ -34,7 +34,7 @@ bool LineSplitter::complete(std::string_view rest) {
     dropping_ = false;
     return false;
   }
-  if (tail_.size() + rest.size() > kMaxLineBytes) {
+  if (tail_.size() + rest.size() > longest_) {
     ++overlong_;
     tail_.clear();
     return false;

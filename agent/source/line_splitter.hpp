@@ -32,6 +32,9 @@ class LineSplitter {
   template <class OnLine>
   std::size_t feed(std::string_view bytes, OnLine&& on_line);
 
+  // For who wraps lines into longer ones. At the start of a line only.
+  void allow(std::size_t line_bytes) { longest_ = line_bytes; }
+
   [[nodiscard]] std::uint64_t offset() const { return offset_; }  // of the next byte to feed
   [[nodiscard]] bool inside_a_line() const { return dropping_ || !tail_.empty(); }
   [[nodiscard]] std::uint64_t overlong() const { return overlong_; }    // lines dropped, since construction
@@ -44,6 +47,7 @@ class LineSplitter {
   template <class OnLine>
   static bool hand_over(OnLine& on_line, std::string_view text, std::uint64_t offset);
 
+  std::size_t longest_ = kMaxLineBytes;
   std::string tail_;               // the unfinished line, empty at the start of a line
   std::uint64_t tail_offset_ = 0;  // of its first byte
   std::uint64_t offset_ = 0;
@@ -88,7 +92,7 @@ std::size_t LineSplitter::feed(std::string_view bytes, OnLine&& on_line) {
         go_on = hand_over(on_line, tail_, tail_offset_);
         tail_.clear();
       }
-    } else if (text.size() <= kMaxLineBytes) {
+    } else if (text.size() <= longest_) {
       go_on = hand_over(on_line, text, here);
     } else {
       ++overlong_;

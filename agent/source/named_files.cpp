@@ -37,7 +37,10 @@ void NamedFiles::tick(const Now& now) {
   directories_.refresh();
   look(now, false);
   for (auto& open : files_) {
-    if (open.file->changed()) open.dirty = true;
+    if (open.file->changed())
+      open.dirty = true;
+    else if (!open.dirty)
+      open.end_seen = now.mono;
   }
   judge_old_files(now);
 }
@@ -81,6 +84,7 @@ void NamedFiles::look(const Now& now, bool at_start) {
     else if (!open.old_since)
       open.old_since = now;
   }
+  looked_ = now;
 }
 
 void NamedFiles::look_at_name(std::size_t index, const Now& now, bool at_start) {
@@ -129,9 +133,23 @@ void NamedFiles::open(const std::string& path, const OpenFiles::Opening& how, co
   if (!opened) return refuse(how.name, path, opened.error());
   if (*opened == nullptr) return;
   opened_ = true;
+  (*opened)->end_seen = end_seen(*(*opened)->file, how, now, at_start);
   if (rotated) ++counters_.rotations;
   names_[how.name].solved();
   events_.notice(tail_notice::following(path, (*opened)->file->offset(), rotated));
+}
+
+// What stands in a file that came after our last look was written after it. A file that is older, or that we
+// were not let into, may hold anything.
+std::optional<std::chrono::steady_clock::time_point> NamedFiles::end_seen(const FollowedFile& file,
+                                                                          const OpenFiles::Opening& how,
+                                                                          const Now& now,
+                                                                          bool at_start) const {
+  if (at_start) return how.from_end ? std::optional(now.mono) : std::nullopt;
+  const auto birth = file.identity().birth_nanoseconds;
+  const bool older = birth != 0 && birth < nanoseconds_since_1970(looked_.wall) - kStampLagNanoseconds;
+  if (older || names_[how.name].was_refused()) return std::nullopt;
+  return looked_.mono;
 }
 
 void NamedFiles::judge_old_files(const Now& now) {
@@ -168,7 +186,7 @@ void NamedFiles::refuse(std::size_t index, const std::string& path, const Error&
       error.code == std::errc::permission_denied || error.code == std::errc::operation_not_permitted;
   if (!missing && !forbidden) healthy_ = false;
   auto& name = names_[index];
-  if (!name.is_news(missing ? "waiting" : error.message())) return;
+  if (!name.is_news(missing ? FollowedName::kWaiting : error.message())) return;
   events_.notice(tail_notice::refused(name.pattern(), path, error));
 }
 

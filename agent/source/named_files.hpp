@@ -4,8 +4,10 @@
 // rotation.hpp says so, and tells the operator. It reads no line and has no clock; file_tail.cpp says when.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -45,6 +47,10 @@ class NamedFiles {
   void look_at_name(std::size_t index, const Now& now, bool at_start);
   void follow_trail(const Now& now);
   void open(const std::string& path, const OpenFiles::Opening& how, const Now& now, bool at_start);
+  [[nodiscard]] std::optional<std::chrono::steady_clock::time_point> end_seen(const FollowedFile& file,
+                                                                              const OpenFiles::Opening& how,
+                                                                              const Now& now,
+                                                                              bool at_start) const;
   void judge_old_files(const Now& now);
   void refuse(std::size_t index, const std::string& path, const Error& error);
 
@@ -54,6 +60,7 @@ class NamedFiles {
   WatchedDirectories directories_;
   OpenFiles files_;
   std::int64_t started_nanoseconds_ = 0;  // since 1970
+  Now looked_;                            // at all names, the last time
   unsigned ticks_ = 0;
   bool from_start_;
   bool opened_ = false;  // by the present look

@@ -14,6 +14,7 @@
 
 #include "model/flow.hpp"
 #include "source/followed_file.hpp"
+#include "source/fresh.hpp"
 #include "source/inotify.hpp"
 #include "source/rotation.hpp"
 #include "util/result.hpp"
@@ -28,7 +29,13 @@ struct OpenFile {
   bool reached = true;           // a name leads here, found by the last look
   std::optional<Now> old_since;  // no name has since
   std::chrono::steady_clock::time_point last_growth;
+  // When all that was written had been read; what comes next was written since. Absent: not yet.
+  std::optional<std::chrono::steady_clock::time_point> end_seen;
   bool warned = false;  // that the writer stayed
+
+  // Whether what is read now was written just now. Not so where we were stopped or paused, where we began
+  // with what stood there, or where the reading has not kept up with the writing for that long.
+  [[nodiscard]] bool reads_fresh(const Now& now) const { return end_seen && is_fresh(*end_seen, now); }
 };
 
 class OpenFiles {

@@ -50,6 +50,7 @@ struct SourceCounters {
   std::uint64_t old_files_closed_early =
       0;                            // renamed files that may still be written to, beyond kMaxOldFiles
   std::uint64_t files_ignored = 0;  // matched by a glob now, but not among its newest 16
+  std::uint64_t undecoded = 0;      // lines of a Docker log that are not written as Docker writes them
   std::uint64_t suppressed = 0;     // messages of coturn's that journald left out (its rate limit)
 };
 

@@ -14,9 +14,11 @@
 #include <fstream>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "source/file_look.hpp"
+#include "source/fresh.hpp"
 #include "support/catch.hpp"
 #include "support/temporary_directory.hpp"
 
@@ -38,6 +40,8 @@ class Reader {
     SourceEvents events;
     events.line = [this](const Line& line, const Now&) {
       lines.emplace_back(line.text);
+      whole_lines.push_back(line);
+      whole_lines.back().text = {};  // was borrowed
       streams.push_back(line.stream);
       offsets.push_back(line.offset);
       if (lines.size() == pause_after) source->pause();
@@ -73,6 +77,7 @@ class Reader {
 
   boost::asio::io_context io{1};
   Lines lines;
+  std::vector<Line> whole_lines;  // with all but their text
   std::vector<StreamId> streams;
   std::vector<std::uint64_t> offsets;
   std::vector<StreamId> ended;
@@ -290,4 +295,105 @@ TEST_CASE("a refusal names the owner, the mode, ourselves and what to type", "[s
   CHECK(refusal.text.find(log.name) != std::string::npos);
   CHECK(refusal.text.find("0400") != std::string::npos);
   CHECK(refusal.remedy.find("setfacl -m u:") != std::string::npos);
+}
+
+TEST_CASE("each configured name is a log of its own, through its rotations", "[source][file_tail]") {
+  Log one, two;
+  append(one.name, "");
+  append(two.name, "");
+  Reader reader({one.name, two.name});
+  append(one.name, "a\n");
+  append(two.name, "b\n");
+  fs::rename(two.name, two.name + ".1");
+  append(two.name, "c\n");
+  reader.settle();
+  REQUIRE(std::is_permutation(reader.lines.begin(), reader.lines.end(), Lines{"a", "b", "c"}.begin()));
+  for (std::size_t i = 0; i < reader.lines.size(); ++i)
+    CHECK(reader.whole_lines[i].log == (reader.lines[i] == "a" ? 0 : 1));
+}
+
+TEST_CASE("a line is fresh when it was written just now", "[source][file_tail]") {
+  Log log;
+  append(log.name, "before\n");
+  Reader reader({log.name});
+  append(log.name, "one\n");
+  fs::rename(log.name, log.name + ".1");
+  append(log.name, "two\n");
+  reader.settle();
+  REQUIRE(reader.whole_lines.size() == 2);
+  CHECK(reader.whole_lines[0].fresh);
+  CHECK(reader.whole_lines[1].fresh);
+}
+
+TEST_CASE("what stood there before us is not fresh, what follows is", "[source][file_tail]") {
+  Log log;
+  append(log.name, "old\n");
+  Reader reader({log.name}, true);
+  append(log.name, "new\n");
+  reader.settle();
+  REQUIRE(reader.whole_lines.size() == 2);
+  CHECK_FALSE(reader.whole_lines[0].fresh);
+  CHECK(reader.whole_lines[1].fresh);
+}
+
+TEST_CASE("what was written while we were held up is not fresh", "[source][file_tail]") {
+  Log log;
+  append(log.name, "");
+  Reader reader({log.name});
+  reader.source->pause();
+  append(log.name, "one\ntwo\n");
+  std::this_thread::sleep_for(kFreshFor + 100ms);
+  reader.source->resume();
+  reader.settle();
+  append(log.name, "three\n");
+  reader.settle();
+  REQUIRE(reader.whole_lines.size() == 3);
+  CHECK_FALSE(reader.whole_lines[0].fresh);
+  CHECK_FALSE(reader.whole_lines[1].fresh);
+  CHECK(reader.whole_lines[2].fresh);
+}
+
+TEST_CASE("an older file that is put under the name is not fresh", "[source][file_tail]") {
+  Log log;
+  append(log.name + ".old", "old\n");
+  std::this_thread::sleep_for(200ms);
+  Reader reader({log.name});
+  reader.tick();
+  fs::rename(log.name + ".old", log.name);
+  reader.settle();
+  append(log.name, "new\n");
+  reader.settle();
+  REQUIRE(reader.lines == Lines{"old", "new"});
+  CHECK_FALSE(reader.whole_lines[0].fresh);
+  CHECK(reader.whole_lines[1].fresh);
+}
+
+TEST_CASE("a Docker log is unwrapped, from its beginning or its end", "[source][file_tail][docker]") {
+  const auto wrap = [](const std::string& text) {
+    return R"({"log":")" + text + R"(\n","stream":"stdout","time":"2026-11-22T12:15:03Z"})" + "\n";
+  };
+  Log log;
+  append(log.name, wrap("before"));
+  Reader reader({log.name});
+  append(log.name, wrap(R"(22: : user \u003calice\u003e)"));
+  append(log.name, wrap(std::string(900, 'x') + R"(\u001b\u001b)"));
+  append(log.name, "{\"log\":broken}\n");
+  CHECK(reader.take() == Lines{"22: : user <alice>", std::string(900, 'x') + "\x1b\x1b"});
+  CHECK(reader.offsets == std::vector<std::uint64_t>{0, 19});
+  CHECK(reader.source->counters().undecoded == 1);
+  fs::resize_file(log.name, 0);
+  append(log.name, "{\"lo");  // not enough to know
+  CHECK(reader.take().empty());
+  append(log.name, wrap("anew").substr(4));
+  CHECK(reader.take() == Lines{"anew"});
+}
+
+TEST_CASE("a line of an attacker's that looks like Docker's stays as it is in coturn's own file",
+          "[source][file_tail][docker]") {
+  Log log;
+  append(log.name, "0: : wrong username: a\n");
+  Reader reader({log.name});
+  const std::string forged = R"({"log":"7: : forged\n","stream":"stdout","time":"x"})";
+  append(log.name, forged + "\n");
+  CHECK(reader.take() == Lines{forged});
 }

@@ -1,24 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "source/journal_record.hpp"
 
-#include <chrono>
 #include <string>
 #include <vector>
 
 #include "support/catch.hpp"
 
 using namespace coturn_guard;
-using namespace std::chrono_literals;
 
 namespace {
 
 std::string one_line(std::string message) {
   make_one_line(message);
   return message;
-}
-
-Now at(std::chrono::milliseconds mono) {
-  return {std::chrono::steady_clock::time_point(mono), {}};
 }
 
 }  // namespace
@@ -35,15 +29,6 @@ TEST_CASE("newlines and NULs within a journal message become blanks", "[source][
   CHECK(one_line("wrong username: a\n7: : ERROR: session 1\r\n") ==
         "wrong username: a 7: : ERROR: session 1");
   CHECK(one_line("a\r\nb\0c"s) == "a  b c");
-}
-
-TEST_CASE("an entry is fresh for a second and a half, and never when it comes from the future",
-          "[source][journal]") {
-  const auto written = std::chrono::steady_clock::time_point(10s);
-  CHECK(is_fresh(written, at(10s)));
-  CHECK(is_fresh(written, at(11'500ms)));
-  CHECK_FALSE(is_fresh(written, at(11'501ms)));
-  CHECK_FALSE(is_fresh(written, at(9'999ms)));
 }
 
 TEST_CASE("each process that writes is a stream with an offset of its own", "[source][journal]") {
