@@ -137,7 +137,9 @@ const Event& Testimony::State::lend(WaitingLine line) {
 void Testimony::State::hand(const Event& event, const Call& call, bool harmless) {
   const Rule& rule = call.rule(event);
   const bool believed = event.evidence == Evidence::proven || event.evidence == Evidence::claimed;
-  if (available && believed && event.client && (is_offence(rule) || rule.login)) {
+  // What has some free ones tells of every customer's connections, too (connection-flood).
+  const bool tells = rule.login || (is_offence(rule) && rule.trait.free == 0);
+  if (available && believed && event.client && tells) {
     if (!rule.login) living.offended(*event.client);
     // A reset is told with its port, so that it can be no other end.
     if (rule.witnessed != Witnessed::exactly) briefs.line_told(event.client->address, call.now);
@@ -157,7 +159,12 @@ void Testimony::State::prove(Event event, Ended* connection, const Call& call) {
     confirmed = confirmed || !was_tainted;
   }
   ++counters.proven;
-  if (was_tainted) ++counters.given_back;
+  if (was_tainted) {
+    ++counters.given_back;
+    // Whose connection it was is certain now, not whose session: he may have written that number himself,
+    // and another's login would be to his credit.
+    event.session = {};
+  }
   event.evidence = Evidence::proven;
   bool harmless = false;
   if (connection != nullptr && rule.witnessed == Witnessed::exactly)

@@ -161,11 +161,25 @@ TEST_CASE("a line about a connection that never was is refuted after two seconds
 TEST_CASE("a tainted line is given back by the very connection, once", "[detect][testimony]") {
   Court court;
   court.take(end_of(kClient));
-  court.take(line(kReset, kClient, Evidence::tainted));
+  Event forged = line(kReset, kClient, Evidence::tainted);
+  forged.session = "000000000000000007";
+  court.take(forged);
   CHECK(court.settled_is(kReset, Evidence::proven, 1000));
+  CHECK(court.only().event.session.empty());  // whose session it was, he may have written himself
   CHECK(court.testimony.counters().given_back == 1);
   court.take(line(kReset, kClient, Evidence::tainted));
   CHECK(court.settled_is(kReset, Evidence::tainted, 1000));
+}
+
+TEST_CASE("what every customer's connection does at its beginning excuses nothing", "[detect][testimony]") {
+  Court court;
+  RuleBook book{court.rules.rules(), {}};
+  book.rules[kUdp].trait.free = 60;  // connection-flood
+  court.rules = RuleSet::create(book).value();
+  court.take(line(kUdp, kClient));
+  court.take(end_of({kClient.address, 0}));
+  court.pass(1s);
+  CHECK(court.settled_is(kBrief, Evidence::proven, 1000));
 }
 
 TEST_CASE("bytes that moved lighten a reset", "[detect][testimony]") {
