@@ -3,11 +3,18 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <deque>
 #include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "detect/banner.hpp"
 #include "detect/record.hpp"
+#include "detect/rest_name.hpp"
+#include "detect/session_number.hpp"
+#include "detect/taint.hpp"
 #include "detect/time_format.hpp"
 
 namespace coturn_guard {
@@ -20,20 +27,12 @@ constexpr std::uint32_t kLinesToChangeFormat = 20;
 constexpr std::size_t kRecentSessions = 16;
 constexpr std::uint64_t kNowhere = std::numeric_limits<std::uint64_t>::max();
 
-// What coturn says first, and nothing else of coturn's begins like it. The version stands on a line of its
-// own up to 4.6.1 (the record has newlines).
-bool is_banner(std::string_view message) {
-  return message.starts_with("log file opened: ") || message.starts_with("Coturn Version Coturn-");
-}
-bool is_unprefixed_banner(std::string_view line) {
-  return line.starts_with("Version Coturn-");
-}
+// Before that day (in 2001) no clock is set, and a replay may begin at zero: nothing is known to be past.
+constexpr std::chrono::seconds kClockIsSet{1'000'000'000};
 
-// 18 to 20 digits; two sessions that differ only beyond 64 bits do not occur.
-std::uint64_t session_number(std::string_view digits) {
-  std::uint64_t number = 0;
-  for (const char c : digits) number = number * 10 + static_cast<std::uint64_t>(c - '0');
-  return number;
+Speech speech_of(const Rule& rule, const Event& event) {
+  if (event.client && !rule.login) return Speech::names_client;
+  return rule.session && !rule.login && !rule.closes ? Speech::accuses : Speech::other;
 }
 
 struct Stream {
@@ -44,22 +43,21 @@ struct Stream {
   LineFormat candidate;               // of the last foreign lines
   std::uint32_t candidate_lines = 0;  // how many in a row
   std::uint64_t next_offset = kNowhere;
-  std::uint64_t tainted_until = 0;  // offset behind the last byte that may be an attacker's
+  Taint taint;
   std::uint64_t glued_until =
       0;  // a line that begins before this offset may hold the start of another record
   std::array<std::uint64_t, kRecentSessions> counted_sessions{};
   std::size_t next_session = 0;
 
-  // From 4.17 on a record is one line, whatever is in it.
-  // By what others wrapped around a line within the attacker's text: none of his bytes.
-  void stretch(std::size_t wrapper_bytes) {
-    tainted_until += wrapper_bytes;
-    glued_until += wrapper_bytes;
-  }
   // `offset`: where a record begins that coturn may have cut.
   void may_be_cut(std::uint64_t offset) { glued_until = std::max(glued_until, offset + kRecordLimitBytes); }
+  // From 4.17 on a record is one line, whatever is in it.
   [[nodiscard]] bool newlines_forgeable() const { return !format_known || format.family != Family::level; }
-  void taint_until(std::uint64_t offset) { tainted_until = std::max(tainted_until, offset); }
+  void begin_anew() {
+    format_known = false;
+    candidate_lines = 0;
+    counted_sessions.fill(0);
+  }
   void count_session(std::string_view digits) {
     counted_sessions[next_session] = session_number(digits);
     next_session = (next_session + 1) % kRecentSessions;
@@ -73,24 +71,65 @@ struct Stream {
 }  // namespace
 
 struct Recogniser::State {
+  // A text in the line at hand, which reaches beyond it.
+  struct OwnText {
+    Reach reach;
+    std::string_view tail;  // empty: the line can never be proven
+  };
+  // The line at hand, on its way.
+  struct Visit {
+    const Line& line;
+    const Now& now;
+    std::vector<Event>& events;
+    Stream& stream;
+    bool within = false;         // begins within the reach of an earlier text, be it proven or not
+    bool tainted_front = false;  // and it is proven to hold newlines, or can never be
+  };
+
   explicit State(RuleSet set) : rules(std::move(set)) {}
 
+  void begin(std::vector<Event>& events);
   Stream& stream(StreamId id);
   void follow(Stream& stream, const Line& line);
-  void look_for_glued(Stream& stream, const Line& line, std::size_t from);
-  std::size_t note_forgeable(Stream& stream, const Line& line, const Record& record);
+  void take(Visit& visit);
+  void take_unrecognised(Visit& visit);
+  void look_for_glued(const Visit& visit, std::size_t from);
+  std::optional<OwnText> own_text(const Visit& visit, const Record& record, std::size_t& text_begin);
   bool has_own_format(Stream& stream, const Record& record, bool tainted);
-  void restart(Stream& stream);
-  std::optional<Event> recognise(Stream& stream, const Line& line, const Record& record, bool own_format);
+  void see_banner(const Visit& visit, std::string_view text);
+  void recognise(const Visit& visit, const Record& record, bool own_format,
+                 const std::optional<OwnText>& own);
+  void pass_on_rest_name(Event& event, const Now& now) const;
+  void hand_on(Stream& stream, const Event& event, std::vector<Event>& events);
+  void release(Stream& stream, std::vector<Event>& events);
+  void drop(Stream& stream);
 
   RuleSet rules;
   TimeFormat time_format;
   std::vector<Stream> streams;
   std::size_t current = 0;  // the stream of the last line: nearly always that of the next
   std::uint64_t clock = 0;
-  std::string last_time_text;  // kept, not borrowed: lines that prove nothing leave it as it was
+  std::string last_time_text;      // kept, not borrowed: lines that prove nothing leave it as it was
+  std::deque<HeldEvent> released;  // the texts of what the last call handed on
+  std::vector<Event> dropped;      // of streams that are gone: for the next call
+  std::vector<Event> alone;        // what take(line) found and has not told yet
+  std::optional<std::uint32_t> restarted_log;
+  std::vector<std::pair<std::uint32_t, std::string>> versions;  // by log, the latest last
+  std::uint64_t forged = 0;                                     // by streams that are gone
+  std::uint64_t undecided = 0;                                  // by rules that are gone
   DetectCounters counters;
 };
+
+// What the last call handed on is no longer borrowed.
+void Recogniser::State::begin(std::vector<Event>& events) {
+  restarted_log.reset();
+  if (!dropped.empty()) {
+    events.insert(events.end(), dropped.begin(), dropped.end());
+    dropped.clear();
+  } else if (!released.empty()) {
+    released.clear();
+  }
+}
 
 Stream& Recogniser::State::stream(StreamId id) {
   if (current < streams.size() && streams[current].id == id) return streams[current];
@@ -106,6 +145,8 @@ Stream& Recogniser::State::stream(StreamId id) {
           std::min_element(streams.begin(), streams.end(),
                            [](const Stream& a, const Stream& b) { return a.last_used < b.last_used; });
       current = static_cast<std::size_t>(oldest - streams.begin());
+      oldest->taint.distrust();
+      drop(*oldest);
       *oldest = Stream();
       ++counters.streams_dropped;
     }
@@ -121,7 +162,8 @@ void Recogniser::State::follow(Stream& stream, const Line& line) {
   stream.next_offset = line.offset + line.text.size() + 1;
   if (line.offset == expected || expected == kNowhere) return;
   if (line.offset < expected) {
-    stream.tainted_until = 0;  // truncated: what was tainted is no longer in the file
+    stream.taint.distrust();
+    stream.taint.forget_reach();  // truncated: what was tainted is no longer in the file
     stream.glued_until = 0;
     return;
   }
@@ -129,38 +171,51 @@ void Recogniser::State::follow(Stream& stream, const Line& line) {
   // Bytes that we were not shown (an overlong line, a hole) may have held the start of a record that is not
   // over.
   ++counters.gaps;
-  stream.taint_until(line.offset + kRecordLimitBytes);
+  stream.taint.distrust();
+  const std::uint64_t end = line.offset + kRecordLimitBytes;
+  stream.taint.add({end, end, 0}, false);
   stream.may_be_cut(line.offset);
 }
 
 // A record that was cut at coturn's limit has no newline, so the next begins in the middle of a line; some
 // others of coturn's lack theirs, too. Where that can be, look for attackers' texts anywhere in the line from
 // `from` on.
-void Recogniser::State::look_for_glued(Stream& stream, const Line& line, std::size_t from) {
-  const std::size_t end = rules.forgeable_anywhere(line.text.substr(from));
+void Recogniser::State::look_for_glued(const Visit& visit, std::size_t from) {
+  const std::size_t end = rules.forgeable_anywhere(visit.line.text.substr(from));
   if (end == 0) return;
-  stream.taint_until(line.offset + from + end);
-  stream.may_be_cut(line.offset + line.text.size());  // at the latest its record begins there
+  const std::uint64_t until = visit.line.offset + from + end;
+  visit.stream.taint.add({until, until, 0}, false);
+  // at the latest its record begins there
+  visit.stream.may_be_cut(visit.line.offset + visit.line.text.size());
 }
 
-// Returns where in the line a record that is glued to this one can begin at the earliest.
-std::size_t Recogniser::State::note_forgeable(Stream& stream, const Line& line, const Record& record) {
-  const auto message_begin = static_cast<std::size_t>(record.message.data() - line.text.data());
+// Where in the line the text begins is where a record that is glued to this one can begin at the earliest.
+std::optional<Recogniser::State::OwnText> Recogniser::State::own_text(const Visit& visit,
+                                                                      const Record& record,
+                                                                      std::size_t& text_begin) {
+  const Line& line = visit.line;
+  text_begin = static_cast<std::size_t>(record.message.data() - line.text.data());
   const std::optional<ForgeableText> text = rules.forgeable(record.message);
-  if (!text) return message_begin;
-  const std::size_t text_begin = message_begin + text->begin;
+  if (!text) return std::nullopt;
+  text_begin += text->begin;
   const std::size_t limit = record.wrapper_bytes + kRecordLimitBytes;
-  stream.taint_until(line.offset + std::min(text_begin + text->bytes, limit));
-  if (text_begin + text->bytes + text->tail_bytes + 2 > limit)
-    stream.may_be_cut(line.offset + record.wrapper_bytes);
-  if (!text->usual) ++counters.taints;
-  return text_begin;
-}
-
-void Recogniser::State::restart(Stream& stream) {
-  stream.format_known = false;
-  stream.candidate_lines = 0;
-  stream.counted_sessions.fill(0);  // session numbers begin again
+  const std::size_t text_end = text_begin + text->bytes;
+  const bool may_be_cut = text_end + text->tail_bytes + 2 > limit;
+  if (may_be_cut) visit.stream.may_be_cut(line.offset + record.wrapper_bytes);
+  const std::uint64_t until = line.offset + std::min(text_end, limit);
+  const bool has_front = may_be_cut || text->tail_bytes != 0;
+  // A front that may be an attacker's names him only where it names the one who is known for it.
+  const std::uint64_t session = session_number(record.session);
+  const bool sure = !visit.tainted_front || session == visit.stream.taint.reach().owner;
+  OwnText own{{until, has_front ? until : 0, sure ? session : 0}, text->tail};
+  // Provable is a line that shows its tail where coturn cannot have cut it away.
+  const bool shows_tail = !text->tail.empty() &&
+                          text_end + text->tail.size() < record.wrapper_bytes + kShortestCutBytes &&
+                          line.text.substr(text_begin, text->bytes + text->tail.size()).find(text->tail) !=
+                              std::string_view::npos;
+  if (!shows_tail || visit.tainted_front) own.tail = {};
+  if (!text->usual || (!text->tail.empty() && !shows_tail)) ++counters.taints;
+  return own;
 }
 
 bool Recogniser::State::has_own_format(Stream& stream, const Record& record, bool tainted) {
@@ -169,7 +224,8 @@ bool Recogniser::State::has_own_format(Stream& stream, const Record& record, boo
     return true;
   }
   if (tainted) return false;  // has no vote
-  if (stream.format_known && is_banner(record.message)) restart(stream);
+  if (stream.format_known && (opens_log(record.message) || !banner_version(record.message).empty()))
+    stream.begin_anew();
   if (!stream.format_known) {
     stream.format_known = true;
     stream.format = record.format;
@@ -185,27 +241,134 @@ bool Recogniser::State::has_own_format(Stream& stream, const Record& record, boo
   return true;
 }
 
-std::optional<Event> Recogniser::State::recognise(Stream& stream, const Line& line, const Record& record,
-                                                  bool own_format) {
+void Recogniser::State::see_banner(const Visit& visit, std::string_view text) {
+  const std::string_view version = banner_version(text);
+  if (version.empty()) return;
+  restarted_log = visit.line.log;
+  visit.stream.counted_sessions.fill(0);  // session numbers begin again
+  std::erase_if(versions, [&](const auto& known) { return known.first == visit.line.log; });
+  if (versions.size() >= kMaxStreams) versions.erase(versions.begin());
+  versions.emplace_back(visit.line.log, version);
+}
+
+// A name whose time has passed is an old customer's; one with a time to come was made without the secret.
+void Recogniser::State::pass_on_rest_name(Event& event, const Now& now) const {
+  const std::optional<RuleId> if_expired = rules.if_expired(event.rule);
+  const std::optional<RuleId> if_unexpired = rules.if_unexpired(event.rule);
+  if (!if_expired && !if_unexpired) return;
+  const auto wall = now.wall.time_since_epoch();
+  if (wall < kClockIsSet) return;
+  const std::optional<std::chrono::seconds> until = good_until(event.user);
+  if (!until) return;
+  const std::optional<RuleId> other =
+      *until < std::chrono::duration_cast<std::chrono::seconds>(wall) ? if_expired : if_unexpired;
+  if (!other) return;
+  event.rule = *other;
+  event.points = rules.trait(*other).points;
+  event.evidence = rules.rule(*other).evidence;
+}
+
+void Recogniser::State::recognise(const Visit& visit, const Record& record, bool own_format,
+                                  const std::optional<OwnText>& own) {
+  const Line& line = visit.line;
+  Stream& stream = visit.stream;
+  const Extent extent{line.offset, line.offset + line.text.size()};
+  // A line that ends behind its own text's reach needs no proof.
+  const bool waits = own && !own->tail.empty() && extent.end <= own->reach.until;
   std::optional<Event> event = rules.match(record.message, record.session);
-  if (!event) return std::nullopt;
-  const std::uint64_t line_end = line.offset + line.text.size();
-  const bool whole =
-      line.text.size() - record.wrapper_bytes < kShortestCutBytes;  // else another is glued to it
-  const bool tainted = !own_format || !whole || line_end <= stream.tainted_until;
-  if (tainted) {
-    event->evidence = Evidence::tainted;
-    ++counters.tainted;
-  } else if (!event->session.empty()) {
-    if (rules.rules()[event->rule].unless_counted && stream.has_counted(event->session)) {
-      ++counters.repeated;
-      return std::nullopt;
+  Speech speech = Speech::other;
+  if (event) {
+    speech = speech_of(rules.rule(event->rule), *event);
+    event->count = record.repeat;
+    event->log = line.log;
+    event->fresh = line.fresh;
+    pass_on_rest_name(*event, visit.now);
+    // else another is glued to it, or it was cut
+    const bool complete = line.text.size() - record.wrapper_bytes < kShortestCutBytes;
+    if (!own_format || !complete) event->evidence = Evidence::tainted;
+    if (!line.whole) {
+      weigh(*event, speech, extent, stream.taint.reach());
+      if (own && !waits) weigh_own(*event, speech, extent, own->reach.until);
     }
-    stream.count_session(event->session);
   }
-  event->count = record.repeat;
+  const bool event_waits = event && event->evidence != Evidence::tainted &&
+                           (stream.taint.is_holding() || (waits && speech != Speech::accuses));
+  if (event_waits) ++counters.held;
+  if (event && !event_waits) hand_on(stream, *event, visit.events);
+  if (waits)
+    stream.taint.hold_text(own->reach, own->tail, event_waits ? &*event : nullptr, speech, extent, visit.now);
+  else if (event_waits)
+    stream.taint.hold(*event, speech, extent);
+  if (own && !waits) stream.taint.add(own->reach, !visit.tainted_front);
+}
+
+void Recogniser::State::hand_on(Stream& stream, const Event& event, std::vector<Event>& events) {
+  if (event.evidence == Evidence::tainted) {
+    ++counters.tainted;
+  } else if (!event.session.empty()) {
+    if (rules.rule(event.rule).unless_counted && stream.has_counted(event.session)) {
+      ++counters.repeated;
+      return;
+    }
+    stream.count_session(event.session);
+  }
   ++counters.events;
-  return event;
+  events.push_back(event);
+}
+
+void Recogniser::State::release(Stream& stream, std::vector<Event>& events) {
+  stream.taint.release([&](HeldEvent&& held) {
+    released.push_back(std::move(held));
+    hand_on(stream, released.back().event, events);
+  });
+}
+
+// Its last words wait for the next call.
+void Recogniser::State::drop(Stream& stream) {
+  release(stream, dropped);
+  forged += stream.taint.forged();
+}
+
+void Recogniser::State::take_unrecognised(Visit& visit) {
+  ++counters.unrecognised;
+  if (!visit.within && !banner_version(visit.line.text).empty()) {
+    visit.stream.begin_anew();
+    see_banner(visit, visit.line.text);
+  }
+  if (visit.stream.newlines_forgeable() && !visit.line.whole) look_for_glued(visit, 0);
+}
+
+void Recogniser::State::take(Visit& visit) {
+  const Line& line = visit.line;
+  Stream& stream = visit.stream;
+  if (!line.whole) follow(stream, line);
+  const std::optional<Record> record = parse_record(line.text, time_format);
+  if (!line.whole && stream.taint.concerns(line.offset)) {
+    // In a wrapped stream the wrapper stands before each line of the attacker's text, too, and takes none of
+    // its bytes.
+    const std::size_t wrapped = record ? record->wrapper_bytes : wrapper_bytes(line.text);
+    visit.within = stream.taint.begin_line(line.text, line.offset, wrapped);
+    visit.tainted_front = line.offset < stream.taint.reach().until;
+    if (visit.within) stream.glued_until += wrapped;
+    release(stream, visit.events);
+  }
+  if (!record) return take_unrecognised(visit);
+  ++counters.recognised;
+  // Where records cannot be forged, each tells its own format.
+  const bool own_format = has_own_format(stream, *record, visit.within) || line.whole;
+  if (!own_format)
+    ++counters.foreign;
+  else if (!visit.within)
+    last_time_text.assign(record->time);
+  if (own_format && !visit.within) see_banner(visit, record->message);
+  std::optional<OwnText> own;
+  if (!line.whole && stream.newlines_forgeable()) {
+    std::size_t from = 0;
+    own = own_text(visit, *record, from);
+    if (line.offset < stream.glued_until || line.text.size() >= kShortestCutBytes)
+      look_for_glued(visit, from);
+  }
+  recognise(visit, *record, own_format, own);
 }
 
 Recogniser::Recogniser(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -220,6 +383,18 @@ Result<Recogniser> Recogniser::create(RuleSet rules, const std::string& timestam
 }
 
 void Recogniser::set_rules(RuleSet rules) {
+  // What waits keeps its rule by name, as it weighs now; rules that are gone take theirs along.
+  const auto renumber = [&](Event& event) {
+    const std::optional<RuleId> id = rules.find(state_->rules.name(event.rule));
+    if (!id) return false;
+    event.rule = *id;
+    event.points = rules.trait(*id).points;
+    return true;
+  };
+  for (Stream& stream : state_->streams) stream.taint.each_held(renumber);
+  for (std::vector<Event>* const waiting : {&state_->dropped, &state_->alone})
+    std::erase_if(*waiting, [&](Event& event) { return !renumber(event); });
+  state_->undecided += state_->rules.undecided();
   state_->rules = std::move(rules);
 }
 
@@ -234,43 +409,59 @@ Result<> Recogniser::set_timestamp_format(const std::string& timestamp_format) {
   return {};
 }
 
-std::optional<Event> Recogniser::take(const Line& line) {
+void Recogniser::take(const Line& line, const Now& now, std::vector<Event>& events) {
   State& state = *state_;
+  state.begin(events);
   ++state.counters.lines;
-  Stream& stream = state.stream(line.stream);
-  state.follow(stream, line);
-  const std::optional<Record> record = parse_record(line.text, state.time_format);
-  const bool in_taint = line.offset < stream.tainted_until;
-
-  if (!record) {
-    ++state.counters.unrecognised;
-    // In a wrapped stream the wrapper stands before each line of the attacker's text, too, and takes none of
-    // its bytes.
-    if (in_taint)
-      stream.tainted_until += wrapper_bytes(line.text);
-    else if (is_unprefixed_banner(line.text))
-      state.restart(stream);
-    if (stream.newlines_forgeable()) state.look_for_glued(stream, line, 0);
-    return std::nullopt;
-  }
-  ++state.counters.recognised;
-  if (in_taint) stream.stretch(record->wrapper_bytes);
-  const bool own_format = state.has_own_format(stream, *record, in_taint);
-  if (!own_format)
-    ++state.counters.foreign;
-  else if (!in_taint)
-    state.last_time_text.assign(record->time);
-  if (stream.newlines_forgeable()) {
-    const std::size_t from = state.note_forgeable(stream, line, *record);
-    if (line.offset < stream.glued_until || line.text.size() >= kShortestCutBytes)
-      state.look_for_glued(stream, line, from);
-  }
-  return state.recognise(stream, line, *record, own_format);
+  State::Visit visit{line, now, events, state.stream(line.stream)};
+  state.take(visit);
 }
 
-void Recogniser::forget(StreamId stream) {
-  std::erase_if(state_->streams, [stream](const Stream& s) { return s.id == stream; });
+std::optional<Event> Recogniser::take(const Line& line) {
+  std::vector<Event>& alone = state_->alone;
+  take(line, {}, alone);
+  std::erase_if(alone, [](const Event& event) { return !event.client; });
+  if (alone.empty()) return std::nullopt;
+  const Event event = alone.front();
+  alone.erase(alone.begin());
+  for (Event& later : alone) later.session = later.user = {};  // borrowed until then
+  return event;
+}
+
+void Recogniser::tick(const Now& now, std::vector<Event>& events) {
+  state_->begin(events);
+  for (Stream& stream : state_->streams) {
+    stream.taint.believe_patient(now);
+    state_->release(stream, events);
+  }
+}
+
+void Recogniser::finish(std::vector<Event>& events) {
+  state_->begin(events);
+  for (Stream& stream : state_->streams) {
+    stream.taint.believe();
+    state_->release(stream, events);
+  }
+}
+
+void Recogniser::forget(StreamId id) {
+  std::erase_if(state_->streams, [&](Stream& stream) {
+    if (stream.id != id) return false;
+    stream.taint.believe();
+    state_->drop(stream);
+    return true;
+  });
   state_->current = 0;
+}
+
+std::optional<std::uint32_t> Recogniser::take_restarted_log() {
+  return std::exchange(state_->restarted_log, std::nullopt);
+}
+
+std::string Recogniser::version(std::uint32_t log) const {
+  for (const auto& [known, version] : state_->versions)
+    if (known == log) return version;
+  return {};
 }
 
 std::string_view Recogniser::last_time_text() const {
@@ -280,7 +471,9 @@ const RuleSet& Recogniser::rules() const {
   return state_->rules;
 }
 const DetectCounters& Recogniser::counters() const {
-  state_->counters.undecided = state_->rules.undecided();
+  state_->counters.undecided = state_->undecided + state_->rules.undecided();
+  state_->counters.forged = state_->forged;
+  for (const Stream& stream : state_->streams) state_->counters.forged += stream.taint.forged();
   return state_->counters;
 }
 

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Line -> Event: strips wrappers and coturn's prefix, asks the rules, and keeps per stream what one line says
-// about the next: which format the lines have, and which bytes an attacker may have written (taint). It does
-// not judge.
+// Line -> Events: strips wrappers and coturn's prefix, asks the rules, and keeps per stream what one line
+// says about the next: which format the lines have, and which bytes an attacker may have written (taint). It
+// does not judge.
 //
-// Coturn up to 4.16 writes some attackers' texts raw, newlines included, so that a line of their own can look
-// like any of coturn's. Such text has an end, though: coturn bounds its length. An event is tainted where the
-// end of its line lies within the reach of such a text. A line that begins within and ends behind it is
-// coturn's own: all patterns are anchored at their end, and there coturn wrote. The first line of a stream is
-// trusted, because coturn writes a record with one write(2) and a stream begins where the file begins or
-// where it ended when we came: between two records.
+// An event is tainted where the end of its line lies within the reach of an attacker's text. A line that
+// begins within and ends behind it is coturn's own at its end: all patterns are anchored there. The first
+// line of a stream is trusted, because coturn writes a record with one write(2) and a stream begins where the
+// file begins or where it ended when we came: between two records. What a line with such a text itself says
+// may wait for the lines behind it (detect/taint).
 #pragma once
 
 #include <cstdint>
@@ -16,8 +15,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "detect/rule_set.hpp"
+#include "model/clock.hpp"
 #include "model/flow.hpp"
 #include "util/result.hpp"
 
@@ -34,7 +35,9 @@ struct DetectCounters {
   std::uint64_t foreign = 0;  // lines in another format than their stream's
   std::uint64_t gaps = 0;  // bytes of a stream that we were not shown: what follows is tainted for one record
   std::uint64_t repeated =
-      0;  // events left out because their session was counted already (Rule::unless_counted)
+      0;                   // events left out because their session was counted already (Rule::unless_counted)
+  std::uint64_t held = 0;  // events that waited for the lines behind theirs
+  std::uint64_t forged = 0;           // of the texts that they waited for, those that proved to hold newlines
   std::uint64_t undecided = 0;        // RE2::Set ran out of memory; the rules were asked one by one instead
   std::uint64_t streams_dropped = 0;  // least recently used streams whose state made room for another's
 };
@@ -50,10 +53,25 @@ class Recogniser {
   Recogniser& operator=(Recogniser&&) noexcept;
   ~Recogniser();
 
+  // Appends what is known with the line: an event of its own, or some of lines before it that waited. Texts
+  // of the line's own event are borrowed from it, those of others are valid until the next call.
+  void take(const Line& line, const Now& now, std::vector<Event>& events);
+  // Once a second, while the source has nothing more to give (not while it is paused, or reads behind): lines
+  // that waited for Taint::kPatience are believed, for coturn writes a record at once.
+  void tick(const Now& now, std::vector<Event>& events);
+  // The end of a replay: nothing more comes.
+  void finish(std::vector<Event>& events);
+  // For who has no clock and judges clients alone: at most one event a line, of those that name a client.
   [[nodiscard]] std::optional<Event> take(const Line& line);
-  // The stream has ended (file deleted, rotated away and drained): its state is dropped. Bounded otherwise,
-  // too.
+  // The stream has ended (file deleted, rotated away and drained): its state is dropped, and what waited
+  // comes with the next call. Bounded otherwise, too.
   void forget(StreamId stream);
+
+  // Line::log, where the last line taken was coturn's banner: it began anew, and so did session numbers.
+  // Events of the same call stand before it.
+  [[nodiscard]] std::optional<std::uint32_t> take_restarted_log();
+  // "4.6.1", by the last banner of that log; empty where none was seen.
+  [[nodiscard]] std::string version(std::uint32_t log) const;
 
   // Coturn's own time text of the last recognised line ("590556" or a time stamp): for replay's virtual clock
   // only. Borrowed from that line: valid as long as the line's text is.

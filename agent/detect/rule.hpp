@@ -68,6 +68,9 @@ struct Forgeable {
   std::uint32_t tail_bytes =
       0;               // the longest that coturn writes behind it: could the record be cut at its limit?
   bool usual = false;  // honest clients make this message, too: guarded against, not reported
+  // How what coturn writes behind it begins, literally; empty: not to be relied on. With it a line can be
+  // proven: where the tail shows on no line that follows within the reach, the text had no newline.
+  std::string tail;
 };
 
 struct RuleBook {

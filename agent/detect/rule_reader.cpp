@@ -197,8 +197,8 @@ void Reader::read_rule(const YAML::Node& node) {
 }
 
 void Reader::read_forgeable(const YAML::Node& node) {
-  static constexpr std::array<std::string_view, 5> kKnown{"begins", "after", "text_bytes", "tail_bytes",
-                                                          "usual"};
+  static constexpr std::array<std::string_view, 6> kKnown{"begins",     "after", "text_bytes",
+                                                          "tail_bytes", "usual", "tail"};
   static constexpr std::array<std::string_view, 2> kRequired{"begins", "text_bytes"};
   if (!fields.is_map_of(node, "an entry of \"forgeable\"", kKnown, kRequired)) return;
   Forgeable forgeable;
@@ -210,6 +210,7 @@ void Reader::read_forgeable(const YAML::Node& node) {
   forgeable.text_bytes = fields.bytes(node["text_bytes"], "text_bytes");
   if (const YAML::Node tail = node["tail_bytes"]; tail.IsDefined())
     forgeable.tail_bytes = fields.bytes(tail, "tail_bytes");
+  if (const YAML::Node tail = node["tail"]; tail.IsDefined()) forgeable.tail = fields.text(tail, "tail");
   book.forgeable.push_back(std::move(forgeable));
 }
 

@@ -49,6 +49,11 @@ struct RuleSet::Compiled {
   explicit Compiled(RuleBook from, LiteralIndex rule_begins, LiteralIndex forgeable_begins)
       : book(std::move(from)), begins(std::move(rule_begins)), forgeable(std::move(forgeable_begins)) {}
 
+  [[nodiscard]] std::optional<RuleId> find(std::string_view name) const {
+    for (std::size_t i = 0; i < book.rules.size(); ++i)
+      if (book.rules[i].name == name) return static_cast<RuleId>(i);
+    return std::nullopt;
+  }
   [[nodiscard]] Result<> get_ready();
   [[nodiscard]] Result<> gather_candidates();
   [[nodiscard]] bool may_match(RuleId id, std::string_view message, const MessageTail& tail,
@@ -68,11 +73,6 @@ struct RuleSet::Compiled {
 };
 
 Result<> RuleSet::Compiled::get_ready() {
-  const auto find = [this](const std::string& name) -> std::optional<RuleId> {
-    for (std::size_t i = 0; i < book.rules.size(); ++i)
-      if (book.rules[i].name == name) return static_cast<RuleId>(i);
-    return std::nullopt;
-  };
   for (const Rule& rule : book.rules) {
     Ready made{std::nullopt, Endings(rule.ends), find(rule.if_expired), find(rule.if_unexpired)};
     for (const std::string& name : {rule.if_expired, rule.if_unexpired})
@@ -188,7 +188,7 @@ std::optional<ForgeableText> RuleSet::forgeable(std::string_view message) const 
     if (found == std::string_view::npos) return std::nullopt;
     begin = found + forgeable.after.size();
   }
-  return ForgeableText{begin, forgeable.text_bytes, forgeable.tail_bytes, forgeable.usual};
+  return ForgeableText{begin, forgeable.text_bytes, forgeable.tail_bytes, forgeable.usual, forgeable.tail};
 }
 
 std::size_t RuleSet::forgeable_anywhere(std::string_view text) const {
@@ -202,8 +202,15 @@ std::size_t RuleSet::forgeable_anywhere(std::string_view text) const {
 }
 
 const Rule& RuleSet::rule(RuleId rule) const {
-  static const Rule unknown{.name = "?"};
+  static const Rule unknown = [] {
+    Rule made;
+    made.name = "?";
+    return made;
+  }();
   return rule < compiled_->book.rules.size() ? compiled_->book.rules[rule] : unknown;
+}
+std::optional<RuleId> RuleSet::find(std::string_view name) const {
+  return compiled_->find(name);
 }
 std::optional<RuleId> RuleSet::if_expired(RuleId rule) const {
   return rule < compiled_->ready.size() ? compiled_->ready[rule].if_expired : std::nullopt;

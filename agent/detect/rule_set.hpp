@@ -22,6 +22,7 @@ struct ForgeableText {
   std::size_t bytes = 0;       // at most that many are his, on this line and those that follow
   std::size_t tail_bytes = 0;  // Forgeable::tail_bytes
   bool usual = false;          // Forgeable::usual
+  std::string_view tail;       // Forgeable::tail, borrowed from the set
 };
 
 class RuleSet {
@@ -43,6 +44,7 @@ class RuleSet {
   [[nodiscard]] const Rule& rule(RuleId rule) const;
   [[nodiscard]] const Trait& trait(RuleId id) const { return rule(id).trait; }
   [[nodiscard]] std::string_view name(RuleId id) const { return rule(id).name; }
+  [[nodiscard]] std::optional<RuleId> find(std::string_view name) const;
   // Rule::if_expired and if_unexpired.
   [[nodiscard]] std::optional<RuleId> if_expired(RuleId rule) const;
   [[nodiscard]] std::optional<RuleId> if_unexpired(RuleId rule) const;

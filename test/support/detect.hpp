@@ -39,20 +39,33 @@ inline Recogniser make_recogniser(const std::string& timestamp_format = "") {
 }
 
 struct SeenEvent {
-  std::string rule, client, line;
+  std::string rule, client, session, user;
+  std::string line;  // the last one read when it was told
   Evidence evidence = Evidence::claimed;
 };
 
 // Feeds a whole log, line by line, through the line splitter of the sources.
 inline std::vector<SeenEvent> feed(Recogniser& recogniser, std::string_view log, StreamId stream = 1) {
   std::vector<SeenEvent> seen;
+  std::vector<Event> events;
+  std::string_view last;
+  const auto note = [&] {
+    for (const Event& event : events)
+      seen.push_back({std::string(recogniser.rules().name(event.rule)),
+                      event.client ? event.client->address.to_string() : "", std::string(event.session),
+                      std::string(event.user), std::string(last), event.evidence});
+    events.clear();
+  };
   LineSplitter splitter;
   splitter.begin(0, false);
   splitter.feed(log, [&](std::string_view text, std::uint64_t offset) {
-    if (const auto event = recogniser.take(Line{text, stream, offset}))
-      seen.push_back({std::string(recogniser.rules().name(event->rule)), event->client->address.to_string(),
-                      std::string(text), event->evidence});
+    last = text;
+    recogniser.take(Line{text, stream, offset}, Now{}, events);
+    note();
   });
+  last = {};
+  recogniser.finish(events);
+  note();
   return seen;
 }
 

@@ -96,20 +96,6 @@ TEST_CASE("from 4.17 on nothing taints", "[detect][taint]") {
   CHECK(recogniser.counters().taints == 0);
 }
 
-TEST_CASE("a closed line of an old coturn proves nothing by itself, nor against the one after it",
-          "[detect][taint]") {
-  Recogniser recogniser = test::make_recogniser();
-  Log log(recogniser);
-  const std::string closed =
-      "closed (2nd stage), user <> realm <example.org> origin <>, local 198.51.100.10:3478, remote "
-      "203.0.113.7:6, reason: general";
-  CHECK(log.evidence("22: : session 000000000000000002: " + closed) == Evidence::tainted);
-  CHECK(log.evidence("22: : ERROR: " + kReset) == Evidence::claimed);
-  CHECK(recogniser.counters().taints == 0);  // honest clients make that line, too
-  Log modern(recogniser, 2);
-  CHECK(modern.evidence("22 INFO session 000000000000000002: " + closed) == Evidence::claimed);
-}
-
 TEST_CASE("what one line of a session counted, its closing does not count again", "[detect][recogniser]") {
   Recogniser recogniser = test::make_recogniser();
   Log log(recogniser);
@@ -172,6 +158,95 @@ TEST_CASE("coturn's banner changes a file's format at once, a forged one does no
     attacked.add(banner);
     for (int i = 0; i < 4; ++i) CHECK(attacked.evidence("33 ERROR " + kReset) == Evidence::tainted);
   }
+}
+
+TEST_CASE("coturn's banner says that it began anew, and which it is", "[detect][recogniser]") {
+  struct Case {
+    const char *line, *version;
+    bool whole;
+  };
+  for (const Case& c : {
+           Case{"Version Coturn-4.6.1 'Gorst'", "4.6.1", false},
+           Case{"Version Coturn-4.5.1.1 'dan Eider'", "4.5.1.1", false},
+           Case{"0: (7): INFO: Coturn Version Coturn-4.16.0-dev+b1 'Gorst'", "4.16.0-dev+b1", false},
+           Case{"2026-11-22T12:05:33.445+0000 INFO Coturn Version Coturn-4.17.1 'Gorst'", "4.17.1", false},
+           Case{"0: :  RFC 3489/5389/5766/5780/6062/6156 STUN/TURN Server Version Coturn-4.6.1 'Gorst'",
+                "4.6.1", true},
+           Case{"0: : log file opened: /var/log/coturn/coturn.log", "", false},  // a rotation does that, too
+           Case{"0: : Version", "", false},
+           Case{"Version Coturn-12345678901234567890123456789012345 'Gorst'", "", false},
+       }) {
+    INFO(c.line);
+    Recogniser recogniser = test::make_recogniser();
+    std::vector<Event> events;
+    const auto take = [&](std::string_view text, std::uint64_t offset) {
+      recogniser.take(Line{.text = text, .stream = 1, .offset = offset, .log = 5, .whole = c.whole}, Now{},
+                      events);
+    };
+    take("1: : x", 0);
+    CHECK_FALSE(recogniser.take_restarted_log());
+    take(c.line, 7);
+    CHECK(recogniser.take_restarted_log() ==
+          (*c.version != 0 ? std::optional<std::uint32_t>(5) : std::nullopt));
+    CHECK_FALSE(recogniser.take_restarted_log());
+    CHECK(recogniser.version(5) == c.version);
+    CHECK(recogniser.version(4).empty());
+    // After a wrong user name it proves nothing.
+    if (c.whole) continue;
+    recogniser.forget(1);
+    const std::string wrong = kWrongName + "x";
+    take(wrong, 0);
+    take("Version Coturn-9.9 'x'", wrong.size() + 1);
+    CHECK_FALSE(recogniser.take_restarted_log());
+    CHECK(recogniser.version(5) == c.version);
+  }
+}
+
+TEST_CASE("versions are remembered of so many logs, the latest", "[detect][recogniser]") {
+  Recogniser recogniser = test::make_recogniser();
+  std::vector<Event> events;
+  for (std::uint32_t log = 0; log <= Recogniser::kMaxStreams; ++log)
+    recogniser.take(Line{.text = "Version Coturn-4.6.1 'Gorst'", .stream = log, .log = log}, Now{}, events);
+  CHECK(recogniser.version(0).empty());
+  CHECK(recogniser.version(1) == "4.6.1");
+}
+
+TEST_CASE("a REST name's time decides whose line it is", "[detect][recogniser]") {
+  RuleBook book;
+  book.rules.resize(3);
+  book.rules[0].name = "guess";
+  book.rules[0].trait.points = Points{600};
+  book.rules[0].begins = {"no user <"};
+  book.rules[0].pattern = "no user <{user}>";
+  book.rules[0].if_expired = "expired";
+  book.rules[0].if_unexpired = "unexpired";
+  book.rules[1].name = "expired";
+  book.rules[1].trait.points = Points{10};
+  book.rules[1].evidence = Evidence::spoofable;
+  book.rules[2].name = "unexpired";
+  Recogniser recogniser = Recogniser::create(RuleSet::create(book).value(), "").value();
+  std::uint64_t offset = 0;
+  const auto rule_of = [&](const std::string& user, std::int64_t wall) {
+    const std::string text = "1: : no user <" + user + ">";
+    std::vector<Event> events;
+    recogniser.take(Line{text, 1, offset},
+                    Now{{}, std::chrono::system_clock::time_point(std::chrono::seconds(wall))}, events);
+    offset += text.size() + 1;
+    REQUIRE(events.size() == 1);
+    CHECK(events[0].points == book.rules[events[0].rule].trait.points);
+    CHECK(events[0].evidence == book.rules[events[0].rule].evidence);
+    return book.rules[events[0].rule].name;
+  };
+  constexpr std::int64_t kNow = 1'700'000'000;
+  CHECK(rule_of("1699999999:bob", kNow) == "expired");
+  CHECK(rule_of("1699999999", kNow) == "expired");
+  CHECK(rule_of("1700000000:bob", kNow) == "unexpired");
+  CHECK(rule_of("99999999999", kNow) == "unexpired");
+  CHECK(rule_of("123456789:a:b", kNow) == "expired");
+  for (const char* const name : {"bob", "12345678:bob", "123456789012:bob", "16999999x9:bob",
+                                 "1699999999.bob", ":1699999999", "bob:1699999999", "1699999999bob"})
+    CHECK(rule_of(name, kNow) == "guess");
+  CHECK(rule_of("1699999999:bob", 500) == "guess");  // no clock
 }
 
 TEST_CASE("a record that was cut is glued to the next and neither is an event", "[detect][taint]") {

@@ -91,14 +91,17 @@ TEST_CASE("a rule wants its session or wants none", "[detect][rules]") {
 
 TEST_CASE("an attacker's text is found where coturn puts it", "[detect][rules]") {
   RuleBook book;
-  book.forgeable = {{"wrong: ", "", 512, 0, false}, {"closed, user <", " origin <", 127, 250, true}};
+  book.forgeable = {{"wrong: ", "", 512, 0, false, ""},
+                    {"closed, user <", " origin <", 127, 250, true, ">, "}};
   const auto rules = RuleSet::create(book);
   REQUIRE(rules);
   const auto wrong = rules->forgeable("wrong: x");
   REQUIRE(wrong);
   CHECK(wrong->begin == 7);
   CHECK(wrong->bytes == 512);
+  CHECK(wrong->tail.empty());
   CHECK(rules->forgeable("closed, user <> origin <> origin <>")->begin == 24);
+  CHECK(rules->forgeable("closed, user <> origin <")->tail == ">, ");
   CHECK_FALSE(rules->forgeable("closed, user <>"));
   CHECK_FALSE(rules->forgeable("fine"));
   CHECK(rules->forgeable_anywhere("yyywrong: ") == 10 + 512);

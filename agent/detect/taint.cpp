@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "detect/taint.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "detect/session_number.hpp"
+
+namespace coturn_guard {
+
+HeldEvent::HeldEvent(const Event& from, Speech its_speech, Extent its_extent)
+    : event(from), speech(its_speech), extent(its_extent), texts_(from.session) {
+  texts_.append(from.user);
+  point_to_own();
+}
+HeldEvent::HeldEvent(HeldEvent&& other) noexcept
+    : event(other.event), speech(other.speech), extent(other.extent), texts_(std::move(other.texts_)) {
+  point_to_own();
+}
+
+// The session stands first, and may have been taken away since.
+void HeldEvent::point_to_own() {
+  const std::string_view texts = texts_;
+  event.user = texts.substr(texts.size() - event.user.size());
+  event.session = texts.substr(0, event.session.size());
+}
+
+void weigh(Event& event, Speech speech, Extent extent, const Reach& earlier) {
+  const bool inside = extent.end <= earlier.until;
+  const bool front = extent.begin < earlier.front;
+  if (!inside && !front) return;
+  // What somebody writes about his own session is his own affair.
+  const bool own = earlier.owner != 0 && session_number(event.session) == earlier.owner;
+  if (speech == Speech::accuses && own) return;
+  if (speech != Speech::names_client || inside)
+    event.evidence = Evidence::tainted;
+  else if (!own)
+    event.session = {};  // the end is coturn's, and with it the client; the session stands in front
+}
+
+void weigh_own(Event& event, Speech speech, Extent extent, std::uint64_t own_until) {
+  if (speech != Speech::accuses && extent.end <= own_until) event.evidence = Evidence::tainted;
+}
+
+bool Taint::begin_line(std::string_view text, std::uint64_t offset, std::size_t wrapper_bytes) {
+  bool within = offset < reach_.until;
+  if (within) {
+    reach_.until += wrapper_bytes;
+    if (reach_.front != 0) reach_.front += wrapper_bytes;
+  }
+  for (Held& held : held_) {
+    if (!held.unproven) continue;
+    // A text that ends in a newline ends at its reach at the latest, and then its tail begins there.
+    if (offset > held.own.until) {
+      held.unproven = false;
+      continue;
+    }
+    within = true;
+    held.own.until += wrapper_bytes;
+    held.own.front += wrapper_bytes;
+  }
+  for (std::size_t i = 0; i < held_.size(); ++i) {
+    const Held& held = held_[i];
+    if (!held.unproven) continue;
+    const auto longest = static_cast<std::size_t>(held.own.until - offset) + held.tail.size();
+    if (text.substr(0, longest).find(held.tail) != std::string_view::npos) distrust(i);
+  }
+  return within;
+}
+
+void Taint::add(const Reach& text, bool clean) {
+  reach_.owner = clean || text.owner == reach_.owner ? text.owner : 0;
+  reach_.until = std::max(reach_.until, text.until);
+  reach_.front = std::max(reach_.front, text.front);
+}
+
+void Taint::hold(const Event& event, Speech speech, Extent extent) {
+  if (held_.size() >= kMaxHeld) distrust(0);
+  held_.push_back({HeldEvent(event, speech, extent), true, false, {}, {}, {}});
+}
+
+void Taint::hold_text(const Reach& text, std::string_view tail, const Event* event, Speech speech,
+                      Extent extent, const Now& now) {
+  if (held_.size() >= kMaxHeld) distrust(0);
+  held_.push_back({HeldEvent(event != nullptr ? *event : Event{}, speech, extent), event != nullptr, true,
+                   text, std::string(tail), now.mono});
+}
+
+void Taint::believe() {
+  for (Held& held : held_) held.unproven = false;
+}
+
+void Taint::believe_patient(const Now& now) {
+  for (Held& held : held_)
+    if (held.unproven && now.mono - held.since >= kPatience) held.unproven = false;
+}
+
+void Taint::distrust() {
+  for (std::size_t i = 0; i < held_.size(); ++i)
+    if (held_[i].unproven) distrust(i);
+}
+
+// The text at `index` holds newlines: what stands behind it began within its reach.
+void Taint::distrust(std::size_t index) {
+  ++forged_;
+  bool clean = reach_.until <= held_[index].event.extent.begin;
+  const Reach text = held_[index].own;
+  for (std::size_t i = index; i < held_.size(); ++i) {
+    Held& held = held_[i];
+    if (i != index) weigh(held.event.event, held.event.speech, held.event.extent, text);
+    if (!held.unproven) continue;
+    held.unproven = false;
+    weigh_own(held.event.event, held.event.speech, held.event.extent, held.own.until);
+    add(held.own, clean);
+    clean = false;
+  }
+}
+
+}  // namespace coturn_guard
