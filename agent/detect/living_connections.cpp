@@ -21,13 +21,17 @@ LivingConnections::Signs LivingConnections::seen(const Connection& connection, T
   const bool other = living.known && connection.counted &&
                      (connection.received_bytes < living.received || connection.acked_bytes < living.acked);
   if (other) {  // the port was used again between two samples
-    left(connection.client, now);
+    left(connection.client, living, now);
     living = {};
   }
-  Home& home = homes_.touch({connection.client.address, 0}, now);
+  // Ends of foreign ones are not counted, so they cannot stand for any.
+  if (!connection.foreign) {
+    Home& home = homes_.touch({connection.client.address, 0}, now);
+    if (!living.known) ++home.living;
+  }
   if (!living.known) {
-    ++home.living;
     living.known = true;
+    living.foreign = connection.foreign;
     living.first = now;
     living.received_first = connection.received_bytes;
     living.acked_first = connection.acked_bytes;
@@ -38,7 +42,8 @@ LivingConnections::Signs LivingConnections::seen(const Connection& connection, T
   if (!connection.counted) return {};
 
   Signs signs;
-  signs.idle = !living.was_idle && now - living.first >= kIdleFor && living.received < kIdleBytes;
+  signs.idle =
+      !living.was_idle && !living.foreign && now - living.first >= kIdleFor && living.received < kIdleBytes;
   living.was_idle = living.was_idle || signs.idle;
   const bool moved = living.received >= living.received_told + kBusyBytes &&
                      living.acked >= living.acked_told + kBusyBytes &&
@@ -55,8 +60,11 @@ LivingConnections::Signs LivingConnections::seen(const Connection& connection, T
 }
 
 void LivingConnections::ended(const Endpoint& client) {
-  if (!lives(client)) return;
+  const Living* const living = living_.find(client);
+  if (living == nullptr) return;
+  const bool foreign = living->foreign;
   living_.erase(client);
+  if (foreign) return;
   if (Home* const home = home_of(client.address); home != nullptr && home->living > 0) --home->living;
 }
 
@@ -75,7 +83,8 @@ bool LivingConnections::one_ended(const Address& address, Time now) {
 }
 
 // A connection that was seen living is no more, and nobody said so.
-void LivingConnections::left(const Endpoint& client, Time now) {
+void LivingConnections::left(const Endpoint& client, const Living& living, Time now) {
+  if (living.foreign) return;
   Home& home = homes_.touch({client.address, 0}, now);
   if (home.living > 0) --home.living;
   ++home.gone;
@@ -83,9 +92,8 @@ void LivingConnections::left(const Endpoint& client, Time now) {
 
 void LivingConnections::sampled(Time begun, Time now, std::vector<Address>& brief) {
   while (living_.size() != 0 && living_.oldest().value.sample != sample_) {
-    const Endpoint client = living_.oldest().key;
+    left(living_.oldest().key, living_.oldest().value, now);
     living_.drop_oldest();
-    left(client, now);
   }
   const bool certain = whole_ && !full_;
   std::vector<Address> still_unsettled;

@@ -61,7 +61,7 @@ class LivingConnections {
     std::uint64_t received = 0, acked = 0;
     std::uint64_t received_told = 0, acked_told = 0;
     std::uint64_t sample = 0;  // the last one that it was in
-    bool known = false, was_busy = false, was_idle = false, offended = false;
+    bool known = false, was_busy = false, was_idle = false, offended = false, foreign = false;
   };
   // An address with connections that live, or did a moment ago.
   struct Home {
@@ -70,7 +70,7 @@ class LivingConnections {
     std::vector<Time> ended;  // ends that a living one may stand for, the oldest first
   };
 
-  void left(const Endpoint& client, Time now);
+  void left(const Endpoint& client, const Living& living, Time now);
   template <class Brief>
   void settle(Home& home, Time begun, Brief&& brief);
   [[nodiscard]] Home* home_of(const Address& address) { return homes_.find({address, 0}); }

@@ -215,7 +215,8 @@ void Testimony::State::closed(const Connection& connection, const Call& call) {
     else
       hand(event, call);
   }
-  if (!line_tells && connection.counted && connection.received_bytes == 0 && connection.acked_bytes == 0)
+  if (!line_tells && !connection.foreign && connection.counted && connection.received_bytes == 0 &&
+      connection.acked_bytes == 0)
     end.charged = sign(KernelSign::reset_unread, client, connection.local, call);
 }
 
@@ -224,7 +225,7 @@ void Testimony::State::closed_by_coturn(const Connection& connection, const Call
   std::vector<WaitingLine> lines;
   seen.take({client, 0}, lines);
   for (WaitingLine& line : lines) hand(lend(std::move(line)), call);
-  if (!living.one_ended(client, call.now)) return;
+  if (connection.foreign || !living.one_ended(client, call.now)) return;
   std::vector<BriefEnd> due;
   briefs.add({client, connection.local, call.now}, due);
   tell(due, call);

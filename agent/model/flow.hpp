@@ -45,6 +45,9 @@ struct Connection {
   bool counted = false;              // the two below are known
   std::uint64_t received_bytes = 0;  // by coturn (tcpi_bytes_received)
   std::uint64_t acked_bytes = 0;     // of what coturn sent (tcpi_bytes_acked)
+  // The local port is not one of those that we know as coturn's. Somebody listens there, so that it can be
+  // what a line tells of; by itself it says nothing about coturn's clients.
+  bool foreign = false;
 };
 
 // How sure we are that the address did it (design: evidence classes). Order: strongest first.

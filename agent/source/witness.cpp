@@ -8,6 +8,7 @@
 #include <boost/asio/error.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <chrono>
+#include <set>
 #include <system_error>
 #include <utility>
 
@@ -38,6 +39,18 @@ std::string to_text(const std::vector<PortRange>& ports) {
   return text + (ports.size() > kNamedRanges ? ", ..." : "");
 }
 
+std::vector<PortRange> to_ranges(const std::bitset<65'536>& ports) {
+  std::vector<PortRange> ranges;
+  for (std::uint32_t port = 0; port < ports.size(); ++port) {
+    if (!ports[port]) continue;
+    if (!ranges.empty() && ranges.back().last + 1U == port)
+      ranges.back().last = static_cast<std::uint16_t>(port);
+    else
+      ranges.push_back({static_cast<std::uint16_t>(port), static_cast<std::uint16_t>(port)});
+  }
+  return ranges;
+}
+
 std::string list_trouble(int error) {
   if (error == ENOENT || error == EINVAL)
     return "the kernel lists no TCP sockets: it lacks the module tcp_diag (modprobe tcp_diag)";
@@ -61,10 +74,17 @@ class Witness::Impl {
   [[nodiscard]] const WitnessCounters& counters() const { return counters_; }
 
  private:
+  using Ports = std::bitset<65'536>;
+  struct Listener {
+    std::uint16_t port = 0;
+    std::uint32_t uid = 0;
+    Family family = Family::v4;
+  };
   struct Listeners {
-    std::bitset<65'536> ports;
-    std::array<bool, 2> families{};  // beside Family
-    bool any = false;
+    Ports heard;                  // somebody listens there
+    Ports sampled;                // coturn listens there, as far as we can tell
+    bool v4 = false, v6 = false;  // of the sampled ones
+    bool any = false;             // on coturn's ports
     bool not_roots = false;
   };
 
@@ -74,13 +94,14 @@ class Witness::Impl {
   void overflowed(const Now& now);
   void drained(const Now& now);
   void ask_who_listens(Family family);
+  [[nodiscard]] Listeners sort_out(const std::vector<Listener>& told) const;
   void know_who_listens();
   void ask_who_lives(Family family);
   void take_living(const std::vector<sock_diag::Socket>& sockets);
   void filter_ends();
   void publish(const Now& now);
   [[nodiscard]] bool is_ours(std::uint16_t port) const {
-    return ports_.empty() ? listeners_.ports[port] : wanted_[port];
+    return ports_.empty() ? listeners_.heard[port] : wanted_[port];
   }
 
   boost::asio::posix::stream_descriptor ends_;
@@ -88,13 +109,14 @@ class Witness::Impl {
   WitnessEvents events_;
   int receive_bytes_;
   std::vector<PortRange> ports_;
-  std::bitset<65'536> wanted_;
+  Ports wanted_;
+  Ports filtered_;  // the kernel tells of these alone; none: of all
   WitnessState state_;
   WitnessCounters counters_;
   std::array<char, 32'768> buffer_{};
   std::vector<sock_diag::Socket> batch_;
   Listeners listeners_;
-  Listeners asked_;  // what the list that is being read has told until now
+  std::vector<Listener> asked_;  // what the list that is being read has told until now
   std::string trouble_;
   Now sample_begun_{};
   unsigned ticks_ = 0;
@@ -112,6 +134,7 @@ Result<> Witness::Impl::start() {
     return tl::unexpected(opened.error());
   }
   ends_.assign(opened->release());
+  filtered_.reset();
   filter_ends();
   wait_for_ends();
   trouble_ = "nobody looked yet";
@@ -134,10 +157,13 @@ void Witness::Impl::set_ports(std::vector<PortRange> ports) {
   publish(read_clocks());
 }
 
-// Ends of other servers' connections would only take room and time; where the kernel refuses, take_end()
+// Ends of connections that this host made would only take room and time; where the kernel refuses, take_end()
 // looks.
 void Witness::Impl::filter_ends() {
-  auto program = sock_diag::port_filter(ports_);
+  const Ports heard = wanted_ | listeners_.heard;
+  if (heard == filtered_) return;
+  filtered_ = heard;
+  auto program = sock_diag::port_filter(to_ranges(heard));
   if (program.empty()) {
     const int nothing = 0;
     ::setsockopt(ends_.native_handle(), SOL_SOCKET, SO_DETACH_FILTER, &nothing, sizeof nothing);
@@ -177,12 +203,10 @@ void Witness::Impl::take_ends(int budget) {
 }
 
 void Witness::Impl::take_end(const sock_diag::Socket& socket, const Now& now) {
-  if (!is_ours(socket.local.port)) {
-    ++counters_.foreign;
-    return;
-  }
+  const bool ours = is_ours(socket.local.port);
   const bool listener = socket.remote.port == 0 &&
                         (socket.remote.address == Address() || socket.remote.address == Address::v4(0));
+  if (listener && !ours) return;
   if (listener) {
     // Coturn goes, and its connections with it: what ends now is not the clients' doing.
     ++closings_;
@@ -192,13 +216,15 @@ void Witness::Impl::take_end(const sock_diag::Socket& socket, const Now& now) {
     publish(now);
     return;
   }
-  ++counters_.closed;
+  ++(ours ? counters_.closed : counters_.foreign);
+  if (!ours && !listeners_.heard[socket.local.port]) return;
   events_.connection({.local = socket.local,
                       .client = socket.remote,
                       .state = Connection::State::closed,
                       .counted = socket.counted,
                       .received_bytes = socket.received_bytes,
-                      .acked_bytes = socket.acked_bytes},
+                      .acked_bytes = socket.acked_bytes,
+                      .foreign = !ours},
                      now);
 }
 
@@ -233,19 +259,14 @@ void Witness::Impl::tick(const Now& now) {
 
 void Witness::Impl::ask_who_listens(Family family) {
   if (family == Family::v4) {
-    asked_ = {};
+    asked_.clear();
     asked_closings_ = closings_;
     list_ticks_ = 0;
   }
   list_.begin(
       family, sock_diag::kListening, false,
       [this, family](const auto& sockets) {
-        for (const auto& socket : sockets) {
-          if (!ports_.empty() && !wanted_[socket.local.port]) continue;
-          asked_.ports.set(socket.local.port);
-          asked_.families[static_cast<std::size_t>(family)] = asked_.any = true;
-          asked_.not_roots = asked_.not_roots || socket.uid != 0;
-        }
+        for (const auto& socket : sockets) asked_.push_back({socket.local.port, socket.uid, family});
       },
       [this, family](int error) {
         // A kernel without IPv6 lists none of it.
@@ -259,9 +280,28 @@ void Witness::Impl::ask_who_listens(Family family) {
       });
 }
 
+Witness::Impl::Listeners Witness::Impl::sort_out(const std::vector<Listener>& told) const {
+  Listeners listeners;
+  std::set<std::uint32_t> uids;
+  for (const Listener& each : told) {
+    listeners.heard.set(each.port);
+    if (!ports_.empty() && !wanted_[each.port]) continue;
+    listeners.any = true;
+    if (each.uid != 0) uids.insert(each.uid);
+  }
+  listeners.not_roots = !uids.empty();
+  for (const Listener& each : told) {
+    if (!ports_.empty() && !wanted_[each.port] && !uids.contains(each.uid)) continue;
+    listeners.sampled.set(each.port);
+    (each.family == Family::v4 ? listeners.v4 : listeners.v6) = true;
+  }
+  return listeners;
+}
+
 void Witness::Impl::know_who_listens() {
   if (asked_closings_ != closings_) return;  // already old; the next tick asks again
-  listeners_ = asked_;
+  listeners_ = sort_out(asked_);
+  filter_ends();
   trouble_ = listeners_.any ? ""
              : ports_.empty()
                  ? "nobody listens on any TCP port in this network namespace"
@@ -271,7 +311,7 @@ void Witness::Impl::know_who_listens() {
   publish(read_clocks());
   if (!listeners_.any || !std::exchange(sample_due_, false)) return;
   sample_begun_ = read_clocks();
-  ask_who_lives(listeners_.families[0] ? Family::v4 : Family::v6);
+  ask_who_lives(listeners_.v4 ? Family::v4 : Family::v6);
 }
 
 void Witness::Impl::ask_who_lives(Family family) {
@@ -279,7 +319,7 @@ void Witness::Impl::ask_who_lives(Family family) {
       family, sock_diag::kLiving, true, [this](const auto& sockets) { take_living(sockets); },
       [this, family](int error) {
         if (error != 0) return;  // the next one tells
-        if (family == Family::v4 && listeners_.families[1]) return ask_who_lives(Family::v6);
+        if (family == Family::v4 && listeners_.v6) return ask_who_lives(Family::v6);
         events_.sampled(sample_begun_, read_clocks());
       });
 }
@@ -288,7 +328,7 @@ void Witness::Impl::take_living(const std::vector<sock_diag::Socket>& sockets) {
   const Now now = read_clocks();
   bool any = false;
   for (const auto& socket : sockets) {
-    if (!is_ours(socket.local.port)) continue;
+    if (!listeners_.sampled[socket.local.port]) continue;
     any = true;
     ++counters_.samples;
     events_.connection({.local = socket.local,
@@ -296,7 +336,8 @@ void Witness::Impl::take_living(const std::vector<sock_diag::Socket>& sockets) {
                         .state = Connection::State::living,
                         .counted = socket.counted,
                         .received_bytes = socket.received_bytes,
-                        .acked_bytes = socket.acked_bytes},
+                        .acked_bytes = socket.acked_bytes,
+                        .foreign = !is_ours(socket.local.port)},
                        now);
   }
   if (any) events_.batch_end(now);

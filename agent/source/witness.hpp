@@ -38,7 +38,7 @@ struct WitnessEvents {
 
 struct WitnessCounters {
   std::uint64_t closed = 0;     // destroy events of coturn's ports
-  std::uint64_t foreign = 0;    // of other ports
+  std::uint64_t foreign = 0;    // of other ports in our network namespace that somebody listens on
   std::uint64_t samples = 0;    // living connections told of
   std::uint64_t overflows = 0;  // the kernel dropped events for us (ENOBUFS)
   std::uint64_t malformed = 0;  // messages that could not be read
@@ -49,7 +49,9 @@ class Witness {
   // What of the kernel's word may wait for us: some ten thousand ends.
   static constexpr int kReceiveBytes = 8 * 1024 * 1024;
 
-  // `ports`: as the drop rule has them; empty: every port that somebody listens on.
+  // `ports`: coturn's, as far as they are known; empty: every port that somebody listens on. Ends of
+  // connections to other listeners' ports are handed over as foreign, and so are living ones where the
+  // listener is the same user (not root): a coturn with one more port must not make its lines look forged.
   Witness(boost::asio::io_context& io, std::vector<PortRange> ports, WitnessEvents events,
           int receive_bytes = kReceiveBytes);
   ~Witness();

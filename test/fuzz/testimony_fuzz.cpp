@@ -123,6 +123,7 @@ class Story {
     made.counted = made.client.port != 0 && next() % 8 != 0;
     if (made.counted) made.received_bytes = next() * 200U;
     if (made.counted) made.acked_bytes = next() * 200U;
+    made.foreign = next() % 4 == 0;
     return made;
   }
 

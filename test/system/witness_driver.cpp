@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Prints what Witness tells, one line each, until its input ends:
 //   state available|unavailable sure|unsure WHY
-//   closed|living LOCAL CLIENT counted|uncounted RECEIVED ACKED MONOTONIC_NANOSECONDS
+//   closed|living|foreign LOCAL CLIENT counted|uncounted RECEIVED ACKED MONOTONIC_NANOSECONDS
 //   sampled MICROSECONDS COUNT          a whole sample of the living, how long it took, how many they were
 //   counters CLOSED FOREIGN SAMPLES OVERFLOWS MALFORMED SLOWEST_TURN_MICROSECONDS      at the end
 // Words on its input: "ports LIST", "pause" (it reads nothing for half a second), "quiet" (no line for each
@@ -80,9 +80,12 @@ class Driver {
     const bool closed = c.state == Connection::State::closed;
     if (!closed) ++living_;
     if (quiet_) return;
-    fmt::print("{} {} {} {} {} {} {}\n", closed ? "closed" : "living", to_text(c.local), to_text(c.client),
-               c.counted ? "counted" : "uncounted", c.received_bytes, c.acked_bytes,
-               std::chrono::steady_clock::now().time_since_epoch().count());
+    fmt::print("{} {} {} {} {} {} {}\n",
+               c.foreign ? "foreign"
+               : closed  ? "closed"
+                         : "living",
+               to_text(c.local), to_text(c.client), c.counted ? "counted" : "uncounted", c.received_bytes,
+               c.acked_bytes, std::chrono::steady_clock::now().time_since_epoch().count());
   }
   static void on_state(const WitnessState& state) {
     fmt::print("state {} {} {}\n", state.available ? "available" : "unavailable",

@@ -187,10 +187,12 @@ def the_table(witness):
 
 def other_ports(witness):
     with socket.create_server((SERVER4, 8080)) as server:
+        time.sleep(1.3)  # until it was noticed
         stream, who = connect(8080)
-        server.accept()[0].close()
         turn.reset(stream)
-        ok(witness.told_of(who, seconds=0.3) == "nothing", "connections of other servers are not told")
+        server.accept()[0].close()
+        ok(witness.told_of(who, "foreign") == (0, 0), "connections to other listeners are told as foreign", witness.lines)
+        ok(witness.told_of(who, "closed", seconds=0) == "nothing", "and as nothing else", witness.lines)
 
 
 def latency(witness, rounds):
@@ -292,7 +294,7 @@ def inside(measuring):
     time.sleep(0.1)
     stream, who = connect()
     turn.reset(stream)
-    ok(witness.told_of(who, seconds=1.5) == "nothing", "after a change of ports the old ones are not told", witness.lines[since:])
+    ok(witness.told_of(who, seconds=1) == "nothing", "after a change of ports the old ones are not told as coturn's", witness.lines[since:])
     stream, who = connect(5349)
     turn.reset(stream)
     ok(witness.told_of(who) == (0, 0), "and the new ones are", witness.lines[since:])

@@ -564,6 +564,40 @@ TEST_CASE("a long connection that moves bytes both ways earns credit", "[detect]
   }
 }
 
+TEST_CASE("what another program's connections do proves lines and is no sign", "[detect][testimony]") {
+  Court court;
+  const auto foreign = [](Connection connection) {
+    connection.foreign = true;
+    return connection;
+  };
+  const Endpoint gone{kClient.address, 0};
+  SECTION("reset unread") {
+    CHECK(court.take(foreign(end_of(kClient, 0, 0))).empty());
+    court.take(line(kReset, kClient));
+    CHECK(court.settled_is(kReset, Evidence::proven, 1000));
+  }
+  SECTION("brief") {
+    CHECK(court.take(foreign(end_of(gone))).empty());
+    CHECK(court.pass(1s).empty());
+    court.take(line(kSeen, kClient));
+    CHECK(court.settled_is(kSeen, Evidence::claimed, 1000));
+  }
+  SECTION("its living ones stand for no end") {
+    court.sample({foreign(life_of(kOther))});
+    court.sample();
+    court.take(end_of(gone));
+    court.pass(1s);
+    CHECK(court.settled_is(kBrief, Evidence::proven, 1000));
+  }
+  SECTION("idle") {
+    court.sample({foreign(life_of(kClient, 0))});
+    court.pass(40s);
+    CHECK(court.sample({foreign(life_of(kClient, 0))}).empty());
+    court.take(line(kSeen, kClient));
+    CHECK(court.settled_is(kSeen, Evidence::proven, 1000));
+  }
+}
+
 TEST_CASE("a switched off sign tells nothing", "[detect][testimony]") {
   Court court;
   RuleBook book{court.rules.rules(), {}};
