@@ -14,7 +14,6 @@ namespace coturn_guard {
 namespace {
 
 constexpr std::chrono::seconds kTick{1};
-constexpr std::uint64_t kLinesBeforeDoubt = 10'000;
 
 Now read_clocks() {
   return {std::chrono::steady_clock::now(), std::chrono::system_clock::now()};
@@ -37,7 +36,7 @@ Result<std::unique_ptr<App>> App::create(RunOptions options, Setup setup, Log& l
   if (!recogniser) return tl::unexpected(recogniser.error());
   Allowlist allowlist;
   allowlist.set_ignored(setup.config.ignoreip);
-  Pipeline pipeline(std::move(*recogniser), Ledger(setup.config.policy, random_seed()), std::move(allowlist));
+  Pipeline pipeline(std::move(*recogniser), setup.config.policy, random_seed(), std::move(allowlist));
   std::unique_ptr<App> app(new App(std::move(options), std::move(setup.config), std::move(pipeline), log));
   if (auto connected = app->connect(read_clocks()); !connected) return tl::unexpected(connected.error());
   return app;
@@ -47,6 +46,7 @@ App::App(RunOptions options, Config config, Pipeline pipeline, Log& log)
     : options_(std::move(options)),
       config_(std::move(config)),
       log_(log),
+      announcer_(log),
       signals_(io_, SIGTERM, SIGINT, SIGHUP),
       ticker_(io_),
       pipeline_(std::move(pipeline)) {}
@@ -57,7 +57,8 @@ Result<> App::connect(const Now& now) {
   host_addresses_ = std::make_unique<HostAddresses>(
       io_, [this](const std::vector<OwnNetwork>& networks) { on_own_networks(networks); });
   if (auto started = host_addresses_->start(); !started) return started;
-  if (auto made = make_source_anew(); !made) return made;
+  make_witness_anew(now);
+  if (auto made = choose_source_anew(now); !made) return made;
   wait_for_signal();
   wait_for_tick();
   return {};
@@ -86,6 +87,18 @@ Result<> App::make_enforcer_anew(const Now& now) {
   return enforcer_->start(now);
 }
 
+// Which log is coturn's: again after each reload, and each minute while none was found.
+Result<> App::choose_source_anew(const Now& now) {
+  choice_made_ = now.mono;
+  auto seen = look_at_journal(config_.journal_units);
+  if (!seen) log_.write(events::kFailed, {{"problem", seen.error().message()}}, now.mono);
+  auto choice = choose_source(config_, seen ? *seen : JournalLook{});
+  if (source_ && choice.follows_same_as(choice_)) return {};
+  choice_ = std::move(choice);
+  log_.write(events::kSource, {{"text", choice_.sentence}}, now.mono);
+  return make_source_anew();
+}
+
 Result<> App::make_source_anew() {
   SourceEvents events;
   events.line = [this](const Line& line, const Now& now) { on_line(line, now); };
@@ -96,11 +109,27 @@ Result<> App::make_source_anew() {
                {{"path", notice.path}, {"text", notice.text}, {"remedy", notice.remedy}},
                std::chrono::steady_clock::now());
   };
-  auto made = make_source(io_, "file", config_.log_file, false, std::move(events));
+  auto made = make_source(io_, choice_.kind, choice_.names, false, std::move(events));
   if (!made) return tl::unexpected(made.error());
   source_ = std::move(*made);
   source_->start();
   return {};
+}
+
+// Before the source: what the kernel tells of a connection may come before coturn's line.
+void App::make_witness_anew(const Now& now) {
+  witness_.reset();
+  on_witness({}, now);
+  if (!config_.witness) return;
+  WitnessEvents events;
+  events.connection = [this](const Connection& connection, const Now& at) { on_connection(connection, at); };
+  events.batch_end = [this](const Now& at) { on_batch_end(at); };
+  events.state = [this](const WitnessState& state, const Now& at) { on_witness(state, at); };
+  witness_ = std::make_unique<Witness>(io_, config_.ports, std::move(events));
+  if (auto started = witness_->start(); !started) {
+    witness_.reset();  // it is a help, not a need
+    on_witness({.why = started.error().message()}, now);
+  }
 }
 
 void App::run() {
@@ -110,7 +139,6 @@ void App::run() {
               {"rules", std::to_string(pipeline_.recogniser().rules().rules().size())},
               {"bans", std::to_string(enforcer_->live_bans())}},
              now.mono);
-  warn_of_missing_log(now);
   service_.ready(status(0));
   io_.run();
   service_.stopping();
@@ -119,29 +147,28 @@ void App::run() {
 }
 
 void App::on_line(const Line& line, const Now& now) {
-  if (auto verdict = pipeline_.take(line, now)) verdicts_.push_back(*verdict);
+  pipeline_.take(line, now, outcome_);
+}
+
+void App::on_connection(const Connection& connection, const Now& now) {
+  pipeline_.take(connection, now, outcome_);
+}
+
+void App::on_witness(const WitnessState& state, const Now& now) {
+  pipeline_.set_witness(state.available, state.sure, now);
+  announcer_.witness(state, now);
 }
 
 void App::on_batch_end(const Now& now) {
-  if (verdicts_.empty()) return;
-  for (const auto& verdict : verdicts_) enforcer_->ban(verdict.prefix, verdict.duration, now);
-  enforcer_->send();
-  // The kernel first, then the journal: an offender does not gain the time that it takes to write about him.
-  const LogEvent& event = simulated() ? events::kWouldBan : events::kBan;
-  for (const auto& verdict : verdicts_) {
-    if (log_.suppresses(event, now.mono)) continue;
-    log_.write(event,
-               {{"address", verdict.address.to_string()},
-                {"prefix", verdict.prefix.to_string()},
-                {"for", to_string(verdict.duration)},
-                {"seconds", std::to_string(verdict.duration.count())},
-                {"rule", std::string(pipeline_.recogniser().rules().name(verdict.rule))},
-                {"evidence", std::string(to_string(verdict.evidence))},
-                {"points", to_string(verdict.points)},
-                {"earlier_bans", std::to_string(verdict.earlier_bans)}},
-               now.mono);
+  if (!outcome_.verdicts.empty()) {
+    for (const auto& verdict : outcome_.verdicts) enforcer_->ban(verdict.prefix, verdict.duration, now);
+    enforcer_->send();
+    // The kernel first, then the journal: an offender does not gain the time that it takes to write about
+    // him.
+    announcer_.bans(outcome_.verdicts, pipeline_.rules(), simulated(), now);
   }
-  verdicts_.clear();
+  if (!outcome_.reports.empty()) announcer_.reports(outcome_.reports, pipeline_.rules(), now);
+  outcome_.clear();
 }
 
 void App::on_own_networks(std::vector<OwnNetwork> networks) {
@@ -162,8 +189,8 @@ void App::free_spared(const Now& now) {
     const auto why = pipeline_.allowlist().spares(prefix);
     if (!why) continue;
     enforcer_->unban(prefix);
-    pipeline_.ledger().forgive(prefix, false);
-    log_.write(events::kUnban, {{"prefix", prefix.to_string()}, {"reason", *why}}, now.mono);
+    pipeline_.forgive(prefix, false);
+    announcer_.unban(prefix, *why, now);
   }
   enforcer_->send();
 }
@@ -202,57 +229,23 @@ void App::wait_for_tick() {
 void App::on_tick(const boost::system::error_code& error) {
   if (error) return;
   const auto now = read_clocks();
+  if (!choice_.settled && now.mono - choice_made_ >= kLookAgain) {
+    if (auto made = choose_source_anew(now); !made)
+      log_.write(events::kFailed, {{"problem", made.error().message()}}, now.mono);
+  }
   source_->tick(now);
+  if (witness_) witness_->tick(now);
+  pipeline_.tick(now, source_->lag_bytes() == 0, outcome_);
+  on_batch_end(now);
   host_addresses_->tick(now);
   enforcer_->tick(now);
   if (source_->healthy() && enforcer_->healthy()) service_.feed_watchdog(now.mono);
-  warn_of_what_was_seen(now);
+  announcer_.look(pipeline_, now);
   log_.tick(now.mono);
   const auto lines = pipeline_.recogniser().counters().lines;
   service_.status(status(lines - lines_at_last_tick_));
   lines_at_last_tick_ = lines;
   wait_for_tick();
-}
-
-// Where coturn itself says that it writes no file, waiting for one would be waiting for ever: say so.
-void App::warn_of_missing_log(const Now& now) {
-  if (!config_.log_file_automatic) return;
-  if (config_.coturn_log != CoturnLog::syslog && config_.coturn_log != CoturnLog::standard_output) return;
-  log_.write(
-      events::kNoLog,
-      {{"text",
-        config_.coturn_log == CoturnLog::syslog
-            ? "turnserver.conf sends coturn's log to syslog, which is not followed yet: nothing is guarded"
-            : "turnserver.conf sends coturn's log to standard output, which is not followed: nothing is "
-              "guarded"},
-       {"remedy",
-        "in /etc/turnserver.conf remove 'syslog', set log-file=/var/log/coturn/coturn.log and "
-        "simple-log, restart coturn and this service"}},
-      now.mono);
-}
-
-void App::warn_of_what_was_seen(const Now& now) {
-  const auto& seen = pipeline_.recogniser().counters();
-  if (seen.taints > 0 && !warned_of_taint_) {
-    warned_of_taint_ = true;
-    log_.write(
-        events::kTainted,
-        {{"text", "coturn wrote text of an attacker's into its log; lines right after it ban nobody"},
-         {"remedy", "coturn 4.17 or newer, or coturn's option 'syslog', keeps such text inside its line"}},
-        now.mono);
-  }
-  if (seen.lines - judged_lines_ < kLinesBeforeDoubt) return;
-  if (seen.recognised == judged_recognised_ && !warned_of_unrecognised_) {
-    warned_of_unrecognised_ = true;
-    log_.write(
-        events::kUnrecognised,
-        {{"text",
-          fmt::format("none of the last {} lines was recognised as coturn's", seen.lines - judged_lines_)},
-         {"remedy", "set log_file to coturn's log, and log_timestamp_format if turnserver.conf has its own"}},
-        now.mono);
-  }
-  judged_lines_ = seen.lines;
-  judged_recognised_ = seen.recognised;
 }
 
 std::string App::status(std::uint64_t lines_per_second) const {
@@ -276,7 +269,7 @@ void App::apply(Setup setup, const Now& now) {
   if (auto set = pipeline_.recogniser().set_timestamp_format(config_.log_timestamp_format); !set)
     log_.write(events::kRejected, {{"problem", set.error().message()}}, now.mono);
   pipeline_.set_rules(std::move(setup.rules));
-  pipeline_.ledger().set_policy(config_.policy);
+  pipeline_.set_policy(config_.policy);
   pipeline_.allowlist().set_ignored(config_.ignoreip);
   const auto change_enforcer = [&] {
     return old.mode == config_.mode ? enforcer_->reconfigure(enforcer_options(), now)
@@ -284,10 +277,10 @@ void App::apply(Setup setup, const Now& now) {
   };
   if (auto changed = change_enforcer(); !changed)
     log_.write(events::kFailed, {{"problem", changed.error().message()}}, now.mono);
-  if (auto made = old.log_file != config_.log_file ? make_source_anew() : Result<>{}; !made)
+  if (auto made = choose_source_anew(now); !made)
     log_.write(events::kFailed, {{"problem", made.error().message()}}, now.mono);
+  if (old.witness != config_.witness || old.ports != config_.ports) make_witness_anew(now);
   spare_own_networks(now);
-  warn_of_missing_log(now);
   log_.write(events::kReloaded, {{"mode", simulated() ? "observe" : "enforce"}}, now.mono);
 }
 

@@ -12,12 +12,15 @@
 #include <string>
 #include <vector>
 
+#include "announcer.hpp"
 #include "enforce/enforcer.hpp"
 #include "pipeline.hpp"
 #include "service.hpp"
 #include "setup.hpp"
 #include "source/host_addresses.hpp"
 #include "source/source.hpp"
+#include "source/witness.hpp"
+#include "source_choice.hpp"
 #include "util/log.hpp"
 
 namespace coturn_guard {
@@ -38,7 +41,9 @@ class App {
   App(RunOptions options, Config config, Pipeline pipeline, Log& log);
 
   [[nodiscard]] Result<> connect(const Now& now);
+  [[nodiscard]] Result<> choose_source_anew(const Now& now);
   [[nodiscard]] Result<> make_source_anew();
+  void make_witness_anew(const Now& now);
   [[nodiscard]] Result<> make_enforcer_anew(const Now& now);
   [[nodiscard]] bool simulated() const { return options_.dry_run || config_.mode == Mode::observe; }
 
@@ -47,6 +52,8 @@ class App {
   }
 
   void on_line(const Line& line, const Now& now);
+  void on_connection(const Connection& connection, const Now& now);
+  void on_witness(const WitnessState& state, const Now& now);
   void on_batch_end(const Now& now);
   void on_own_networks(std::vector<OwnNetwork> networks);
   void on_ban_done(const Prefix& prefix, Fate fate);
@@ -60,13 +67,12 @@ class App {
   void apply(Setup setup, const Now& now);
   void spare_own_networks(const Now& now);
   void free_spared(const Now& now);
-  void warn_of_missing_log(const Now& now);
-  void warn_of_what_was_seen(const Now& now);
   [[nodiscard]] std::string status(std::uint64_t lines_per_second) const;
 
   RunOptions options_;
   Config config_;
   Log& log_;
+  Announcer announcer_;
   Service service_;
   boost::asio::io_context io_{1};
   boost::asio::signal_set signals_;
@@ -74,17 +80,16 @@ class App {
 
   // In the order of the journey, so that destruction runs from the front door back: the source goes first.
   std::unique_ptr<Enforcer> enforcer_;
-  std::vector<Verdict> verdicts_;  // of the batch in hand
+  Outcome outcome_;  // of the batch in hand
   std::vector<OwnNetwork> host_networks_;
   Pipeline pipeline_;
   std::unique_ptr<HostAddresses> host_addresses_;
+  std::unique_ptr<Witness> witness_;
+  SourceChoice choice_;
+  std::chrono::steady_clock::time_point choice_made_{};
   std::unique_ptr<LineSource> source_;
 
   std::uint64_t lines_at_last_tick_ = 0;
-  std::uint64_t judged_lines_ = 0;       // lines when the recognised share was last looked at
-  std::uint64_t judged_recognised_ = 0;  // and how many of them were recognised
-  bool warned_of_taint_ = false;
-  bool warned_of_unrecognised_ = false;
 };
 
 }  // namespace coturn_guard

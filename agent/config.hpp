@@ -4,7 +4,9 @@
 // reads YAML of the operator's.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +15,7 @@
 #include "judge/policy.hpp"
 #include "model/own_network.hpp"
 #include "model/prefix.hpp"
+#include "model/trait.hpp"
 #include "util/problems.hpp"
 #include "util/result.hpp"
 
@@ -26,10 +29,16 @@ enum class LogSource : std::uint8_t { automatic, file, journal };
 // Where coturn's own configuration sends its log. Told by `coturn-guard detect`.
 enum class CoturnLog : std::uint8_t { unknown, file, syslog, standard_output };
 
-// An operator's word about one rule. Whether such a rule exists is checked against the rule book later.
+// An operator's words about one rule; what is absent stays as in the rule book. Whether such a rule exists is
+// checked against the book later.
 struct RuleSetting {
   std::string name;
-  Points points;      // 0: switched off
+  std::optional<Points> points;  // 0: switched off
+  std::optional<std::chrono::seconds> window;
+  std::optional<std::uint32_t> free;
+  std::optional<std::uint32_t> from;
+  std::optional<Points> points_from;
+  std::optional<Credit> credit;
   std::string where;  // "file:line:column" of the rule's name, for that later complaint
 };
 
@@ -37,6 +46,7 @@ struct Config {
   Mode mode = Mode::enforce;
   LogSource source = LogSource::automatic;                   // source_choice.hpp decides
   std::vector<std::string> journal_units{"coturn.service"};  // coturn's, never empty
+  bool witness = true;                                       // hear the kernel of coturn's connections
   bool log_file_automatic = true;  // `log_file: auto`: what is below was detected or is the default
   std::vector<std::string> log_file{"/var/log/coturn/coturn.log"};  // paths or globs, never empty
   bool log_timestamp_automatic = true;

@@ -51,6 +51,7 @@ std::span<const ConfigReader::Key> ConfigReader::keys() {
       Key{"mode", [](R& r, const N& n) { r.mode(n); }},
       Key{"source", [](R& r, const N& n) { r.source(n); }},
       Key{"journal_units", [](R& r, const N& n) { r.journal_units(n); }},
+      Key{"witness", [](R& r, const N& n) { r.witness(n); }},
       Key{"log_file", [](R& r, const N& n) { r.log_file(n); }},
       Key{"log_timestamp_format", [](R& r, const N& n) { r.log_timestamp_format(n); }},
       Key{"findtime",
@@ -192,6 +193,14 @@ void ConfigReader::journal_units(const ConfigNode& node) {
   });
   if (config_.journal_units.empty() && problems_.size() == before)
     complain(node, "names no unit: write one as coturn.service");
+}
+
+void ConfigReader::witness(const ConfigNode& node) {
+  static constexpr std::array<std::string_view, 2> kWords{"auto", "off"};
+  const auto* text = scalar(node);
+  if (text == nullptr) return;
+  if (*text != kWords[0] && *text != kWords[1]) return complain_unknown(node, "value", kWords);
+  config_.witness = *text == kWords[0];
 }
 
 void ConfigReader::log_file(const ConfigNode& node) {

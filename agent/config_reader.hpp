@@ -34,6 +34,7 @@ class ConfigReader {
   void mode(const ConfigNode& node);
   void source(const ConfigNode& node);
   void journal_units(const ConfigNode& node);
+  void witness(const ConfigNode& node);
   void log_file(const ConfigNode& node);
   void log_timestamp_format(const ConfigNode& node);
   void rules_file(const ConfigNode& node);
@@ -42,6 +43,7 @@ class ConfigReader {
   void ports(const ConfigNode& node);
 
   void rule(const ConfigNode& name, const ConfigNode& settings);
+  void rule_setting(const ConfigNode& key, const ConfigNode& node, RuleSetting& setting);
   // The text of a single value; absent, and told, where it is none.
   const std::string* scalar(const ConfigNode& node);
   // Calls `take` with each element; a single value is a list of one, nothing is an empty list.

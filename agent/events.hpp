@@ -16,7 +16,12 @@ inline constexpr LogEvent kBanFailed{"ban.failed", LOG_ERR, "57081c9acb1a4f9bb07
 inline constexpr LogEvent kTainted{"detect.tainted", LOG_WARNING, "1d1bc70c97df47d1bc348cb1a548f949"};
 inline constexpr LogEvent kUnrecognised{"detect.unrecognised", LOG_WARNING,
                                         "20e5e1caa1f64bb5a8b25964485d064b"};
-inline constexpr LogEvent kNoLog{"source.no_file", LOG_ERR, "0c8cf6c5f2d54c6f9b1d0c0e3a7f4be2"};
+inline constexpr LogEvent kSource{"source.chosen", LOG_INFO, "0c8cf6c5f2d54c6f9b1d0c0e3a7f4be2"};
+inline constexpr LogEvent kRefuted{"detect.refuted", LOG_WARNING, "ff52321a161c4329a2ea55c8766cb7dc"};
+inline constexpr LogEvent kReport{"report", LOG_NOTICE, "1062e4ac2abf4532835f1b0f1d267269"};
+inline constexpr LogEvent kGateway{"judge.gateway", LOG_WARNING, "9667acb9e2284e53925d91bddd451740"};
+inline constexpr LogEvent kWitness{"witness.available", LOG_INFO, "4cf9918d4cfc4ef5a2e61ae4d4711fa3"};
+inline constexpr LogEvent kNoWitness{"witness.missing", LOG_WARNING, "83c849760edb4cf6b7e437e1f82c5960"};
 inline constexpr LogEvent kStarted{"agent.started", LOG_INFO, "f1b9212b71f646c691279343d6139277"};
 inline constexpr LogEvent kStopped{"agent.stopped", LOG_INFO, "98e10ef3cf30447b982397db505f4735"};
 inline constexpr LogEvent kReloaded{"config.reloaded", LOG_INFO, "42466d3f07b24bc182b8bbc9b663b1f0"};

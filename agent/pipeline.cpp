@@ -7,49 +7,214 @@
 namespace coturn_guard {
 namespace {
 
+// What is reported is few; an attacker who makes many of them must not make us grow.
+Policy policy_of_reports(Policy policy) {
+  policy.max_addresses = 4096;
+  return policy;
+}
+
 // "message repeated 4000000000 times" must not overflow: no `maxretry` is as high as this.
-Points times(Points points, std::uint32_t count) {
+Points plain_cost(const Offence& offence) {
   constexpr std::int64_t kMost = std::numeric_limits<std::int32_t>::max() / 2;
-  return {static_cast<std::int32_t>(std::min(std::int64_t{points.milli} * count, kMost))};
+  return {static_cast<std::int32_t>(std::min(std::int64_t{offence.points.milli} * offence.count, kMost))};
 }
 
 }  // namespace
 
-Pipeline::Pipeline(Recogniser recogniser, Ledger ledger, Allowlist allowlist)
-    : recogniser_(std::move(recogniser)),
-      allowlist_(std::move(allowlist)),
-      ledger_(std::move(ledger)),
-      by_rule_(recogniser_.rules().rules().size()) {}
-
-std::optional<Verdict> Pipeline::take(const Line& line, const Now& now) {
-  const auto event = recognise(line);
-  return event ? judge(*event, now) : std::nullopt;
+std::string_view to_string(Effect effect) {
+  switch (effect) {
+    case Effect::counted: return "counted";
+    case Effect::banned: return "banned";
+    case Effect::while_banned: return "while-banned";
+    case Effect::free: return "free";
+    case Effect::credited: return "credited";
+    case Effect::not_bannable: return "not-bannable";
+    case Effect::spared: return "spared";
+    case Effect::gateway: return "gateway";
+    case Effect::refuted: return "refuted";
+    case Effect::harmless: return "harmless";
+  }
+  return "?";
 }
 
-std::optional<Verdict> Pipeline::judge(const Event& event, const Now& now) {
+Pipeline::Pipeline(Recogniser recogniser, const Policy& policy, const HashSeed& seed, Allowlist allowlist)
+    : recogniser_(std::move(recogniser)),
+      testimony_(seed),
+      attribution_(seed),
+      allowlist_(std::move(allowlist)),
+      credit_(seed),
+      tally_(seed),
+      ledger_(policy, seed),
+      reports_(policy_of_reports(policy), seed),
+      policy_(policy),
+      by_rule_(recogniser_.rules().rules().size()) {}
+
+void Pipeline::recognise(const Line& line, const Now& now) {
+  events_.clear();
+  recogniser_.take(line, now, events_);
+}
+
+void Pipeline::proceed(const Now& now, Outcome& outcome) {
+  if (!events_.empty()) settle_events(now, outcome);
+  note_restart();
+}
+
+void Pipeline::take(const Connection& connection, const Now& now, Outcome& outcome) {
+  settled_.clear();
+  testimony_.take(connection, rules(), now, settled_);
+  settle(now, outcome);
+}
+
+void Pipeline::tick(const Now& now, bool caught_up, Outcome& outcome) {
+  events_.clear();
+  if (caught_up) recogniser_.tick(now, events_);
+  settle_events(now, outcome);
+  settled_.clear();
+  testimony_.tick(rules(), now, settled_);
+  settle(now, outcome);
+  attribution_.tick(now);
+  for (const Address& address : testimony_.take_busy()) credit_.was_busy(ledger_.prefix_of(address), now);
+}
+
+void Pipeline::finish(const Now& now, Outcome& outcome) {
+  events_.clear();
+  recogniser_.finish(events_);
+  settle_events(now, outcome);
+}
+
+void Pipeline::settle_events(const Now& now, Outcome& outcome) {
+  settled_.clear();
+  for (const Event& event : events_) testimony_.take(event, rules(), now, settled_);
+  settle(now, outcome);
+}
+
+void Pipeline::settle(const Now& now, Outcome& outcome) {
+  for (const Settled& settled : settled_) {
+    if (!settled.refuted) {
+      attribute(settled, now, outcome);
+    } else if (tracing_ && settled.event.client) {
+      trace({.address = settled.event.client->address, .rule = settled.event.rule, .points = {}},
+            Effect::refuted, {}, {}, now, outcome);
+    }
+  }
+}
+
+// After the events of the same line: they stand before the banner.
+void Pipeline::note_restart() {
+  if (const auto log = recogniser_.take_restarted_log()) attribution_.restarted(*log);
+}
+
+void Pipeline::attribute(const Settled& settled, const Now& now, Outcome& outcome) {
+  attributed_.clear();
+  attribution_.take(settled.event, rules(), now, attributed_);
+  for (const Attributed& attributed : attributed_) {
+    // What its session did before is charged all the same.
+    const bool itself = attributed.event.rule == settled.event.rule && !attributed.login;
+    if (settled.harmless && itself)
+      trace({.address = attributed.event.client->address, .rule = attributed.event.rule, .points = {}},
+            Effect::harmless, {}, {}, now, outcome);
+    else
+      judge(attributed, now, outcome);
+  }
+}
+
+void Pipeline::judge(const Attributed& attributed, const Now& now, Outcome& outcome) {
+  const Event& event = attributed.event;
+  const Address& address = event.client->address;
+  if (attributed.login) {
+    credit_.logged_in(ledger_.prefix_of(address), attributed.user, now);
+    return;
+  }
+  const Rule& rule = rules().rule(event.rule);
+  if (rule.tells_only()) {
+    if (!rule.report.empty()) outcome.reports.push_back({address, event.rule});
+    return;
+  }
   by_rule_[event.rule][static_cast<std::size_t>(event.evidence)] += event.count;
-  if (event.points.milli == 0) {
+  Offence offence{.address = address,
+                  .rule = event.rule,
+                  .points = event.points,
+                  .evidence = event.evidence,
+                  .count = event.count,
+                  .what = attributed.what};
+  if (rule.off) {
     counted_.switched_off += event.count;
-    return std::nullopt;
+    return;
   }
   // An attacker beside us, in our own /64, must not be safe there; nor may his ban reach us.
-  const bool alone = allowlist_.spares(ledger_.prefix_of(event.client->address)).has_value();
-  if (alone && allowlist_.spares(Prefix(event.client->address, kWholeAddress))) {
+  offence.alone = allowlist_.spares(ledger_.prefix_of(address)).has_value();
+  if (offence.alone && allowlist_.spares(Prefix(address, kWholeAddress))) {
     counted_.spared += event.count;
-    return std::nullopt;
+    return trace(offence, Effect::spared, {}, {}, now, outcome);
   }
-  return ledger_.record({.address = event.client->address,
-                         .rule = event.rule,
-                         .points = times(event.points, event.count),
-                         .evidence = event.evidence,
-                         .alone = alone},
-                        now);
+  if (!rule.report.empty()) report(offence, rule, now, outcome);
+  if (event.evidence == Evidence::spoofable || event.evidence == Evidence::tainted) {
+    static_cast<void>(ledger_.record(offence, now));  // counts it
+    return trace(offence, Effect::not_bannable, {}, {}, now, outcome);
+  }
+  const Prefix network = offence.alone ? Prefix(address, kWholeAddress) : ledger_.prefix_of(address);
+  const Standing standing = credit_.standing(network, now);
+  const Points cost = tally_.cost(network, offence, rule.trait, policy_.findtime, now);
+  if (cost.milli == 0) return trace(offence, Effect::free, {}, standing, now, outcome);
+  const Points weight = lightened(cost, rule.trait.credit, standing);
+  if (weight.milli == 0) {
+    counted_.credited += event.count;
+    return trace(offence, Effect::credited, {}, standing, now, outcome);
+  }
+  if (standing.users >= 5 && credit_.gateway(now) == network) {
+    counted_.gateway += event.count;
+    return trace(offence, Effect::gateway, {}, standing, now, outcome);
+  }
+  offence.points = weight;
+  const std::uint64_t while_banned = ledger_.counters().while_banned;
+  const auto verdict = ledger_.record(offence, rule.trait.window, now);
+  if (verdict) outcome.verdicts.push_back(*verdict);
+  trace(offence,
+        verdict                                           ? Effect::banned
+        : ledger_.counters().while_banned != while_banned ? Effect::while_banned
+                                                          : Effect::counted,
+        weight, standing, now, outcome);
+}
+
+// Told at once where it weighs nothing (a login), else when it has become a flood: as often as the address
+// would have been banned for it.
+void Pipeline::report(const Offence& offence, const Rule& rule, const Now& now, Outcome& outcome) {
+  Offence measured = offence;
+  measured.evidence = Evidence::claimed;
+  measured.points = plain_cost(offence);
+  if (reports_.record(measured, rule.trait.window, now))
+    outcome.reports.push_back({offence.address, offence.rule});
+}
+
+void Pipeline::trace(const Offence& offence, Effect effect, Points weight, const Standing& standing,
+                     const Now& now, Outcome& outcome) const {
+  if (!tracing_) return;
+  const Prefix network =
+      offence.alone ? Prefix(offence.address, kWholeAddress) : ledger_.prefix_of(offence.address);
+  outcome.judged.push_back({.offence = offence,
+                            .effect = effect,
+                            .weight = weight,
+                            .in_window = ledger_.points(network, now),
+                            .standing = standing,
+                            .when = now});
 }
 
 void Pipeline::set_rules(RuleSet rules) {
   counted_ = counters();  // rule numbers mean other rules from here on
   recogniser_.set_rules(std::move(rules));
   by_rule_.assign(recogniser_.rules().rules().size(), {});
+  tally_.clear();
+}
+
+void Pipeline::set_policy(const Policy& policy) {
+  policy_ = policy;
+  ledger_.set_policy(policy);
+  reports_.set_policy(policy_of_reports(policy));
+}
+
+void Pipeline::forgive(const Prefix& prefix, bool ladder) {
+  ledger_.forgive(prefix, ladder);
+  tally_.forget(prefix);
 }
 
 PipelineCounters Pipeline::counters() const {

@@ -1,20 +1,23 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The whole journey in one place: Line -> Event -> Offence -> Verdict. Pure: the daemon and `replay` run the
-// same object, one with the real clock, the other with the log's. It counts what it saw; it tells nobody and
-// bans nobody.
+// The whole journey in one place: Line or Connection -> Event -> Offence -> Verdict. Pure: the daemon and
+// `replay` run the same object, one with the real clock, the other with the log's. It counts what it saw; it
+// tells nobody and bans nobody.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <map>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "detect/attribution.hpp"
 #include "detect/recogniser.hpp"
+#include "detect/testimony.hpp"
 #include "judge/allowlist.hpp"
+#include "judge/credit.hpp"
 #include "judge/ledger.hpp"
+#include "judge/tally.hpp"
 #include "model/flow.hpp"
 
 namespace coturn_guard {
@@ -23,36 +26,126 @@ struct PipelineCounters {
   std::map<std::pair<std::string, Evidence>, std::uint64_t> offences;  // by rule name and evidence
   std::uint64_t spared = 0;        // offences of addresses that are never judged
   std::uint64_t switched_off = 0;  // events of rules that the operator gave 0 points
+  std::uint64_t credited = 0;      // offences that a good name made nothing
+  std::uint64_t gateway = 0;       // offences of an address that most customers come from
+};
+
+// What became of an offence, for who asks why.
+enum class Effect : std::uint8_t {
+  counted,       // its points lie in the window
+  banned,        // they filled the measure
+  while_banned,  // came while the ban ran
+  free,          // cost nothing: the first few of its kind do not
+  credited,      // cost nothing: the address has a good name
+  not_bannable,  // spoofable or tainted
+  spared,        // the address is never judged
+  gateway,       // most customers come from that address
+  refuted,       // the kernel knows of no such connection
+  harmless,      // the connection had carried real traffic: a phone that lost its network
+};
+[[nodiscard]] std::string_view to_string(Effect effect);
+
+struct Judged {
+  Offence offence;
+  Effect effect = Effect::counted;
+  Points weight;      // what it cost, before the ladder's weight
+  Points in_window;   // of its network, afterwards; 0 after a ban
+  Standing standing;  // the good name it had
+  Now when{};
+};
+
+// Something that bans nobody and that the operator should know: a victim of reflection, an admin's login.
+struct Notice {
+  Address address;
+  RuleId rule = 0;
+};
+
+// What calls led to; the caller clears it.
+struct Outcome {
+  std::vector<Verdict> verdicts;
+  std::vector<Notice> reports;
+  std::vector<Judged> judged;  // only while tracing
+
+  void clear() {
+    verdicts.clear();
+    reports.clear();
+    judged.clear();
+  }
 };
 
 class Pipeline {
  public:
-  Pipeline(Recogniser recogniser, Ledger ledger, Allowlist allowlist);
+  Pipeline(Recogniser recogniser, const Policy& policy, const HashSeed& seed, Allowlist allowlist);
 
-  // Absent is the normal case: the line says nothing, or not yet enough.
-  [[nodiscard]] std::optional<Verdict> take(const Line& line, const Now& now);
-  // The journey's two halves, for who learns the time from the line itself (replay).
-  [[nodiscard]] std::optional<Event> recognise(const Line& line) { return recogniser_.take(line); }
-  [[nodiscard]] std::optional<Verdict> judge(const Event& event, const Now& now);
+  void take(const Line& line, const Now& now, Outcome& outcome) {
+    recognise(line, now);
+    proceed(now, outcome);
+  }
+  // Its two halves, for who learns the time from the line itself (replay). Nothing else may come between them.
+  void recognise(const Line& line, const Now& now);
+  void proceed(const Now& now, Outcome& outcome);
+  void take(const Connection& connection, const Now& now, Outcome& outcome);
+  // Once a second: what waited long enough. `caught_up`: there was no more to read, so what did not come
+  // after a line does not come.
+  void tick(const Now& now, bool caught_up, Outcome& outcome);
+  // No line will follow: what waits for one is decided (replay).
+  void finish(const Now& now, Outcome& outcome);
 
+  void set_witness(bool available, bool sure, const Now& now) {
+    testimony_.set_witness(available, sure, now);
+  }
   // New rules for what comes; what is known of the streams and of the addresses stays.
   void set_rules(RuleSet rules);
+  void set_policy(const Policy& policy);
+  // An operator's pardon: the offences in the window, with `ladder` the earlier bans too.
+  void forgive(const Prefix& prefix, bool ladder);
+  void set_tracing(bool tracing) { tracing_ = tracing; }
+
   [[nodiscard]] Recogniser& recogniser() { return recogniser_; }
   [[nodiscard]] const Recogniser& recogniser() const { return recogniser_; }
+  [[nodiscard]] const RuleSet& rules() const { return recogniser_.rules(); }
   [[nodiscard]] Ledger& ledger() { return ledger_; }
   [[nodiscard]] const Ledger& ledger() const { return ledger_; }
   [[nodiscard]] Allowlist& allowlist() { return allowlist_; }
+  [[nodiscard]] const Testimony& testimony() const { return testimony_; }
+  [[nodiscard]] const Attribution& attribution() const { return attribution_; }
+  [[nodiscard]] const CreditBook& credit() const { return credit_; }
   [[nodiscard]] PipelineCounters counters() const;
+  // PipelineCounters::gateway alone, which costs nothing to ask.
+  [[nodiscard]] std::uint64_t counted_at_gateway() const { return counted_.gateway; }
 
  private:
   static constexpr std::size_t kEvidenceKinds = 4;
   using ByEvidence = std::array<std::uint64_t, kEvidenceKinds>;
 
+  void settle_events(const Now& now, Outcome& outcome);
+  void settle(const Now& now, Outcome& outcome);
+  void note_restart();
+  void attribute(const Settled& settled, const Now& now, Outcome& outcome);
+  void judge(const Attributed& attributed, const Now& now, Outcome& outcome);
+  void report(const Offence& offence, const Rule& rule, const Now& now, Outcome& outcome);
+  void trace(const Offence& offence, Effect effect, Points weight, const Standing& standing, const Now& now,
+             Outcome& outcome) const;
+
+  // In the order of the journey.
   Recogniser recogniser_;
+  Testimony testimony_;
+  Attribution attribution_;
   Allowlist allowlist_;
+  CreditBook credit_;
+  Tally tally_;
   Ledger ledger_;
+  Ledger reports_;  // the same measure for what is reported instead of banned, so that it is told seldom
+  Policy policy_;
+  bool tracing_ = false;
+
   std::vector<ByEvidence> by_rule_;  // indexed by RuleId: the hot path touches no map
   PipelineCounters counted_;         // all but by_rule_
+
+  // Kept for their memory.
+  std::vector<Event> events_;
+  std::vector<Settled> settled_;
+  std::vector<Attributed> attributed_;
 };
 
 }  // namespace coturn_guard

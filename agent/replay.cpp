@@ -25,6 +25,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kBlockBytes = std::size_t{256} * 1024;
+constexpr std::chrono::seconds kTick{1};  // as the daemon's
 
 // Prints what the pipeline decided: for people, or one JSON object a line.
 class Report {
@@ -90,10 +91,10 @@ Result<UniqueFd> open_log(const std::string& name) {
   return fd;
 }
 
-// The ledger asks for distances only, so a replay may begin at the clocks' zero.
-Now virtual_now(std::chrono::milliseconds since_first) {
-  return {std::chrono::steady_clock::time_point(since_first),
-          std::chrono::system_clock::time_point(since_first)};
+// Windows ask for distances only, so the steady clock may begin at zero. The wall's is today's: a counter of
+// coturn's tells no date, and a credential that has expired by today is milder judged than one that has not.
+Now virtual_now(std::chrono::milliseconds since_first, std::chrono::system_clock::time_point wall) {
+  return {std::chrono::steady_clock::time_point(since_first), wall};
 }
 
 }  // namespace
@@ -104,10 +105,13 @@ Result<> replay_logs(const ReplayOptions& options, Setup setup) {
   Allowlist allowlist;
   allowlist.set_ignored(setup.config.ignoreip);
   allowlist.set_own(setup.config.coturn_networks);
-  Pipeline pipeline(std::move(*recogniser), Ledger(setup.config.policy, random_seed()), std::move(allowlist));
+  Pipeline pipeline(std::move(*recogniser), setup.config.policy, random_seed(), std::move(allowlist));
   Report report(options.json, pipeline.recogniser().rules());
   auto clock = LogClock::create(setup.config.log_timestamp_format);
   if (!clock) return tl::unexpected(clock.error());
+  const auto wall = std::chrono::system_clock::now();
+  Now now = virtual_now({}, wall);
+  Outcome outcome;
   std::vector<char> block(kBlockBytes);
   StreamId stream = 0;
   for (const auto& name : options.files) {
@@ -122,16 +126,20 @@ Result<> replay_logs(const ReplayOptions& options, Setup setup) {
       if (got == 0) break;
       splitter.feed(
           {block.data(), static_cast<std::size_t>(got)}, [&](std::string_view text, std::uint64_t offset) {
-            const auto event = pipeline.recognise({text, stream, offset});
+            pipeline.recognise({text, stream, offset}, now);
             const auto time =
                 pipeline.recogniser().last_time_text();  // where in the line it stands, only he knows
-            const auto since_first = clock->at(time);
-            if (!event) return;
-            if (const auto verdict = pipeline.judge(*event, virtual_now(since_first)))
-              report.ban(*verdict, time);
+            const Now then = virtual_now(clock->at(time), wall);
+            pipeline.proceed(then, outcome);
+            if (then.mono - now.mono >= kTick) pipeline.tick(then, false, outcome);
+            now = then;
+            for (const auto& verdict : outcome.verdicts) report.ban(verdict, time);
+            outcome.clear();
           });
     }
   }
+  pipeline.finish(now, outcome);
+  for (const auto& verdict : outcome.verdicts) report.ban(verdict, pipeline.recogniser().last_time_text());
   report.summary(pipeline);
   return {};
 }

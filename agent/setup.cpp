@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "detect/rule_file.hpp"
 #include "util/nearest.hpp"
@@ -11,13 +12,29 @@
 namespace coturn_guard {
 namespace {
 
+// What he left out stays as the book has it. No points switch a rule off, whatever else it counts; points
+// alone are what an offence costs, also where the book lets only different ones cost.
+void apply(const RuleSetting& setting, Rule& rule) {
+  Trait& trait = rule.trait;
+  if (setting.points) {
+    (trait.points.milli == 0 && trait.points_from.milli != 0 ? trait.points_from : trait.points) =
+        *setting.points;
+    rule.off = setting.points->milli == 0;
+  }
+  if (setting.window) trait.window = *setting.window;
+  if (setting.free) trait.free = *setting.free;
+  if (setting.from) trait.from = *setting.from;
+  if (setting.points_from) trait.points_from = *setting.points_from;
+  if (setting.credit) trait.credit = *setting.credit;
+}
+
 // The operator's `rules:` over the book's points. A name that no rule has is a mistake, not a wish.
 void tune(RuleBook& book, const Config& config, Problems& problems) {
   for (const auto& tuning : config.rules) {
     const auto rule = std::find_if(book.rules.begin(), book.rules.end(),
                                    [&](const Rule& candidate) { return candidate.name == tuning.name; });
     if (rule != book.rules.end()) {
-      rule->trait.points = tuning.points;
+      apply(tuning, *rule);
       continue;
     }
     std::vector<std::string_view> names;
@@ -32,7 +49,9 @@ void tune(RuleBook& book, const Config& config, Problems& problems) {
 tl::expected<Setup, Problems> load_setup(const SetupPaths& paths) {
   auto config = load_config(paths.config, paths.config_required, paths.detected);
   if (!config) return tl::unexpected(std::move(config.error()));  // which rules it wants is not known then
-  auto book = load_rules(config->rules_file);
+  // The operator's own, beside his configuration.
+  const auto own_rules = std::filesystem::path(paths.config).parent_path() / "rules.d";
+  auto book = load_rules(config->rules_file, own_rules.string());
   if (!book) return tl::unexpected(std::move(book.error()));
   Problems problems;
   tune(*book, *config, problems);

@@ -53,9 +53,15 @@ struct Rule {
   // {user} is a REST name (`time:name`, draft-uberti-behave-turn-rest) whose time has passed: then it is an
   // offence by that rule instead, or with a time to come by the other; empty: no difference.
   std::string if_expired, if_unexpired;
+  bool off = false;                   // the operator switched it off
   std::string report;                 // what to do about it, for the operator: reported, not only counted
   std::vector<std::string> examples;  // whole lines that must match
   std::vector<std::string> counterexamples;  // whole lines that must not
+
+  // No offence: it ties sessions to clients, tells of logins, or is reported.
+  [[nodiscard]] bool tells_only() const {
+    return !off && trait.points.milli == 0 && trait.points_from.milli == 0;
+  }
 };
 
 // A message that holds text of an attacker's. Coturn up to 4.16 prints it raw, newlines included, so that

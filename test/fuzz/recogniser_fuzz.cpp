@@ -73,7 +73,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
              (event->session.data() >= text.data() && event->session.data() + event->session.size() <= end),
          "the session is borrowed from the line");
     must(event->count >= 1 && event->count <= kMaxRepeat, "a count is within bounds");
-    must(!event->client || event->client->address != Address(), "the client is an address");
+    must(event->client->address != Address(), "the client is an address");
     must(event->rule < book.rules.size(), "the rule is one of ours");
     if (only_old && offset + text.size() <= reach)
       must(event->evidence == Evidence::tainted, "what ends within an attacker's reach is tainted");

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "pipeline.hpp"
 
+#include <fmt/format.h>
+
 #include "support/catch.hpp"
 #include "support/detect.hpp"
 
@@ -12,13 +14,28 @@ namespace {
 class Story {
  public:
   explicit Story(RuleBook book = test::shipped_rules(), Allowlist allowlist = {})
-      : pipeline(Recogniser::create(RuleSet::create(std::move(book)).value(), "").value(),
-                 Ledger(Policy{}, {1, 2}), std::move(allowlist)) {}
+      : pipeline(Recogniser::create(RuleSet::create(std::move(book)).value(), "").value(), Policy{}, {1, 2},
+                 std::move(allowlist)) {}
 
   std::optional<Verdict> says(const std::string& line) {
-    const Line record{line, 1, offset_};
+    const Line record{.text = line, .stream = 1, .offset = offset_};
     offset_ += line.size() + 1;
-    return pipeline.take(record, now);
+    pipeline.take(record, now, outcome);
+    return verdict();
+  }
+  std::optional<Verdict> ticks(std::chrono::milliseconds after = std::chrono::seconds(1)) {
+    now.mono += after;
+    pipeline.tick(now, true, outcome);
+    return verdict();
+  }
+  std::optional<Verdict> ends(const char* client, std::uint64_t received, std::uint64_t acked) {
+    pipeline.take(Connection{.local = *Endpoint::parse("198.51.100.10:3478"),
+                             .client = *Endpoint::parse(client),
+                             .counted = true,
+                             .received_bytes = received,
+                             .acked_bytes = acked},
+                  now, outcome);
+    return verdict();
   }
   std::optional<Verdict> reset(const std::string& client) {
     return says("5: : ERROR: session 000000000000000001: TCP socket error: Connection reset by peer " +
@@ -26,9 +43,18 @@ class Story {
   }
 
   Pipeline pipeline;
+  Outcome outcome;
   Now now{std::chrono::steady_clock::time_point(std::chrono::hours(1)), {}};
 
  private:
+  // The one verdict of the last call.
+  std::optional<Verdict> verdict() {
+    REQUIRE(outcome.verdicts.size() <= 1);
+    const auto found = outcome.verdicts.empty() ? std::nullopt : std::optional(outcome.verdicts.front());
+    outcome.clear();
+    return found;
+  }
+
   std::uint64_t offset_ = 0;
 };
 
@@ -110,11 +136,130 @@ TEST_CASE("a rule with 0 points is off, and new rules keep what was counted", "[
   Story story;
   CHECK_FALSE(story.reset("203.0.113.5:1"));
   RuleBook milder = test::shipped_rules();
-  for (auto& rule : milder.rules) rule.trait.points = {0};
+  for (auto& rule : milder.rules) rule.off = true;
   milder.rules.erase(milder.rules.begin() + 1);  // the numbers of all that follow move
   story.pipeline.set_rules(RuleSet::create(std::move(milder)).value());
   for (int i = 0; i < 10; ++i) CHECK_FALSE(story.reset("203.0.113.5:1"));
   const auto counters = story.pipeline.counters();
   CHECK(counters.offences.at({"connection-reset", Evidence::claimed}) == 11);
   CHECK(counters.switched_off == 10);
+}
+
+namespace {
+
+std::string session(int number) {
+  return fmt::format("session {:018}", number);
+}
+
+// One failed login over UDP as coturn 4.6.1 tells of it with `verbose`, and the end of its session.
+std::optional<Verdict> guesses(Story& story, int number, const char* client, const char* user,
+                               int times = 1) {
+  for (int i = 0; i < times; ++i)
+    CHECK_FALSE(story.says(fmt::format(
+        "7: : {}: realm <example.org> user <{}>: incoming packet message processed, error 401: Unauthorized",
+        session(number), user)));
+  auto verdict =
+      story.says(fmt::format("67: : {}: closed (2nd stage), user <{}> realm <example.org> origin <>, local "
+                             "198.51.100.10:3478, remote {}, "
+                             "reason: allocation watchdog determined stale session state",
+                             session(number), user, client));
+  if (auto later = story.ticks()) verdict = later;  // a close line is believed when nothing of it follows
+  return verdict;
+}
+
+std::optional<Verdict> logs_in(Story& story, int number, const char* client, const std::string& user) {
+  CHECK_FALSE(story.says(
+      fmt::format("7: : {}: realm <example.org> user <{}>: incoming packet ALLOCATE processed, success",
+                  session(number), user)));
+  CHECK_FALSE(story.says(fmt::format("8: : {}: TCP socket closed remotely {}", session(number), client)));
+  return std::nullopt;
+}
+
+}  // namespace
+
+TEST_CASE("five wrong passwords are a ban, on one session or on many", "[pipeline]") {
+  Story one;
+  CHECK(guesses(one, 1, "203.0.113.6:1001", "alice", 5));
+  Story many;
+  for (int i = 1; i < 5; ++i) CHECK_FALSE(guesses(many, i, "203.0.113.7:1001", "alice"));
+  const auto verdict = guesses(many, 5, "203.0.113.7:1002", "alice");
+  REQUIRE(verdict);
+  CHECK(verdict->address.to_string() == "203.0.113.7");
+  CHECK(many.pipeline.rules().name(verdict->rule) == "password-guess");
+  CHECK(verdict->evidence == Evidence::proven);
+}
+
+TEST_CASE("three different users are a ban, one wrong password is none", "[pipeline]") {
+  Story story;
+  CHECK_FALSE(guesses(story, 1, "192.0.2.11:1001", "alice"));
+  CHECK_FALSE(guesses(story, 2, "203.0.113.8:1001", "root"));
+  CHECK_FALSE(guesses(story, 3, "203.0.113.8:1002", "admin"));
+  CHECK(guesses(story, 4, "203.0.113.8:1003", "guest"));
+}
+
+TEST_CASE("fifty customers behind one address are not banned for one who guesses", "[pipeline]") {
+  Story story;
+  for (int i = 0; i < 50; ++i) logs_in(story, 100 + i, "192.0.2.50:1001", fmt::format("customer{}", i));
+  for (int i = 0; i < 20; ++i) CHECK_FALSE(guesses(story, 200 + i, "192.0.2.50:1002", "alice"));
+}
+
+TEST_CASE("a phone that logged in may lose its connection as often as it likes", "[pipeline]") {
+  Story story;
+  for (int i = 1; i < 40; ++i) {
+    CHECK_FALSE(story.says(
+        fmt::format("7: : {}: realm <example.org> user <alice>: incoming packet ALLOCATE processed, success",
+                    session(i))));
+    CHECK_FALSE(story.says(fmt::format(
+        "8: : ERROR: {}: TCP socket error: Connection reset by peer 192.0.2.15:{}", session(i), 1000 + i)));
+  }
+}
+
+TEST_CASE("a reset that the kernel never saw is refuted, one that it saw is proven", "[pipeline][witness]") {
+  Story story;
+  story.pipeline.set_witness(true, true, story.now);
+  story.ticks(std::chrono::seconds(5));
+  for (int i = 0; i < 5; ++i) CHECK_FALSE(story.reset("192.0.2.99:1234"));
+  for (int i = 0; i < 5; ++i) CHECK_FALSE(story.ticks());
+  CHECK(story.pipeline.testimony().counters().refuted == 5);
+  CHECK_FALSE(story.ends("203.0.113.18:1001", 64, 0));
+  CHECK_FALSE(story.reset("203.0.113.18:1001"));  // after the event
+  CHECK_FALSE(story.reset("203.0.113.18:1002"));  // before it
+  CHECK_FALSE(story.ends("203.0.113.18:1002", 64, 0));
+  CHECK_FALSE(story.reset("203.0.113.18:1003"));
+  const auto verdict = story.ends("203.0.113.18:1003", 64, 0);
+  REQUIRE(verdict);
+  CHECK(verdict->evidence == Evidence::proven);
+}
+
+TEST_CASE("a tainted line that the kernel confirms counts again", "[pipeline][witness]") {
+  Story story;
+  story.pipeline.set_witness(true, true, story.now);
+  story.ticks(std::chrono::seconds(5));
+  std::optional<Verdict> verdict;
+  for (int i = 0; i < 3; ++i) {
+    const auto client = fmt::format("203.0.113.18:{}", 1000 + i);
+    CHECK_FALSE(story.says("33: : ERROR: check_stun_auth: wrong username: x"));
+    CHECK_FALSE(story.reset(client));
+    verdict = story.ends(client.c_str(), 64, 0);
+  }
+  REQUIRE(verdict);
+  CHECK(story.pipeline.testimony().counters().given_back == 3);
+}
+
+TEST_CASE("who is only reported is told once it floods, and never banned", "[pipeline]") {
+  Story story;
+  std::size_t reports = 0;
+  for (int i = 0; i < 100; ++i) {
+    const std::string line =
+        "2026-11-22T12:29:26.115+0000 INFO 401 rate-limit exceeded from 203.0.113.20, suppressing responses "
+        "for this "
+        "window";
+    story.pipeline.take(
+        Line{.text = line, .stream = 1, .offset = static_cast<std::uint64_t>(i) * (line.size() + 1)},
+        story.now, story.outcome);
+    CHECK(story.outcome.verdicts.empty());
+    reports += story.outcome.reports.size();
+    story.outcome.clear();
+  }
+  CHECK(reports == 1);
 }

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "announcer.hpp"
+
+#include <fmt/format.h>
+
+#include "events.hpp"
+#include "util/duration.hpp"
+
+namespace coturn_guard {
+namespace {
+
+constexpr std::uint64_t kLinesBeforeDoubt = 10'000;
+// Coturn may be starting: it writes before it listens.
+constexpr std::chrono::seconds kPatienceForWitness{10};
+
+}  // namespace
+
+void Announcer::bans(const std::vector<Verdict>& verdicts, const RuleSet& rules, bool simulated,
+                     const Now& now) {
+  const LogEvent& event = simulated ? events::kWouldBan : events::kBan;
+  for (const auto& verdict : verdicts) {
+    if (log_.suppresses(event, now.mono)) continue;
+    log_.write(event,
+               {{"address", verdict.address.to_string()},
+                {"prefix", verdict.prefix.to_string()},
+                {"for", to_string(verdict.duration)},
+                {"seconds", std::to_string(verdict.duration.count())},
+                {"rule", std::string(rules.name(verdict.rule))},
+                {"evidence", std::string(to_string(verdict.evidence))},
+                {"points", to_string(verdict.points)},
+                {"earlier_bans", std::to_string(verdict.earlier_bans)}},
+               now.mono);
+  }
+}
+
+void Announcer::reports(const std::vector<Notice>& reports, const RuleSet& rules, const Now& now) {
+  for (const auto& report : reports) {
+    if (log_.suppresses(events::kReport, now.mono)) continue;
+    const Rule& rule = rules.rule(report.rule);
+    log_.write(events::kReport,
+               {{"address", report.address.to_string()},
+                {"rule", rule.name},
+                {"text", rule.description},
+                {"remedy", rule.report}},
+               now.mono);
+  }
+}
+
+void Announcer::unban(const Prefix& prefix, const std::string& why, const Now& now) {
+  log_.write(events::kUnban, {{"prefix", prefix.to_string()}, {"reason", why}}, now.mono);
+}
+
+void Announcer::witness(const WitnessState& state, const Now& now) {
+  if (state.available && !witness_.available)
+    log_.write(events::kWitness,
+               {{"text", "the kernel tells of each connection to coturn: forged log lines count nothing"}},
+               now.mono);
+  if (state.available) missed_since_.reset();
+  witness_ = state;
+}
+
+void Announcer::look(const Pipeline& pipeline, const Now& now) {
+  const auto& seen = pipeline.recogniser().counters();
+  warn_of_forgery(pipeline, now);
+  warn_of_foreign_log(seen, now);
+  tell_missing_witness(seen, now);
+  tell_gateway(pipeline, now);
+}
+
+void Announcer::warn_of_forgery(const Pipeline& pipeline, const Now& now) {
+  if (pipeline.recogniser().counters().taints > 0 && !warned_of_taint_) {
+    warned_of_taint_ = true;
+    log_.write(
+        events::kTainted,
+        {{"text", "coturn wrote text of an attacker's into its log; lines right after it ban nobody"},
+         {"remedy", "coturn 4.17 or newer, or coturn's option 'syslog', keeps such text inside its line"}},
+        now.mono);
+  }
+  if (pipeline.testimony().counters().refuted > 0 && !warned_of_refuted_) {
+    warned_of_refuted_ = true;
+    log_.write(events::kRefuted,
+               {{"text", "the log tells of connections that the kernel never saw; such lines ban nobody"},
+                {"remedy", "somebody forges lines of coturn's, or the log is another machine's"}},
+               now.mono);
+  }
+}
+
+void Announcer::warn_of_foreign_log(const DetectCounters& seen, const Now& now) {
+  if (seen.lines - judged_lines_ < kLinesBeforeDoubt) return;
+  if (seen.recognised == judged_recognised_ && !warned_of_unrecognised_) {
+    warned_of_unrecognised_ = true;
+    log_.write(
+        events::kUnrecognised,
+        {{"text",
+          fmt::format("none of the last {} lines was recognised as coturn's", seen.lines - judged_lines_)},
+         {"remedy", "set log_file to coturn's log, and log_timestamp_format if turnserver.conf has its own"}},
+        now.mono);
+  }
+  judged_lines_ = seen.lines;
+  judged_recognised_ = seen.recognised;
+}
+
+void Announcer::tell_missing_witness(const DetectCounters& seen, const Now& now) {
+  if (witness_.available || told_missing_witness_ || seen.recognised == 0 || witness_.why.empty()) return;
+  if (!missed_since_) missed_since_ = now.mono;
+  if (now.mono - *missed_since_ < kPatienceForWitness) return;
+  told_missing_witness_ = true;
+  log_.write(
+      events::kNoWitness,
+      {{"text", "no witness: lines are judged by the log alone, and what coturn does not log is not seen"},
+       {"reason", witness_.why}},
+      now.mono);
+}
+
+void Announcer::tell_gateway(const Pipeline& pipeline, const Now& now) {
+  const auto offences = pipeline.counted_at_gateway();
+  if (offences == gateway_offences_) return;
+  gateway_offences_ = offences;
+  const auto gateway = pipeline.credit().gateway(now);
+  if (!gateway || gateway == told_gateway_) return;
+  told_gateway_ = gateway;
+  log_.write(
+      events::kGateway,
+      {{"prefix", gateway->to_string()},
+       {"text", "most logins come from this address, and it offends: a proxy or a gateway; it is not banned"},
+       {"remedy",
+        "let coturn see the clients' own addresses (tcp-proxy-port, no source NAT), or list it in "
+        "ignoreip"}},
+      now.mono);
+}
+
+}  // namespace coturn_guard

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What the daemon tells the operator of what it decided and saw, in the journal's words. It decides nothing
+// and holds only what was told already, so that a thing is told once.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config.hpp"
+#include "pipeline.hpp"
+#include "source/witness.hpp"
+#include "util/log.hpp"
+
+namespace coturn_guard {
+
+class Announcer {
+ public:
+  explicit Announcer(Log& log) : log_(log) {}
+
+  // `simulated`: nobody is really banned.
+  void bans(const std::vector<Verdict>& verdicts, const RuleSet& rules, bool simulated, const Now& now);
+  void reports(const std::vector<Notice>& reports, const RuleSet& rules, const Now& now);
+  void unban(const Prefix& prefix, const std::string& why, const Now& now);
+  void witness(const WitnessState& state, const Now& now);
+  // Once a second: what the counters show for the first time.
+  void look(const Pipeline& pipeline, const Now& now);
+
+ private:
+  void warn_of_forgery(const Pipeline& pipeline, const Now& now);
+  void warn_of_foreign_log(const DetectCounters& seen, const Now& now);
+  void tell_missing_witness(const DetectCounters& seen, const Now& now);
+  void tell_gateway(const Pipeline& pipeline, const Now& now);
+
+  Log& log_;
+  std::uint64_t judged_lines_ = 0;       // lines when the recognised share was last looked at
+  std::uint64_t judged_recognised_ = 0;  // and how many of them were recognised
+  bool warned_of_taint_ = false;
+  bool warned_of_refuted_ = false;
+  bool warned_of_unrecognised_ = false;
+  WitnessState witness_;
+  std::optional<std::chrono::steady_clock::time_point> missed_since_;  // lines come, and no witness
+  bool told_missing_witness_ = false;
+  std::uint64_t gateway_offences_ = 0;
+  std::optional<Prefix> told_gateway_;
+};
+
+}  // namespace coturn_guard
