@@ -18,4 +18,10 @@ inline constexpr std::size_t kMaxVersionBytes = 32;
 // it (print_features() in coturn's mainrelay.c).
 [[nodiscard]] std::string_view banner_version(std::string_view text);
 
+// Whether that needs to be asked at all: nearly every line begins with another letter.
+[[nodiscard]] inline bool may_be_banner(std::string_view text) {
+  return !text.empty() &&
+         (text.front() == 'V' || text.front() == 'C' || text.front() == 'R' || text.front() == ' ');
+}
+
 }  // namespace coturn_guard

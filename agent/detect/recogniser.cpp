@@ -109,10 +109,10 @@ struct Recogniser::State {
   std::vector<Stream> streams;
   std::size_t current = 0;  // the stream of the last line: nearly always that of the next
   std::uint64_t clock = 0;
-  std::string last_time_text;      // kept, not borrowed: lines that prove nothing leave it as it was
-  std::deque<HeldEvent> released;  // the texts of what the last call handed on
-  std::vector<Event> dropped;      // of streams that are gone: for the next call
-  std::vector<Event> alone;        // what take(line) found and has not told yet
+  std::string last_time_text;        // kept, not borrowed: lines that prove nothing leave it as it was
+  std::vector<Event> dropped;        // of streams that are gone: for the next call
+  std::deque<HeldEvent> last_words;  // their texts
+  std::vector<Event> alone;          // what take(line) found and has not told yet
   std::optional<std::uint32_t> restarted_log;
   std::vector<std::pair<std::uint32_t, std::string>> versions;  // by log, the latest last
   std::uint64_t forged = 0;                                     // by streams that are gone
@@ -126,8 +126,8 @@ void Recogniser::State::begin(std::vector<Event>& events) {
   if (!dropped.empty()) {
     events.insert(events.end(), dropped.begin(), dropped.end());
     dropped.clear();
-  } else if (!released.empty()) {
-    released.clear();
+  } else if (!last_words.empty()) {
+    last_words.clear();
   }
 }
 
@@ -317,15 +317,15 @@ void Recogniser::State::hand_on(Stream& stream, const Event& event, std::vector<
 }
 
 void Recogniser::State::release(Stream& stream, std::vector<Event>& events) {
-  stream.taint.release([&](HeldEvent&& held) {
-    released.push_back(std::move(held));
-    hand_on(stream, released.back().event, events);
-  });
+  stream.taint.release([&](const HeldEvent& held) { hand_on(stream, held.event, events); });
 }
 
 // Its last words wait for the next call.
 void Recogniser::State::drop(Stream& stream) {
-  release(stream, dropped);
+  stream.taint.release([&](const HeldEvent& held) {
+    last_words.push_back(held);
+    hand_on(stream, last_words.back().event, dropped);
+  });
   forged += stream.taint.forged();
 }
 
@@ -360,7 +360,7 @@ void Recogniser::State::take(Visit& visit) {
     ++counters.foreign;
   else if (!visit.within)
     last_time_text.assign(record->time);
-  if (own_format && !visit.within) see_banner(visit, record->message);
+  if (own_format && !visit.within && may_be_banner(record->message)) see_banner(visit, record->message);
   std::optional<OwnText> own;
   if (!line.whole && stream.newlines_forgeable()) {
     std::size_t from = 0;

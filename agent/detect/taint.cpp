@@ -8,21 +8,14 @@
 
 namespace coturn_guard {
 
-HeldEvent::HeldEvent(const Event& from, Speech its_speech, Extent its_extent)
-    : event(from), speech(its_speech), extent(its_extent), texts_(from.session) {
-  texts_.append(from.user);
-  point_to_own();
-}
-HeldEvent::HeldEvent(HeldEvent&& other) noexcept
-    : event(other.event), speech(other.speech), extent(other.extent), texts_(std::move(other.texts_)) {
-  point_to_own();
-}
-
-// The session stands first, and may have been taken away since.
-void HeldEvent::point_to_own() {
+void HeldEvent::keep(const Event& from, Speech its_speech, Extent its_extent) {
+  event = from;
+  speech = its_speech;
+  extent = its_extent;
+  texts_.assign(from.session).append(from.user);
   const std::string_view texts = texts_;
-  event.user = texts.substr(texts.size() - event.user.size());
-  event.session = texts.substr(0, event.session.size());
+  event.session = texts.substr(0, from.session.size());
+  event.user = texts.substr(from.session.size());
 }
 
 void weigh(Event& event, Speech speech, Extent extent, const Reach& earlier) {
@@ -48,7 +41,8 @@ bool Taint::begin_line(std::string_view text, std::uint64_t offset, std::size_t 
     reach_.until += wrapper_bytes;
     if (reach_.front != 0) reach_.front += wrapper_bytes;
   }
-  for (Held& held : held_) {
+  for (std::size_t i = 0; i < count_; ++i) {
+    Held& held = at(i);
     if (!held.unproven) continue;
     // A text that ends in a newline ends at its reach at the latest, and then its tail begins there.
     if (offset > held.own.until) {
@@ -59,12 +53,13 @@ bool Taint::begin_line(std::string_view text, std::uint64_t offset, std::size_t 
     held.own.until += wrapper_bytes;
     held.own.front += wrapper_bytes;
   }
-  for (std::size_t i = 0; i < held_.size(); ++i) {
-    const Held& held = held_[i];
+  for (std::size_t i = 0; i < count_; ++i) {
+    const Held& held = at(i);
     if (!held.unproven) continue;
     const auto longest = static_cast<std::size_t>(held.own.until - offset) + held.tail.size();
     if (text.substr(0, longest).find(held.tail) != std::string_view::npos) distrust(i);
   }
+  if (count_ >= kMaxHeld) distrust();
   return within;
 }
 
@@ -74,39 +69,51 @@ void Taint::add(const Reach& text, bool clean) {
   reach_.front = std::max(reach_.front, text.front);
 }
 
+// There is room: begin_line() saw to it, and a line holds one.
+Taint::Held& Taint::hold_next() {
+  if (slots_.empty()) slots_.resize(kSlots);
+  return at(count_++);
+}
+
 void Taint::hold(const Event& event, Speech speech, Extent extent) {
-  if (held_.size() >= kMaxHeld) distrust(0);
-  held_.push_back({HeldEvent(event, speech, extent), true, false, {}, {}, {}});
+  Held& held = hold_next();
+  held.event.keep(event, speech, extent);
+  held.has_event = true;
+  held.unproven = false;
 }
 
 void Taint::hold_text(const Reach& text, std::string_view tail, const Event* event, Speech speech,
                       Extent extent, const Now& now) {
-  if (held_.size() >= kMaxHeld) distrust(0);
-  held_.push_back({HeldEvent(event != nullptr ? *event : Event{}, speech, extent), event != nullptr, true,
-                   text, std::string(tail), now.mono});
+  Held& held = hold_next();
+  held.event.keep(event != nullptr ? *event : Event{}, speech, extent);
+  held.has_event = event != nullptr;
+  held.unproven = true;
+  held.own = text;
+  held.tail.assign(tail);
+  held.since = now.mono;
 }
 
 void Taint::believe() {
-  for (Held& held : held_) held.unproven = false;
+  for (std::size_t i = 0; i < count_; ++i) at(i).unproven = false;
 }
 
 void Taint::believe_patient(const Now& now) {
-  for (Held& held : held_)
-    if (held.unproven && now.mono - held.since >= kPatience) held.unproven = false;
+  for (std::size_t i = 0; i < count_; ++i)
+    if (at(i).unproven && now.mono - at(i).since >= kPatience) at(i).unproven = false;
 }
 
 void Taint::distrust() {
-  for (std::size_t i = 0; i < held_.size(); ++i)
-    if (held_[i].unproven) distrust(i);
+  for (std::size_t i = 0; i < count_; ++i)
+    if (at(i).unproven) distrust(i);
 }
 
 // The text at `index` holds newlines: what stands behind it began within its reach.
 void Taint::distrust(std::size_t index) {
   ++forged_;
-  bool clean = reach_.until <= held_[index].event.extent.begin;
-  const Reach text = held_[index].own;
-  for (std::size_t i = index; i < held_.size(); ++i) {
-    Held& held = held_[i];
+  bool clean = reach_.until <= at(index).event.extent.begin;
+  const Reach text = at(index).own;
+  for (std::size_t i = index; i < count_; ++i) {
+    Held& held = at(i);
     if (i != index) weigh(held.event.event, held.event.speech, held.event.extent, text);
     if (!held.unproven) continue;
     held.unproven = false;

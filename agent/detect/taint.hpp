@@ -12,9 +12,9 @@
 
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "model/clock.hpp"
 #include "model/flow.hpp"
@@ -44,16 +44,17 @@ struct Extent {
 // An event that waits, with its texts.
 class HeldEvent {
  public:
-  HeldEvent(const Event& event, Speech speech, Extent extent);
-  HeldEvent(HeldEvent&& other) noexcept;
-  HeldEvent& operator=(HeldEvent&&) = delete;
+  HeldEvent() = default;
+  HeldEvent(const HeldEvent& other) { keep(other.event, other.speech, other.extent); }
+  HeldEvent& operator=(const HeldEvent&) = delete;
+
+  void keep(const Event& from, Speech its_speech, Extent its_extent);
 
   Event event;
-  Speech speech;
+  Speech speech = Speech::other;
   Extent extent;
 
  private:
-  void point_to_own();
   std::string texts_;  // of the event's session, then its user
 };
 
@@ -67,7 +68,7 @@ class Taint {
  public:
   static constexpr std::chrono::seconds kPatience{1};
   // More lines with something to tell do not fit between a text and its end; a bound all the same.
-  static constexpr std::size_t kMaxHeld = 32;
+  static constexpr std::size_t kMaxHeld = 30;
 
   Taint() = default;
   Taint(Taint&&) = default;
@@ -77,14 +78,14 @@ class Taint {
   // of it, none of which is the attacker's. Whether the line begins within the reach of a text.
   bool begin_line(std::string_view text, std::uint64_t offset, std::size_t wrapper_bytes);
   // Whether begin_line() has anything to do for a line at this offset.
-  [[nodiscard]] bool concerns(std::uint64_t offset) const { return offset < reach_.until || !held_.empty(); }
+  [[nodiscard]] bool concerns(std::uint64_t offset) const { return offset < reach_.until || count_ != 0; }
 
   [[nodiscard]] const Reach& reach() const { return reach_; }
   // A text that stands in a line. `clean`: the line does not begin within another's reach.
   void add(const Reach& text, bool clean);
 
   // Something waits: what comes after it must wait, too.
-  [[nodiscard]] bool is_holding() const { return !held_.empty(); }
+  [[nodiscard]] bool is_holding() const { return count_ != 0; }
   void hold(const Event& event, Speech speech, Extent extent);
   // A text whose line shows its tail. `event` may be absent (null).
   void hold_text(const Reach& text, std::string_view tail, const Event* event, Speech speech, Extent extent,
@@ -97,19 +98,20 @@ class Taint {
   void distrust();
   void forget_reach() { reach_ = {}; }
 
-  // The next event that need not wait any more goes to `take`.
+  // Each event that need not wait any more goes to `take`, whose texts are kept until two more are held.
   template <class Take>
   void release(Take take) {
-    while (!held_.empty() && !held_.front().unproven) {
-      if (held_.front().has_event) take(std::move(held_.front().event));
-      held_.pop_front();
+    while (count_ != 0 && !at(0).unproven) {
+      if (at(0).has_event) take(at(0).event);
+      ++first_;
+      --count_;
     }
   }
   // Those that wait, for a change of rules.
   template <class Change>
   void each_held(Change change) {
-    for (Held& held : held_)
-      if (held.has_event) held.has_event = change(held.event.event);
+    for (std::size_t i = 0; i < count_; ++i)
+      if (at(i).has_event) at(i).has_event = change(at(i).event.event);
   }
   // Texts that proved to hold newlines, since the stream began.
   [[nodiscard]] std::uint64_t forged() const { return forged_; }
@@ -123,10 +125,16 @@ class Taint {
     std::string tail;
     std::chrono::steady_clock::time_point since;
   };
+  // A ring, so that nothing is allocated again: closings are every tenth line of a busy log.
+  static constexpr std::size_t kSlots = 32;
+  static_assert(kSlots >= kMaxHeld + 2);
+  [[nodiscard]] Held& at(std::size_t index) { return slots_[(first_ + index) % kSlots]; }
+  Held& hold_next();
   void distrust(std::size_t index);
 
   Reach reach_;
-  std::deque<Held> held_;
+  std::vector<Held> slots_;  // none before the first is held
+  std::size_t first_ = 0, count_ = 0;
   std::uint64_t forged_ = 0;
 };
 

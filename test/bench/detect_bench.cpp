@@ -44,12 +44,15 @@ struct Counts {
 Counts recognise(const RuleBook& book, const std::string& log) {
   Recogniser recogniser = Recogniser::create(RuleSet::create(book).value(), "").value();
   Counts counts;
+  std::vector<Event> events;
   for (std::size_t at = 0; at < log.size();) {
     const void* const newline = std::memchr(log.data() + at, '\n', log.size() - at);
     const std::size_t end = newline != nullptr
                                 ? static_cast<std::size_t>(static_cast<const char*>(newline) - log.data())
                                 : log.size();
-    if (recogniser.take(Line{std::string_view(log).substr(at, end - at), 1, at})) ++counts.hits;
+    recogniser.take(Line{std::string_view(log).substr(at, end - at), 1, at}, Now{}, events);
+    counts.hits += events.size();
+    events.clear();
     ++counts.lines;
     at = end + 1;
   }
