@@ -100,7 +100,7 @@ struct Recogniser::State {
   void recognise(const Visit& visit, const Record& record, bool own_format,
                  const std::optional<OwnText>& own);
   void pass_on_rest_name(Event& event, const Now& now) const;
-  void hand_on(Stream& stream, const Event& event, std::vector<Event>& events);
+  void hand_on(Stream& stream, Event event, std::vector<Event>& events);
   void release(Stream& stream, std::vector<Event>& events);
   void drop(Stream& stream);
 
@@ -302,15 +302,16 @@ void Recogniser::State::recognise(const Visit& visit, const Record& record, bool
   if (own && !waits) stream.taint.add(own->reach, !visit.tainted_front);
 }
 
-void Recogniser::State::hand_on(Stream& stream, const Event& event, std::vector<Event>& events) {
+void Recogniser::State::hand_on(Stream& stream, Event event, std::vector<Event>& events) {
   if (event.evidence == Evidence::tainted) {
     ++counters.tainted;
-  } else if (!event.session.empty()) {
+  } else if (!event.session.empty() && event.points > Points{}) {
     if (rules.rule(event.rule).unless_counted && stream.has_counted(event.session)) {
       ++counters.repeated;
-      return;
+      event.points = {};  // it still tells whose the session was, and that it ended
+    } else {
+      stream.count_session(event.session);
     }
-    stream.count_session(event.session);
   }
   ++counters.events;
   events.push_back(event);

@@ -35,7 +35,7 @@ struct DetectCounters {
   std::uint64_t foreign = 0;  // lines in another format than their stream's
   std::uint64_t gaps = 0;  // bytes of a stream that we were not shown: what follows is tainted for one record
   std::uint64_t repeated =
-      0;                   // events left out because their session was counted already (Rule::unless_counted)
+      0;                   // events without points: their session was counted already (Rule::unless_counted)
   std::uint64_t held = 0;  // events that waited for the lines behind theirs
   std::uint64_t forged = 0;           // of the texts that they waited for, those that proved to hold newlines
   std::uint64_t undecided = 0;        // RE2::Set ran out of memory; the rules were asked one by one instead

@@ -42,6 +42,7 @@ struct SeenEvent {
   std::string rule, client, session, user;
   std::string line;  // the last one read when it was told
   Evidence evidence = Evidence::claimed;
+  Points points;
 };
 
 // Feeds a whole log, line by line, through the line splitter of the sources.
@@ -53,7 +54,7 @@ inline std::vector<SeenEvent> feed(Recogniser& recogniser, std::string_view log,
     for (const Event& event : events)
       seen.push_back({std::string(recogniser.rules().name(event.rule)),
                       event.client ? event.client->address.to_string() : "", std::string(event.session),
-                      std::string(event.user), std::string(last), event.evidence});
+                      std::string(event.user), std::string(last), event.evidence, event.points});
     events.clear();
   };
   LineSplitter splitter;

@@ -43,7 +43,7 @@ class Log {
 TEST_CASE("a line that a rule knows is an event", "[detect][recogniser]") {
   Recogniser recogniser = test::make_recogniser();
   Log log(recogniser);
-  CHECK_FALSE(log.add("590000: : session 000000000000000001: TCP socket closed remotely 203.0.113.7:5"));
+  CHECK_FALSE(log.add("590000: : session 000000000000000001: usage: realm=<example.org>, username=<>, rp=0"));
   const auto event = log.add("590556: : ERROR: " + kReset);
   REQUIRE(event);
   CHECK(recogniser.rules().name(event->rule) == "connection-reset");
@@ -107,8 +107,16 @@ TEST_CASE("what one line of a session counted, its closing does not count again"
   CHECK(log.evidence("22 ERROR " + kReset) == Evidence::claimed);
   CHECK(log.evidence("22 ERROR " + kReset) ==
         Evidence::claimed);  // two resets are two, whatever their session
-  CHECK_FALSE(log.add(closed("000000000000000001")));
-  CHECK(log.add(closed("000000000000000002")));
+  // It still tells whose the session was.
+  const auto again = log.add(closed("000000000000000001"));
+  REQUIRE(again);
+  CHECK(again->points == Points{});
+  const auto other = log.add(closed("000000000000000002"));
+  REQUIRE(other);
+  CHECK(other->points > Points{});
+  // Nor does a line that costs nothing count a session.
+  CHECK(log.add("22 INFO session 000000000000000003: TCP socket closed remotely 203.0.113.7:6"));
+  CHECK(log.add(closed("000000000000000003"))->points > Points{});
   CHECK(recogniser.counters().repeated == 1);
 }
 

@@ -57,7 +57,8 @@ TEST_CASE("the shipped rules prove themselves", "[detect][rules]") {
       const auto event = rules->match(record->message, record->session);
       return event && event->rule == id;
     };
-    CHECK(rule.examples.size() >= 2);
+    // one that only takes what another passes on, and the kernel's, have none
+    CHECK(rule.examples.size() >= (rule.begins.empty() ? 0 : 2));
     for (const std::string& line : rule.examples) CHECK(matches(line));
     for (const std::string& line : rule.counterexamples) CHECK_FALSE(matches(line));
   }
