@@ -8,6 +8,8 @@
 #include <string_view>
 #include <utility>
 
+#include "detect/rest_name.hpp"
+#include "detect/session_number.hpp"
 #include "detect/session_table.hpp"
 
 namespace coturn_guard {
@@ -45,18 +47,11 @@ bool same_misdeed(const Rule& a, const Rule& b) {
   return !a.misdeed.empty() && a.misdeed == b.misdeed;
 }
 
-std::uint64_t session_number(std::string_view digits) {
-  std::uint64_t number = 0;
-  for (const char c : digits) number = number * 10 + static_cast<std::uint64_t>(c - '0');
-  return number;
-}
-
 // A REST name is "time:name" and another one at every login of the same user; a bare time is all there is of
 // him (draft-uberti-behave-turn-rest-00 section 2.2, coturn's --rest-api-separator).
 std::string_view lasting_name(std::string_view user) {
-  const std::size_t digits = std::min(user.find_first_not_of("0123456789"), user.size());
-  const bool is_time = digits >= 9 && digits <= 11 && digits + 1 < user.size();
-  return is_time ? user.substr(digits + 1) : user;
+  const std::size_t name = user.find(':') + 1;  // 0: there is no colon
+  return name != 0 && name < user.size() && good_until(user) ? user.substr(name) : user;
 }
 
 std::uint64_t never_zero(std::uint64_t hash) {
@@ -345,12 +340,10 @@ void Attribution::State::take_nameless(const Event& event, const Rule& rule, con
   }
   if (goes_on(rule, event)) {
     Record& record = obtain(event.log, session, time);
-    if (!rule.misdeed.empty() && is_excused(rule, record)) {
+    if (is_excused(rule, record)) {
       counters.excused += event.count;
     } else if (!record.tied) {
       wait(record, event, rule, time);
-    } else if (is_excused(rule, record)) {
-      counters.excused += event.count;
     } else {
       record.fresh = event.fresh;
       const std::uint32_t anew = told_anew(record, event.rule, event.count, rules);

@@ -115,11 +115,11 @@ SessionTable::Record* SessionTable::oldest(Kind kind) {
 }
 
 SessionTable::Record& SessionTable::least_wanted() {
-  const std::size_t logged_in = queue(Kind::logged_in).size;
-  if (Record* const ended = oldest(Kind::ended)) return *ended;
-  const bool too_many = logged_in > Attribution::kMaxSessions / 2;
-  Record* const waiting = too_many ? nullptr : oldest(Kind::waiting);
-  return waiting != nullptr ? *waiting : *oldest(Kind::logged_in);
+  const bool too_many_users = queue(Kind::logged_in).size > Attribution::kMaxSessions / 2;
+  Kind kind = Kind::ended;
+  if (queue(kind).size == 0) kind = too_many_users ? Kind::logged_in : Kind::waiting;
+  if (queue(kind).size == 0) kind = Kind::logged_in;
+  return records_[queue(kind).oldest];
 }
 
 SessionTable::Pending* SessionTable::add_pending(Record& record, const Pending& entry) {
