@@ -11,8 +11,10 @@
 #include "app.hpp"
 #include "detected.hpp"
 #include "events.hpp"
-#include "replay.hpp"
+#include "explain.hpp"
+#include "replay_report.hpp"
 #include "version.hpp"
+#include "why.hpp"
 
 namespace coturn_guard {
 namespace {
@@ -38,6 +40,35 @@ int run(const RunOptions& options) {
   }
   (*app)->run();
   return kExitOk;
+}
+
+int replay(const ReplayOptions& options, const SetupPaths& paths) {
+  auto setup = load_setup(paths);
+  if (!setup) return complain(setup.error());
+  const auto done = replay_logs(options, std::move(*setup));
+  if (done) return kExitOk;
+  complain(done.error());
+  return kExitBadInput;
+}
+
+// What `why` and `explain` answer: known, unknown, or no answer.
+template <class Options>
+int answer(Result<bool> (*verb)(const Options&, Setup), const Options& options, const SetupPaths& paths) {
+  auto setup = load_setup(paths);
+  if (!setup) return complain(setup.error());
+  const auto known = verb(options, std::move(*setup));
+  if (known) return *known ? kExitOk : kExitFailed;
+  complain(known.error());
+  return kExitBadInput;
+}
+
+// Throws what CLI11 tells as a mistake in usage.
+Prefix read_network(const std::string& text) {
+  const auto network = Prefix::parse(text);
+  if (!network) throw CLI::ValidationError("ADDRESS", fmt::format("'{}' is no address", text));
+  if (network->length() < (network->is_v4() ? 16U : 48U))
+    throw CLI::ValidationError("ADDRESS", "of so many networks at once, replay --offences tells");
+  return *network;
 }
 
 int check_config(const SetupPaths& paths) {
@@ -84,14 +115,36 @@ int run_command_line(int argc, char** argv) {
   auto* const run_verb = with_config(cli.add_subcommand("run", "guard coturn until told to stop"));
   run_verb->add_flag("--dry-run", dry_run, "say who would be banned, and ban nobody");
 
-  ReplayOptions replay;
+  ReplayOptions replay_options;
   auto* const replay_verb = with_config(
       cli.add_subcommand("replay", "read log files and say who would be banned, when, why and how long"));
-  replay_verb->add_flag("--json", replay.json, "one JSON object a line");
+  replay_verb->add_flag("--json", replay_options.json, "one JSON object a line");
+  replay_verb->add_flag("--offences", replay_options.offences, "tell each offence, too, not only bans");
   replay_verb
-      ->add_option("LOG", replay.files,
+      ->add_option("LOG", replay_options.files,
                    "log files in the order in which they were written; - is standard input")
       ->required();
+
+  ExplainOptions explain;
+  auto* const explain_verb = with_config(
+      cli.add_subcommand("explain", "say what a line of coturn's log is, whose doing, and what it costs"));
+  explain_verb->add_flag("--json", explain.json, "one JSON object a line");
+  explain_verb
+      ->add_option("LINE", explain.words, "a line as it stands in the log; - reads lines from standard input")
+      ->required();
+
+  WhyOptions why;
+  auto* const why_verb = with_config(cli.add_subcommand(
+      "why", "say what the logs tell of an address and its network, and where it stands at their end"));
+  why_verb->add_flag("--json", why.json, "one JSON object a line");
+  why_verb
+      ->add_option_function<std::string>(
+          "ADDRESS", [&why](const std::string& text) { why.network = read_network(text); },
+          "an address, or a network of at most 65536 that are judged")
+      ->required();
+  why_verb->add_option("LOG", why.files,
+                       "log files in the order in which they were written (default: log_file); - is standard "
+                       "input");
 
   auto* const check_verb =
       with_config(cli.add_subcommand("check-config", "read configuration and rules, and tell every mistake"));
@@ -118,14 +171,9 @@ int run_command_line(int argc, char** argv) {
   if (check_verb->parsed()) return check_config(paths);
   if (flush_verb->parsed()) return flush();
   if (detect_verb->parsed()) return detect(turnserver_conf, detected);
-  if (replay_verb->parsed()) {
-    auto setup = load_setup(paths);
-    if (!setup) return complain(setup.error());
-    const auto done = replay_logs(replay, std::move(*setup));
-    if (done) return kExitOk;
-    complain(done.error());
-    return kExitBadInput;
-  }
+  if (replay_verb->parsed()) return replay(replay_options, paths);
+  if (explain_verb->parsed()) return answer(explain_lines, explain, paths);
+  if (why_verb->parsed()) return answer(tell_why, why, paths);
   return kExitUsage;
 }
 

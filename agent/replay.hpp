@@ -1,21 +1,52 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// `coturn-guard replay`: the daemon's own pipeline over log files, in the log's time instead of ours. Needs
-// no root, touches no kernel, and prints who would have been banned when, why and for how long.
+// The daemon's own pipeline over log files that are complete, in the log's time instead of ours: the loop of
+// the verbs `replay` and `why`. Needs no root, touches no kernel, and prints nothing itself.
 #pragma once
 
+#include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "detect/log_clock.hpp"
+#include "log_files.hpp"
+#include "pipeline.hpp"
 #include "setup.hpp"
 #include "util/result.hpp"
 
 namespace coturn_guard {
 
-struct ReplayOptions {
-  std::vector<std::string> files;  // "-": standard input
-  bool json = false;
+// `time` is coturn's own text of the line that brought it about: a number of seconds or a time stamp.
+struct ReplayEvents {
+  std::function<void(const Judged&, std::string_view time)> judged;  // absent: nothing is traced
+  std::function<void(const Verdict&, std::string_view time)> banned;
+  std::function<void(const Notice&, std::string_view time)> reported;
+  std::function<void(std::uint64_t bytes)> read;  // so far
 };
 
-[[nodiscard]] Result<> replay_logs(const ReplayOptions& options, Setup setup);
+class Replay {
+ public:
+  [[nodiscard]] static Result<Replay> create(Setup setup);
+
+  // Once: a ban comes after the offence that filled the measure.
+  [[nodiscard]] Result<> read(LogFiles& logs, const ReplayEvents& events);
+
+  [[nodiscard]] const Pipeline& pipeline() const { return pipeline_; }
+  [[nodiscard]] Now now() const { return now_; }  // of the last line
+  [[nodiscard]] std::string_view time() const { return pipeline_.recogniser().last_time_text(); }
+
+ private:
+  Replay(Pipeline pipeline, LogClock clock);
+  void take(const Line& line, const ReplayEvents& events);
+  void tell(const ReplayEvents& events);
+
+  Pipeline pipeline_;
+  LogClock clock_;
+  // Ours: coturn's counter of seconds tells no date, and a credential that has expired by today is milder
+  // judged than one that has not.
+  std::chrono::system_clock::time_point wall_;
+  Now now_{};
+  Outcome outcome_;
+};
 
 }  // namespace coturn_guard

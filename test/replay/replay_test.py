@@ -13,7 +13,9 @@ LOGS = sorted((TREE / "test/data/coturn").glob("*.log"))
 ATTACKERS = [ipaddress.ip_network(n) for n in ("203.0.113.0/24", "2001:db8:bad::/64")]
 KEYS = {
     "ban": {"event", "time", "address", "prefix", "rule", "evidence", "seconds", "points", "earlier_bans"},
-    "summary": {"event", "lines", "recognised", "offences", "tainted", "spared", "bans"},
+    "report": {"event", "time", "address", "rule", "remedy"},
+    "summary": {"event", "lines", "recognised", "offences", "tainted", "unattributed", "refuted", "spared", "credited", "gateway",
+                "switched_off", "bans"},
 }
 # The one whole form of a line that a reset has in every version, from the start of a record to its end.
 RESET = re.compile(rb"ERROR:? session \d{18}: (?:TLS/)?TCP socket error: Connection reset by peer (\S+):\d+$")
@@ -47,7 +49,7 @@ for log in LOGS:
     done = replay("--json", log, config=config)
     check(done.returncode == 0, f"{log.name}: is replayed", done.stderr.decode())
     lines = [json.loads(line) for line in done.stdout.splitlines()]
-    bans, summary = lines[:-1], lines[-1]
+    bans, summary = [line for line in lines[:-1] if line["event"] != "report"], lines[-1]
     check(all(set(line) == KEYS[line["event"]] for line in lines) and summary["event"] == "summary"
           and all(ban["event"] == "ban" for ban in bans), f"{log.name}: every line has the documented keys", str(lines[:2]))
     check(summary["lines"] == text.count(b"\n") and summary["bans"] == len(bans), f"{log.name}: the summary counts right", str(summary))
