@@ -74,6 +74,10 @@ std::string text_of(const Endpoint& endpoint) {
                             : fmt::format("{} port {}", endpoint.address.to_string(), endpoint.port);
 }
 
+bool names_nobody(const Explanation& explained) {
+  return !explained.client && explained.session.empty();
+}
+
 std::string no_record(const Explanation& explained) {
   return explained.wrapper_bytes > 0
              ? "no record of coturn's: what follows the syslog or container prefix does not begin with a time"
@@ -161,6 +165,7 @@ std::string outcome_text(const Explanation& explained, const Rule& rule) {
     return "no offence: it says whose a session is, or is told to the operator";
   }
   if (!explained.never_judged.empty()) return "counted as spared, never a ban";
+  if (names_nobody(explained)) return "counted as unattributed, never a ban";
   if (explained.evidence == Evidence::spoofable || explained.evidence == Evidence::tainted)
     return "counted and shown, never a ban";
   std::string text = measure_text(explained.alike, "of the same:");
@@ -211,7 +216,7 @@ void add_rule(Json& object, const Explanation& explained, const Rule& rule, cons
     return {{"address", from->address.to_string()}, {"port", from->port}};
   };
   const bool judged = explained.evidence != Evidence::spoofable && explained.evidence != Evidence::tainted &&
-                      explained.never_judged.empty();
+                      explained.never_judged.empty() && !names_nobody(explained);
   const auto window =
       trait.window.count() > 0 ? std::min(trait.window, config.policy.findtime) : config.policy.findtime;
   object.update(

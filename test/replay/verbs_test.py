@@ -54,6 +54,13 @@ rules:
     report: limit it
     examples: ['1: : Flood from 203.0.113.5:40551']
     counterexamples: ['1: : Flood of 203.0.113.5:40551']
+  - name: nameless
+    description: A login failed, nobody knows whose.
+    points: 1
+    begins: ['user ']
+    pattern: 'user {user} failed'
+    examples: ['1: : user alice failed']
+    counterexamples: ['1: : user alice succeeded']
   - name: ending
     description: A session ends.
     points: 0
@@ -132,6 +139,8 @@ check(said["evidence"] == "spoofable" and said["ban_after"] is None and said["re
       and "never a ban" in said["outcome"], "explain: what anybody can forge is never a ban, and reported", said)
 said = explain(RESET.format(time=5, session=1, client="203.0.113.5:40551"), more="ignoreip: [203.0.113.0/24]")
 check(said["never_judged"] == "ignoreip" and said["ban_after"] is None, "explain says who is never judged, and why", said)
+said = explain("5: : user alice failed")
+check(said["client_from"] == "nobody" and said["ban_after"] is None and "unattributed" in said["outcome"], "explain: nobody is named, nobody is banned", said)
 said = explain(CLOSED.format(time=5, session=1, client="203.0.113.5:1"))
 check(said["offence"] is False and said["rule"] == "ending", "explain tells what only tells", said)
 said = explain("Nov 22 12:15:38 turn turnserver[811]: " + RESET.format(time=5, session=1, client="[2001:db8::5]:40551"))
