@@ -11,6 +11,7 @@
 #include <functional>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "source/sock_diag_codec.hpp"
@@ -36,7 +37,8 @@ class DiagList {
   // Both stay until another begins. One list at a time: what an earlier one still had to tell is dropped.
   void begin(sock_diag::Family family, std::uint32_t states, bool counters, Sockets sockets, Done done);
   [[nodiscard]] bool busy() const { return busy_; }
-  [[nodiscard]] std::uint64_t malformed() const { return malformed_; }
+  // Messages that could not be read, since the last call.
+  [[nodiscard]] std::uint64_t take_malformed() { return std::exchange(malformed_, 0); }
   void stop();
 
  private:

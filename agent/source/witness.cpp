@@ -245,6 +245,7 @@ void Witness::Impl::drained(const Now& now) {
 void Witness::Impl::tick(const Now& now) {
   if (!ends_.is_open()) return;
   take_ends(kEndsPerTick);
+  counters_.malformed += list_.take_malformed();
   ++ticks_;
   if (ticks_ % kTicksBetweenSamples == 0) sample_due_ = true;
   if (list_.busy() && ++list_ticks_ < kTicksForAList) return;

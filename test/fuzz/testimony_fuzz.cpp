@@ -94,7 +94,7 @@ class Story {
       case 6:
         testimony_.tick(rules(), now(), settled_);
         check();
-        for (const auto& [session, told] : waiting_)
+        for (const auto& [user, told] : waiting_)
           if (Time(time_) - told.arrived >= Testimony::kLongestPatience) std::abort();
         break;
       default: (void)testimony_.take_busy(); break;
@@ -111,9 +111,9 @@ class Story {
     event.points = {1000};
     event.evidence = next() % 2 != 0 ? Evidence::tainted : Evidence::claimed;
     event.fresh = next() % 8 != 0;
-    const std::string session = std::to_string(++lines_);
-    event.session = session;
-    waiting_[session] = {Time(time_), *event.client, event.evidence == Evidence::tainted};
+    const std::string user = std::to_string(++lines_);
+    event.user = user;
+    waiting_[user] = {Time(time_), *event.client, event.evidence == Evidence::tainted};
     testimony_.take(event, rules(), now(), settled_);
     check();
   }
@@ -155,7 +155,7 @@ class Story {
         if (event.evidence != Evidence::proven || settled.refuted) std::abort();
         continue;
       }
-      const auto told = waiting_.find(std::string(event.session));
+      const auto told = waiting_.find(std::string(event.user));
       if (told == waiting_.end() || event.client != told->second.client) std::abort();  // once, and as it was
       const std::pair key{event.client->address, event.client->port};
       const auto ended = ended_.find(key);
@@ -174,7 +174,7 @@ class Story {
   const std::uint8_t* end_;
   Testimony testimony_{HashSeed{1, 2}};
   std::vector<Settled> settled_;
-  std::map<std::string, Told> waiting_;  // by the line's session, which is its number
+  std::map<std::string, Told> waiting_;  // by the line's user, which is its number
   std::map<std::pair<Address, std::uint16_t>, Time> ended_;
   std::set<std::pair<Address, std::uint16_t>> lived_;
   std::chrono::steady_clock::duration time_ = 1000s;
