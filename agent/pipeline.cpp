@@ -201,6 +201,7 @@ void Pipeline::trace(const Offence& offence, Effect effect, Points weight, const
 
 void Pipeline::set_rules(RuleSet rules) {
   counted_ = counters();  // rule numbers mean other rules from here on
+  attribution_.rules_changed(recogniser_.rules(), rules);
   recogniser_.set_rules(std::move(rules));
   by_rule_.assign(recogniser_.rules().rules().size(), {});
   tally_.clear();

@@ -23,7 +23,8 @@ using Pending = SessionTable::Pending;
 constexpr std::size_t kForgottenPerTick = 16'384;
 
 bool is_offence(const Rule& rule) {
-  return rule.trait.points.milli > 0 || rule.trait.points_from.milli > 0;
+  // one that the operator switched off costs nothing, but is counted
+  return rule.off || rule.trait.points.milli > 0 || rule.trait.points_from.milli > 0;
 }
 // An event without points of a rule that has some was counted already (Rule::unless_counted): it only tells.
 bool is_offence(const Rule& rule, const Event& event) {

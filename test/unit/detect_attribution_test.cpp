@@ -345,6 +345,17 @@ TEST_CASE("rules that were loaded anew keep what waits under their name", "[dete
   CHECK(table.rules.name(out[0].event.rule) == "denied");
 }
 
+TEST_CASE("what the operator switched off is handed on all the same, to be counted",
+          "[detect][attribution]") {
+  Table table;
+  RuleBook book{table.rules.rules(), {}};
+  book.rules[kGuess].trait.points = {};
+  book.rules[kGuess].off = true;
+  table.rules = RuleSet::create(book).value();
+  table.take(kGuess, 5, "", "alice");
+  CHECK(charged(table.take(kClosed, 5, kClient), kGuess) == 1);
+}
+
 TEST_CASE("a million sessions stay within the bound, and those forgotten are counted",
           "[detect][attribution]") {
   Table table;

@@ -145,6 +145,23 @@ TEST_CASE("a rule with 0 points is off, and new rules keep what was counted", "[
   CHECK(counters.switched_off == 10);
 }
 
+TEST_CASE("what waits for its session's client is still charged after the rules were loaded anew",
+          "[pipeline]") {
+  Story story;
+  const std::string time = "2026-11-22T12:05:42.524+0000 INFO session 001000000000000026: ";
+  for (int i = 0; i < 5; ++i)
+    story.says(time + "realm <r> user <alice>: incoming packet message processed, error 401: Unauthorized");
+  RuleBook fewer = test::shipped_rules();
+  fewer.rules.erase(fewer.rules.begin(), fewer.rules.begin() + 10);
+  story.pipeline.set_rules(RuleSet::create(std::move(fewer)).value());
+  const auto verdict =
+      story.says(time +
+                 "closed (2nd stage), user <alice> realm <r> origin <>, local 198.51.100.10:3478, remote "
+                 "203.0.113.5:1, reason: allocation watchdog determined stale session state");
+  REQUIRE(verdict);
+  CHECK(story.pipeline.rules().name(verdict->rule) == "password-guess");
+}
+
 namespace {
 
 std::string session(int number) {
