@@ -63,6 +63,8 @@ class Witness::Impl {
  public:
   Impl(boost::asio::io_context& io, std::vector<PortRange> ports, WitnessEvents events, int receive_bytes)
       : ends_(io), list_(io), events_(std::move(events)), receive_bytes_(receive_bytes) {
+    if (!events_.heard) events_.heard = [](const Now&) {};
+    if (!events_.sampled) events_.sampled = [](const Now&, const Now&) {};
     set_ports(std::move(ports));
     state_.why = "it was not started";
   }
@@ -321,7 +323,9 @@ void Witness::Impl::ask_who_lives(Family family) {
       [this, family](int error) {
         if (error != 0) return;  // the next one tells
         if (family == Family::v4 && listeners_.v6) return ask_who_lives(Family::v6);
-        events_.sampled(sample_begun_, read_clocks());
+        const Now now = read_clocks();
+        events_.sampled(sample_begun_, now);
+        events_.batch_end(now);
       });
 }
 

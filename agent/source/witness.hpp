@@ -28,8 +28,9 @@ struct WitnessState {
 
 struct WitnessEvents {
   std::function<void(const Connection&, const Now&)> connection;
-  std::function<void(const Now&)> batch_end;                   // after each turn's connections
+  std::function<void(const Now&)> batch_end;  // after each turn's connections, and each sample
   std::function<void(const WitnessState&, const Now&)> state;  // at each change, and around each overflow
+  // The two without which nothing can be refuted; may be left out where nobody judges.
   // Every end until that time has been handed over, unless the state said otherwise since.
   std::function<void(const Now&)> heard;
   // All who lived from `begun` until now have been handed over.
