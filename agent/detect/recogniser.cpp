@@ -112,7 +112,6 @@ struct Recogniser::State {
   std::string last_time_text;        // kept, not borrowed: lines that prove nothing leave it as it was
   std::vector<Event> dropped;        // of streams that are gone: for the next call
   std::deque<HeldEvent> last_words;  // their texts
-  std::vector<Event> alone;          // what take(line) found and has not told yet
   std::optional<std::uint32_t> restarted_log;
   std::vector<std::pair<std::uint32_t, std::string>> versions;  // by log, the latest last
   std::uint64_t forged = 0;                                     // by streams that are gone
@@ -393,8 +392,7 @@ void Recogniser::set_rules(RuleSet rules) {
     return true;
   };
   for (Stream& stream : state_->streams) stream.taint.each_held(renumber);
-  for (std::vector<Event>* const waiting : {&state_->dropped, &state_->alone})
-    std::erase_if(*waiting, [&](Event& event) { return !renumber(event); });
+  std::erase_if(state_->dropped, [&](Event& event) { return !renumber(event); });
   state_->undecided += state_->rules.undecided();
   state_->rules = std::move(rules);
 }
@@ -416,17 +414,6 @@ void Recogniser::take(const Line& line, const Now& now, std::vector<Event>& even
   ++state.counters.lines;
   State::Visit visit{line, now, events, state.stream(line.stream)};
   state.take(visit);
-}
-
-std::optional<Event> Recogniser::take(const Line& line) {
-  std::vector<Event>& alone = state_->alone;
-  take(line, {}, alone);
-  std::erase_if(alone, [](const Event& event) { return !event.client; });
-  if (alone.empty()) return std::nullopt;
-  const Event event = alone.front();
-  alone.erase(alone.begin());
-  for (Event& later : alone) later.session = later.user = {};  // borrowed until then
-  return event;
 }
 
 void Recogniser::tick(const Now& now, std::vector<Event>& events) {

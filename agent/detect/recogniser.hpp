@@ -61,8 +61,6 @@ class Recogniser {
   void tick(const Now& now, std::vector<Event>& events);
   // The end of a replay: nothing more comes.
   void finish(std::vector<Event>& events);
-  // For who has no clock and judges clients alone: at most one event a line, of those that name a client.
-  [[nodiscard]] std::optional<Event> take(const Line& line);
   // The stream has ended (file deleted, rotated away and drained): its state is dropped, and what waited
   // comes with the next call. Bounded otherwise, too.
   void forget(StreamId stream);

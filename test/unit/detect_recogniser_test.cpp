@@ -13,6 +13,13 @@ const std::string kReset =
 const std::string kWrongName = "33: : ERROR: check_stun_auth: wrong username: ";
 constexpr std::size_t kLongestName = 512;
 
+// The event of one line, where it is known with the line.
+std::optional<Event> take_line(Recogniser& recogniser, const Line& line) {
+  std::vector<Event> events;
+  recogniser.take(line, Now{}, events);
+  return events.empty() ? std::nullopt : std::optional(events.front());
+}
+
 // A stream that grows line by line, as a file does.
 class Log {
  public:
@@ -22,7 +29,7 @@ class Log {
     text_ = text;
     const std::uint64_t at = offset_;
     offset_ += text.size() + 1;
-    return recogniser_.take(Line{text_, stream_, at});
+    return take_line(recogniser_, Line{text_, stream_, at});
   }
   std::optional<Evidence> evidence(const std::string& text) {
     const auto event = add(text);
@@ -307,7 +314,7 @@ TEST_CASE("streams do not taint each other, and a forgotten one begins anew", "[
 TEST_CASE("only so many streams are remembered, the latest", "[detect][recogniser]") {
   Recogniser recogniser = test::make_recogniser();
   const auto take = [&](StreamId stream, const std::string& text) {
-    return recogniser.take(Line{text, stream, 0});
+    return take_line(recogniser, Line{text, stream, 0});
   };
   for (StreamId stream = 0; stream < Recogniser::kMaxStreams; ++stream) take(stream, "32: : x");
   take(0, "32: : x");  // used again: not the oldest
