@@ -10,6 +10,7 @@
 
 #include "app.hpp"
 #include "detected.hpp"
+#include "doctor/doctor.hpp"
 #include "events.hpp"
 #include "explain.hpp"
 #include "replay_report.hpp"
@@ -158,6 +159,14 @@ int run_command_line(int argc, char** argv) {
       ->capture_default_str();
   detect_verb->add_option("--output", detected, "where to write what was found")->capture_default_str();
 
+  DoctorOptions doctor;
+  auto* const doctor_verb = with_config(cli.add_subcommand(
+      "doctor",
+      "look at coturn, its log and this host, and say what to mend (as root); exit 0 ok, 1 warn, 2 fail"));
+  doctor_verb->add_flag("--json", doctor.json, "one JSON object a line");
+  doctor_verb->add_option("--root", doctor.root, "look at the files below this directory instead of /")
+      ->check(CLI::ExistingDirectory);
+
   auto* const flush_verb =
       cli.add_subcommand("flush", "end all bans: remove our sets and our drop rule from the kernel");
 
@@ -170,6 +179,10 @@ int run_command_line(int argc, char** argv) {
   if (run_verb->parsed()) return run({paths, dry_run});
   if (check_verb->parsed()) return check_config(paths);
   if (flush_verb->parsed()) return flush();
+  if (doctor_verb->parsed()) {
+    doctor.paths = paths;
+    return doctor_command(doctor);
+  }
   if (detect_verb->parsed()) return detect(turnserver_conf, detected);
   if (replay_verb->parsed()) return replay(replay_options, paths);
   if (explain_verb->parsed()) return answer(explain_lines, explain, paths);

@@ -68,14 +68,6 @@ std::vector<std::string> drop_ins(const std::string& main_file, ConfigReader& re
   return found;
 }
 
-void apply(const Detected& detected, Config& config) {
-  if (config.log_file_automatic && !detected.log_file.empty()) config.log_file = detected.log_file;
-  if (config.log_timestamp_automatic) config.log_timestamp_format = detected.log_timestamp_format;
-  if (config.ports_automatic && !detected.ports.empty()) config.ports = detected.ports;
-  config.coturn_networks = own_networks(detected);
-  config.coturn_log = detected.log;
-}
-
 }  // namespace
 
 tl::expected<Config, Problems> load_config(const std::string& main_file, bool required,

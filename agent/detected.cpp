@@ -135,6 +135,14 @@ std::vector<OwnNetwork> own_networks(const Detected& detected) {
   return networks;
 }
 
+void apply(const Detected& detected, Config& config) {
+  if (config.log_file_automatic && !detected.log_file.empty()) config.log_file = detected.log_file;
+  if (config.log_timestamp_automatic) config.log_timestamp_format = detected.log_timestamp_format;
+  if (config.ports_automatic && !detected.ports.empty()) config.ports = detected.ports;
+  config.coturn_networks = own_networks(detected);
+  config.coturn_log = detected.log;
+}
+
 std::string detected_yaml(const Detected& detected, std::string_view source) {
   const auto address_text = [](const Address& address) { return yaml_quoted(address.to_string()); };
   std::string text =

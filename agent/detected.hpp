@@ -30,6 +30,9 @@ struct Detected {
 // "coturn's listening-ip" and "coturn's external-ip", never to be banned.
 [[nodiscard]] std::vector<OwnNetwork> own_networks(const Detected& detected);
 
+// What the operator left at `auto`, and what only coturn's configuration knows.
+void apply(const Detected& detected, Config& config);
+
 // The file's text and back. Strict like the operator's file: what it does not know is a problem.
 [[nodiscard]] std::string detected_yaml(const Detected& detected, std::string_view source);
 [[nodiscard]] tl::expected<Detected, Problems> parse_detected(std::string_view yaml,

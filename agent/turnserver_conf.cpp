@@ -110,22 +110,39 @@ std::string_view strip(std::string_view text, std::string_view blanks, bool fron
   return text;
 }
 
+struct Setting {
+  std::string_view name;
+  std::string_view value;
+};
+
 // mainrelay.c: parse_arg_string(). The name ends at a blank or '=', any run of which separates; one pair of
 // double quotes.
-void take_line(Options& options, std::string_view line) {
+std::optional<Setting> setting_of(std::string_view line) {
   line = strip(line, " \t\n\v\f\r", true, true);
-  if (line.empty() || line[0] == '#') return;
+  if (line.empty() || line[0] == '#') return std::nullopt;
   const auto separator = std::min(line.find_first_of(" =\t"), line.size());
-  const std::string_view name = line.substr(0, separator);
   std::string_view value = strip(line.substr(separator), " =\t", true, false);
   if (value.starts_with('"')) {
     value.remove_prefix(1);
     value = strip(value, "\n\r \t", false, true);
     if (value.ends_with('"')) value.remove_suffix(1);
   }
+  return Setting{line.substr(0, separator), value};
+}
+
+template <class Take>
+void each_setting(std::string_view text, Take take) {
+  while (!text.empty()) {
+    const auto end = std::min(text.find('\n'), text.size());
+    if (const auto setting = setting_of(text.substr(0, end))) take(*setting);
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+}
+
+void take_setting(Options& options, const Setting& setting) {
   const auto option =
-      std::find_if(kOptions.begin(), kOptions.end(), [&](const Option& o) { return o.name == name; });
-  if (option != kOptions.end()) option->take(options, value);
+      std::find_if(kOptions.begin(), kOptions.end(), [&](const Option& o) { return o.name == setting.name; });
+  if (option != kOptions.end()) option->take(options, setting.value);
 }
 
 // ns_turn_utils.c: set_log_file_name_func(): "/x/coturn.log" becomes "/x/coturn_2024-06-07.log", so a
@@ -182,11 +199,7 @@ void add_port(std::vector<PortRange>& ports, int number) {
 
 Detected parse_turnserver_conf(std::string_view text) {
   Options options;
-  while (!text.empty()) {
-    const auto end = std::min(text.find('\n'), text.size());
-    take_line(options, text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
+  each_setting(text, [&](const Setting& setting) { take_setting(options, setting); });
   Detected detected;
   locate_log(options, detected);
   // Up to 4.16 it takes effect with new-log-timestamp only, later without: a format too many costs nothing.
@@ -205,6 +218,18 @@ Detected parse_turnserver_conf(std::string_view text) {
   detected.listening_ip = std::move(options.listening);
   detected.external_ip = std::move(options.external);
   return detected;
+}
+
+std::optional<std::string_view> turnserver_option(std::string_view text, std::string_view name) {
+  std::optional<std::string_view> value;
+  each_setting(text, [&](const Setting& setting) {
+    if (setting.name == name) value = setting.value;
+  });
+  return value;
+}
+
+bool turnserver_truth(std::string_view value) {
+  return truth(value);
 }
 
 }  // namespace coturn_guard

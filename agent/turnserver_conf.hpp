@@ -4,6 +4,7 @@
 // no other line.
 #pragma once
 
+#include <optional>
 #include <string_view>
 
 #include "detected.hpp"
@@ -11,5 +12,11 @@
 namespace coturn_guard {
 
 [[nodiscard]] Detected parse_turnserver_conf(std::string_view text);
+
+// The value of the option's last line, "" where it has none; absent where the option does not stand there.
+// For `doctor`, which looks at more of it and writes nothing down. Borrowed from `text`.
+[[nodiscard]] std::optional<std::string_view> turnserver_option(std::string_view text, std::string_view name);
+// What coturn takes a value of a switch for: "", "1", "yes" …
+[[nodiscard]] bool turnserver_truth(std::string_view value);
 
 }  // namespace coturn_guard

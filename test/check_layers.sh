@@ -17,6 +17,7 @@ declare -A allowed=(
   [source]='util model source'
   [enforce]='util model enforce'
   [control]='util model control'
+  [doctor]='util model detect source enforce doctor app'
   [pipeline]='util model detect judge pipeline'
 )
 # Headers that would give pure code a descriptor, a loop or a voice …

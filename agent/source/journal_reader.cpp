@@ -168,6 +168,14 @@ bool JournalReader::read(JournalEntry& entry) {
          });
 }
 
+Result<> JournalReader::go_back(std::uint64_t entries) {
+  int result = sd_journal_seek_tail(journal_.get());
+  if (result >= 0) result = sd_journal_previous_skip(journal_.get(), entries);
+  if (result < 0) return tl::make_unexpected(systemd_error(result, "read the journal"));
+  stands_on_unread_ = result > 0;
+  return {};
+}
+
 Result<bool> JournalReader::has_entries_of_units() {
   int result = match_units();
   if (result >= 0) result = sd_journal_seek_tail(journal_.get());

@@ -54,6 +54,8 @@ class JournalReader {
   [[nodiscard]] Result<> open(bool from_start);
   // The next entry; false at the end.
   [[nodiscard]] Result<bool> next(JournalEntry& entry);
+  // The next one will be the last but so many, or the first where there are fewer.
+  [[nodiscard]] Result<> go_back(std::uint64_t entries);
   // Whether the units ever wrote in this way. Moves: no next() after it.
   [[nodiscard]] Result<bool> has_entries_of_units();
   // To be called when descriptor() is readable: forgets files that went, finds those that came.

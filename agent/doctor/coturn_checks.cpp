@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "doctor/checks.hpp"
+
+namespace coturn_guard::doctor {
+namespace {
+
+// Measured: a request of HTTP to such a listener ends coturn (a %s is given a number).
+constexpr CoturnVersion kFirstWorkersCrash{{4, 5, 2, 0}};
+constexpr CoturnVersion kLastWorkersCrash{{4, 6, 1, 0}};
+// From here on an attacker's newline does not end a record.
+constexpr CoturnVersion kNoForging{{4, 17, 0, 0}};
+
+}  // namespace
+
+Findings check_coturn_configuration(const Facts& facts) {
+  constexpr const char* kCheck = "coturn.configuration";
+  if (!facts.coturn_problem.empty())
+    return {{Health::warn, kCheck, facts.coturn_problem + "; coturn's options were not looked at",
+             "run doctor as root"}};
+  if (!facts.coturn)
+    return {{Health::warn, kCheck,
+             "there is no /etc/turnserver.conf: what coturn is told on its command line or in a "
+             "container is not seen",
+             "set log_file and ports in /etc/coturn-guard/coturn-guard.yaml"}};
+  return {{Health::ok, kCheck, facts.coturn->path + " was read"}};
+}
+
+Findings check_verbose(const Facts& facts) {
+  if (!facts.coturn) return {};
+  if (facts.coturn->verbose)
+    return {{Health::ok, "coturn.verbose", "coturn tells who logs in and how sessions end"}};
+  return {
+      {Health::warn, "coturn.verbose",
+       "coturn's option verbose is off: not seen are logins (so customers have no credit), which address "
+       "guesses "
+       "passwords, failed TLS handshakes, HTTP probes, quota and allocation floods, except what the kernel's "
+       "witness tells",
+       "add the line 'verbose' to /etc/turnserver.conf (not Verbose) and restart coturn"}};
+}
+
+Findings check_proxy_port(const Facts& facts) {
+  if (!facts.coturn || facts.coturn->proxy_port == 0) return {};
+  const auto port = facts.coturn->proxy_port;
+  if (facts.coturn->on_loopback_only)
+    return {
+        {Health::ok, "coturn.proxy_port", fmt::format("tcp-proxy-port {} listens on loopback only", port)}};
+  return {
+      {Health::warn, "coturn.proxy_port",
+       fmt::format(
+           "whoever reaches tcp-proxy-port {} chooses the client address that coturn believes and logs: he "
+           "can have anybody banned",
+           port),
+       fmt::format("let only the balancer reach it: nft add rule inet filter input tcp dport {} ip saddr != "
+                   "BALANCER drop; and list the balancer in ignoreip",
+                   port)}};
+}
+
+Findings check_web_admin_on_workers(const Facts& facts) {
+  constexpr const char* kCheck = "coturn.web_admin";
+  if (!facts.coturn || !facts.coturn->web_admin_on_workers) return {};
+  constexpr const char* kRemedy =
+      "remove web-admin-listen-on-workers from /etc/turnserver.conf, or upgrade coturn to 4.6.2 or newer";
+  if (!facts.version)
+    return {{Health::warn, kCheck,
+             "web-admin-listen-on-workers: coturn 4.5.2 to 4.6.1 dies of one HTTP request to it; "
+             "which version runs is not known",
+             kRemedy}};
+  if (*facts.version < kFirstWorkersCrash || *facts.version > kLastWorkersCrash) return {};
+  return {{Health::fail, kCheck,
+           fmt::format("web-admin-listen-on-workers: anybody can end coturn {} with one HTTP request",
+                       facts.version->to_string()),
+           kRemedy}};
+}
+
+Findings check_version(const Facts& facts) {
+  constexpr const char* kCheck = "coturn.version";
+  if (!facts.version)
+    return {{Health::warn, kCheck,
+             "which coturn runs is not known: no package, and no banner in the last lines",
+             "turnserver --version; is it older than 4.17.0?"}};
+  const auto holes = holes_of(*facts.version);
+  const auto version = fmt::format("coturn {} ({})", facts.version->to_string(), facts.version_from);
+  if (holes.empty()) return {{Health::ok, kCheck, version + " has no hole that we know of"}};
+  std::vector<std::string> words;
+  for (const auto& hole : holes) words.push_back(fmt::format("{} {}", hole.id, hole.what));
+  auto what = fmt::format("{} has known holes, unless your distribution mended them: {}", version,
+                          fmt::join(words, "; "));
+  if (*facts.version < kNoForging)
+    what += "; and attackers can write lines of their own into its log file (we do not believe them)";
+  return {{Health::warn, kCheck, what, "upgrade coturn: 4.17.0 has none of them"}};
+}
+
+Findings check_namespace(const Facts& facts) {
+  if (!facts.live) return {};
+  const auto& coturns = facts.live->coturns;
+  const auto elsewhere =
+      std::find_if(coturns.begin(), coturns.end(), [](const Process& p) { return p.elsewhere; });
+  if (elsewhere == coturns.end()) return {};
+  return {
+      {Health::warn, "coturn.namespace",
+       fmt::format(
+           "coturn (process {}) runs in a network namespace of its own, a container: the kernel's witness "
+           "does not see its connections, and bans hold only for traffic that passes this host's "
+           "prerouting",
+           elsewhere->id),
+       "run the container with host networking (network_mode: host), as coturn recommends anyway"}};
+}
+
+Findings check_witness(const Facts& facts) {
+  constexpr const char* kCheck = "witness";
+  if (!facts.live) return {};
+  const auto& live = *facts.live;
+  if (!live.witness)
+    return {{Health::warn, kCheck,
+             "whether the kernel tells of closed connections was not asked: " + live.witness_problem,
+             "run doctor as root"}};
+  if (live.witness->available)
+    return {{Health::ok, kCheck, "the kernel tells of every connection to coturn that ends"}};
+  return {{Health::warn, kCheck,
+           "no witness, so TCP offences are believed on the log's word alone: " + live.witness->why,
+           live.coturns.empty() ? "start coturn"
+                                : "are `ports` those that coturn listens on, in this network namespace?"}};
+}
+
+}  // namespace coturn_guard::doctor

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <sys/stat.h>
+
+#include <boost/asio/io_context.hpp>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+
+#include "detect/rule_file.hpp"
+#include "doctor/gather.hpp"
+#include "doctor/log_tail.hpp"
+#include "doctor/program.hpp"
+#include "enforce/kernel_rule.hpp"
+#include "enforce/kernel_sets.hpp"
+
+namespace coturn_guard::doctor {
+namespace {
+
+namespace fs = std::filesystem;
+using ipset::Family;
+
+std::string unit_state(const char* unit) {
+  return first_line_of({"systemctl", "is-active", unit});
+}
+
+ino_t network_of(const fs::path& process) {
+  struct stat facts {};
+  return ::stat((process / "ns/net").c_str(), &facts) == 0 ? facts.st_ino : 0;
+}
+
+std::vector<Process> running_coturns() {
+  std::vector<Process> found;
+  const auto ours = network_of("/proc/self");
+  std::error_code error;
+  for (fs::directory_iterator entry("/proc", error), end; !error && entry != end; entry.increment(error)) {
+    const auto name = entry->path().filename().string();
+    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+    std::string program;
+    std::getline(std::ifstream(entry->path() / "comm") >> std::ws, program);
+    if (program != "turnserver") continue;
+    const auto network = network_of(entry->path());
+    found.push_back({std::stoi(name), network != 0 && ours != 0 && network != ours});
+  }
+  return found;
+}
+
+void ask_witness(const std::vector<PortRange>& ports, Facts::Live& live) {
+  boost::asio::io_context io{1};
+  WitnessEvents events;
+  events.state = [&](const WitnessState& state, const Now&) { live.witness = state; };
+  Witness witness(io, ports, std::move(events));
+  if (const auto started = witness.start(); !started) {
+    live.witness_problem = started.error().message();
+    return;
+  }
+  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(500);
+  while (!live.witness && std::chrono::steady_clock::now() < end)
+    io.run_one_for(std::chrono::milliseconds(50));
+  if (!live.witness) live.witness_problem = "no answer";
+}
+
+Result<> ask_kernel(const Config& config, KernelFacts& facts) {
+  auto sets = KernelSets::create(config.max_bans);
+  if (!sets) return tl::make_unexpected(sets.error());
+  auto rule = KernelRule::create();
+  if (!rule) return tl::make_unexpected(rule.error());
+  for (const auto family : {Family::v4, Family::v6}) {
+    const auto place = static_cast<std::size_t>(family == Family::v6);
+    const auto canary = sets->canary_lives(family);
+    facts.canary[place] = canary && *canary;
+    const auto index = sets->index(family);
+    if (!index) continue;  // no such set, so no rule that could name it
+    const auto stands = rule->stands({family, *index, config.ports});
+    facts.rule[place] = stands && *stands;
+  }
+  return {};
+}
+
+void look_at_journal_lines(Facts& facts) {
+  const auto book = load_rules(facts.config.rules_file);
+  if (!book) return;  // told with the configuration
+  const auto rules = RuleSet::create(*book);
+  const auto format = TimeFormat::compile(facts.config.log_timestamp_format);
+  const auto lines =
+      last_entries(facts.source.names, facts.source.kind == "journal" ? JournalTransport::syslog
+                                                                      : JournalTransport::standard_output);
+  if (rules && lines) facts.tail = look_at_lines(*lines, *rules, format.value_or(TimeFormat()));
+}
+
+}  // namespace
+
+void gather_live(Facts& facts) {
+  Facts::Live live;
+  live.service = unit_state("coturn-guard.service");
+  live.coturn = unit_state("coturn.service");
+  live.fail2ban = unit_state("fail2ban.service");
+  live.coturns = running_coturns();
+  if (const auto look = look_at_journal(facts.config.journal_units)) live.journal = *look;
+  facts.source = choose_source(facts.config, live.journal);
+  if (facts.source.kind != "file") look_at_journal_lines(facts);
+  if (!facts.version && facts.tail && facts.tail->version) {
+    facts.version = facts.tail->version;
+    facts.version_from = "its log";
+  }
+  ask_witness(facts.config.ports, live);
+  if (const auto asked = ask_kernel(facts.config, live.kernel); !asked)
+    live.kernel.problem = asked.error().message();
+  facts.live = std::move(live);
+}
+
+}  // namespace coturn_guard::doctor
