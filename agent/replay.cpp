@@ -37,10 +37,10 @@ Result<Replay> Replay::create(Setup setup) {
 
 Result<> Replay::read(LogFiles& logs, const ReplayEvents& events) {
   pipeline_.set_tracing(static_cast<bool>(events.judged));
-  const auto done = logs.read([&](const Line& line) { take(line, events); },
-                              [&](std::uint64_t bytes) {
-                                if (events.read) events.read(bytes);
-                              });
+  auto done = logs.read([&](const Line& line) { take(line, events); },
+                        [&](std::uint64_t bytes) {
+                          if (events.read) events.read(bytes);
+                        });
   if (!done) return done;
   pipeline_.finish(now_, outcome_);
   tell(events);
