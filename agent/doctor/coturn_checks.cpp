@@ -116,6 +116,9 @@ Findings check_witness(const Facts& facts) {
   constexpr const char* kCheck = "witness";
   if (!facts.live) return {};
   const auto& live = *facts.live;
+  if (!facts.config.witness)
+    return {{Health::warn, kCheck, "witness: off: TCP offences are believed on the log's word alone",
+             "remove that line from our configuration, or write witness: auto"}};
   if (!live.witness)
     return {{Health::warn, kCheck,
              "whether the kernel tells of closed connections was not asked: " + live.witness_problem,

@@ -106,6 +106,8 @@ TEST_CASE("no witness is told with its reason", "[doctor]") {
   facts.live->witness.reset();
   facts.live->witness_problem = "Operation not permitted";
   CHECK_THAT(check_witness(facts)[0].what, contains_text("Operation not permitted"));
+  facts.config.witness = false;
+  CHECK_THAT(check_witness(facts)[0].what, contains_text("witness: off"));
 }
 
 TEST_CASE("a coturn in a container is told", "[doctor]") {
