@@ -124,6 +124,8 @@ void App::make_witness_anew(const Now& now) {
   WitnessEvents events;
   events.connection = [this](const Connection& connection, const Now& at) { on_connection(connection, at); };
   events.batch_end = [this](const Now& at) { on_batch_end(at); };
+  events.heard = [this](const Now& at) { pipeline_.heard(at); };
+  events.sampled = [this](const Now& begun, const Now& at) { pipeline_.sampled(begun, at, outcome_); };
   events.state = [this](const WitnessState& state, const Now& at) { on_witness(state, at); };
   witness_ = std::make_unique<Witness>(io_, config_.ports, std::move(events));
   if (auto started = witness_->start(); !started) {

@@ -65,6 +65,12 @@ void Pipeline::take(const Connection& connection, const Now& now, Outcome& outco
   settle(now, outcome);
 }
 
+void Pipeline::sampled(const Now& begun, const Now& now, Outcome& outcome) {
+  settled_.clear();
+  testimony_.sampled(begun, rules(), now, settled_);
+  settle(now, outcome);
+}
+
 void Pipeline::tick(const Now& now, bool caught_up, Outcome& outcome) {
   events_.clear();
   if (caught_up) recogniser_.tick(now, events_);

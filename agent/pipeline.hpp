@@ -81,7 +81,8 @@ class Pipeline {
     recognise(line, now);
     proceed(now, outcome);
   }
-  // Its two halves, for who learns the time from the line itself (replay). Nothing else may come between them.
+  // Its two halves, for who learns the time from the line itself (replay). Nothing else may come between
+  // them.
   void recognise(const Line& line, const Now& now);
   void proceed(const Now& now, Outcome& outcome);
   void take(const Connection& connection, const Now& now, Outcome& outcome);
@@ -91,6 +92,10 @@ class Pipeline {
   // No line will follow: what waits for one is decided (replay).
   void finish(const Now& now, Outcome& outcome);
 
+  // The witness's word (Testimony): every end until `now` was taken; all who lived from `begun` on were
+  // taken.
+  void heard(const Now& now) { testimony_.heard(now); }
+  void sampled(const Now& begun, const Now& now, Outcome& outcome);
   void set_witness(bool available, bool sure, const Now& now) {
     testimony_.set_witness(available, sure, now);
   }
