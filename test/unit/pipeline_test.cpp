@@ -25,6 +25,7 @@ class Story {
   }
   std::optional<Verdict> ticks(std::chrono::milliseconds after = std::chrono::seconds(1)) {
     now.mono += after;
+    pipeline.heard(now);
     pipeline.tick(now, true, outcome);
     return verdict();
   }
