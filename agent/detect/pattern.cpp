@@ -89,38 +89,63 @@ Result<Pattern> Pattern::compile(std::string_view text) {
   if (!pattern.expression_->ok()) return fail("{}", pattern.expression_->error());
   if (static_cast<std::size_t>(pattern.expression_->NumberOfCapturingGroups()) != pattern.parts_.size())
     return fail("write groups as (?:...), only placeholders are captured");
+  pattern.quick_ = QuickMatch::compile(expression);
   return pattern;
 }
 
 std::optional<Captures> Pattern::match(std::string_view message) const {
+  QuickMatch::Groups groups;
+  switch (quick_ ? quick_->match(message, groups) : QuickMatch::Answer::unknown) {
+    case QuickMatch::Answer::no: return std::nullopt;
+    case QuickMatch::Answer::yes: return read(groups);
+    case QuickMatch::Answer::unknown: break;
+  }
+  return match_by_re2(message);
+}
+
+std::optional<Captures> Pattern::match_by_re2(std::string_view message) const {
   std::array<re2::StringPiece, kMaxParts + 1> found;
   const re2::StringPiece text(message.data(), message.size());
   if (!expression_->Match(text, 0, text.size(), re2::RE2::ANCHOR_BOTH, found.data(),
                           static_cast<int>(parts_.size()) + 1))
     return std::nullopt;
-  Captures captures;
+  QuickMatch::Groups groups;
+  for (std::size_t i = 0; i < parts_.size(); ++i) groups[i] = {found[i + 1].data(), found[i + 1].size()};
+  return read(groups);
+}
+
+// What has a name must be what the name says.
+std::optional<Captures> Pattern::read(const QuickMatch::Groups& groups) const {
+  std::optional<Captures> captures(std::in_place);
   for (std::size_t i = 0; i < parts_.size(); ++i) {
-    const std::string_view part(found[i + 1].data(), found[i + 1].size());
+    const std::string_view part = groups[i];
+    bool real = true;
     switch (parts_[i]) {
-      case Part::client: captures.client = Endpoint::parse(part); break;
-      case Part::client_unbracketed: captures.client = Endpoint::parse_unbracketed(part); break;
-      case Part::client_address:
-        if (const std::optional<Address> address = Address::parse(part))
-          captures.client = Endpoint{*address, 0};
+      case Part::client: real = (captures->client = Endpoint::parse(part)).has_value(); break;
+      case Part::client_unbracketed:
+        real = (captures->client = Endpoint::parse_unbracketed(part)).has_value();
         break;
-      case Part::local: captures.local = Endpoint::parse(part); break;
-      case Part::peer:
-        if (const std::optional<Endpoint> peer = Endpoint::parse(part)) captures.peer = peer->address;
+      case Part::client_address: {
+        const std::optional<Address> address = Address::parse(part);
+        real = address.has_value();
+        if (real) captures->client = Endpoint{*address, 0};
         break;
+      }
+      case Part::local: real = (captures->local = Endpoint::parse(part)).has_value(); break;
+      case Part::peer: {
+        const std::optional<Endpoint> peer = Endpoint::parse(part);
+        real = peer.has_value();
+        if (real) captures->peer = peer->address;
+        break;
+      }
       case Part::user:
-        if (part.size() > kMaxUserBytes) return std::nullopt;
-        captures.user = part;
+        real = part.size() <= kMaxUserBytes;
+        captures->user = part;
         break;
     }
+    if (!real) return std::nullopt;
   }
-  const bool real = (!names_client() || captures.client) && (!names(Part::local) || captures.local) &&
-                    (!names_peer() || captures.peer);
-  return real ? std::optional(captures) : std::nullopt;
+  return captures;
 }
 
 bool Pattern::names(Part part) const {

@@ -18,6 +18,7 @@
 #include <string_view>
 #include <vector>
 
+#include "detect/quick_match.hpp"
 #include "model/address.hpp"
 #include "util/result.hpp"
 
@@ -41,6 +42,8 @@ class Pattern {
 
   // Present where the whole message matches, and every address in it that has a name here is a real one.
   [[nodiscard]] std::optional<Captures> match(std::string_view message) const;
+  // The same without the quick way, whose measure it is.
+  [[nodiscard]] std::optional<Captures> match_by_re2(std::string_view message) const;
   // The expanded expression, for an RE2::Set.
   [[nodiscard]] const std::string& expression() const { return expression_->pattern(); }
 
@@ -54,15 +57,17 @@ class Pattern {
 
  private:
   enum class Part : std::uint8_t { client, client_unbracketed, client_address, local, peer, user };
-  static constexpr std::size_t kMaxParts = 4;  // client, local, peer, user; RE2's one-pass takes no more
+  static constexpr std::size_t kMaxParts = QuickMatch::kMaxGroups;  // client, local, peer, user
   struct Placeholder;
   static const std::array<Placeholder, 7> kPlaceholders;
 
   Pattern() = default;
   Result<> add(std::string& expression, std::string_view word);
   [[nodiscard]] bool names(Part part) const;
+  [[nodiscard]] std::optional<Captures> read(const QuickMatch::Groups& groups) const;
 
   std::unique_ptr<re2::RE2> expression_;
+  std::optional<QuickMatch> quick_;
   std::vector<Part> parts_;  // in the order of their groups
 };
 
