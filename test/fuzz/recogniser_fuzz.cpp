@@ -2,7 +2,8 @@
 // Any bytes as a log: cut into reads of any size, split into lines, asked of the shipped rules. What must
 // hold: the split does not depend on the reads; texts of an event of the line's own are borrowed from it, and
 // all are printable at once; counters add up; a session's number is one; nothing untainted ends within a user
-// name's reach; with the last call everything that waited has come.
+// name's reach; with the last call everything that waited has come; patterns find by themselves what RE2
+// finds.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -77,6 +78,25 @@ class NameReach {
   std::uint64_t end_ = 0;
 };
 
+// One pattern a line, in turn: all of them would take too long.
+void compare_with_re2(std::string_view message) {
+  static const std::vector<Pattern> patterns = [] {
+    std::vector<Pattern> all;
+    for (const Rule& rule : rules().rules)
+      if (!rule.pattern.empty()) all.push_back(Pattern::compile(rule.pattern).value());
+    return all;
+  }();
+  static std::size_t turn = 0;
+  const Pattern& pattern = patterns[++turn % patterns.size()];
+  const auto quick = pattern.match(message);
+  const auto re2 = pattern.match_by_re2(message);
+  must(quick.has_value() == re2.has_value(), "a pattern matches what RE2 does");
+  if (quick)
+    must(quick->client == re2->client && quick->local == re2->local && quick->peer == re2->peer &&
+             quick->user == re2->user,
+         "and captures the same");
+}
+
 bool is_in(std::string_view part, std::string_view whole) {
   return part.data() >= whole.data() && part.data() + part.size() <= whole.data() + whole.size();
 }
@@ -134,6 +154,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     must(recogniser.last_time_text().size() <= TimeFormat::kMaxBytes, "a time text is at most 47 bytes");
     must(recogniser.version(3).size() <= kMaxVersionBytes, "a version is bounded");
     reach.see(text, offset);
+    if (const auto record = parse_record(text, {})) compare_with_re2(record->message);
     count();
     for (const Event& event : events) {
       must(event.log == 3, "the log is the line's");
