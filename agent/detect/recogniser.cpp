@@ -2,10 +2,8 @@
 #include "detect/recogniser.hpp"
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <deque>
-#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,18 +12,12 @@
 #include "detect/record.hpp"
 #include "detect/rest_name.hpp"
 #include "detect/session_number.hpp"
+#include "detect/stream.hpp"
 #include "detect/taint.hpp"
 #include "detect/time_format.hpp"
 
 namespace coturn_guard {
 namespace {
-
-// So many lines in a row in another format make it the stream's own (coturn was upgraded without our seeing
-// its banner).
-constexpr std::uint32_t kLinesToChangeFormat = 20;
-// Sessions of the last events, for Rule::unless_counted: a session's lines stand close together.
-constexpr std::size_t kRecentSessions = 16;
-constexpr std::uint64_t kNowhere = std::numeric_limits<std::uint64_t>::max();
 
 // Before that day (in 2001) no clock is set, and a replay may begin at zero: nothing is known to be past.
 constexpr std::chrono::seconds kClockIsSet{1'000'000'000};
@@ -34,39 +26,6 @@ Speech speech_of(const Rule& rule, const Event& event) {
   if (event.client && !rule.login) return Speech::names_client;
   return rule.session && !rule.login && !rule.closes ? Speech::accuses : Speech::other;
 }
-
-struct Stream {
-  StreamId id = 0;
-  std::uint64_t last_used = 0;
-  bool format_known = false;
-  LineFormat format;
-  LineFormat candidate;               // of the last foreign lines
-  std::uint32_t candidate_lines = 0;  // how many in a row
-  std::uint64_t next_offset = kNowhere;
-  Taint taint;
-  std::uint64_t glued_until =
-      0;  // a line that begins before this offset may hold the start of another record
-  std::array<std::uint64_t, kRecentSessions> counted_sessions{};
-  std::size_t next_session = 0;
-
-  // `offset`: where a record begins that coturn may have cut.
-  void may_be_cut(std::uint64_t offset) { glued_until = std::max(glued_until, offset + kRecordLimitBytes); }
-  // From 4.17 on a record is one line, whatever is in it.
-  [[nodiscard]] bool newlines_forgeable() const { return !format_known || format.family != Family::level; }
-  void begin_anew() {
-    format_known = false;
-    candidate_lines = 0;
-    counted_sessions.fill(0);
-  }
-  void count_session(std::string_view digits) {
-    counted_sessions[next_session] = session_number(digits);
-    next_session = (next_session + 1) % kRecentSessions;
-  }
-  [[nodiscard]] bool has_counted(std::string_view digits) const {
-    return std::find(counted_sessions.begin(), counted_sessions.end(), session_number(digits)) !=
-           counted_sessions.end();
-  }
-};
 
 }  // namespace
 
@@ -90,12 +49,10 @@ struct Recogniser::State {
 
   void begin(std::vector<Event>& events);
   Stream& stream(StreamId id);
-  void follow(Stream& stream, const Line& line);
   void take(Visit& visit);
   void take_unrecognised(Visit& visit);
   void look_for_glued(const Visit& visit, std::size_t from);
   std::optional<OwnText> own_text(const Visit& visit, const Record& record, std::size_t& text_begin);
-  bool has_own_format(Stream& stream, const Record& record, bool tainted);
   void see_banner(const Visit& visit, std::string_view text);
   void recognise(const Visit& visit, const Record& record, bool own_format,
                  const std::optional<OwnText>& own);
@@ -155,27 +112,6 @@ Stream& Recogniser::State::stream(StreamId id) {
   return streams[current];
 }
 
-// Where the line stands after the one before.
-void Recogniser::State::follow(Stream& stream, const Line& line) {
-  const std::uint64_t expected = stream.next_offset;
-  stream.next_offset = line.offset + line.text.size() + 1;
-  if (line.offset == expected || expected == kNowhere) return;
-  if (line.offset < expected) {
-    stream.taint.distrust();
-    stream.taint.forget_reach();  // truncated: what was tainted is no longer in the file
-    stream.glued_until = 0;
-    return;
-  }
-  if (line.offset - expected <= 1) return;  // a carriage return that the source took away
-  // Bytes that we were not shown (an overlong line, a hole) may have held the start of a record that is not
-  // over.
-  ++counters.gaps;
-  stream.taint.distrust();
-  const std::uint64_t end = line.offset + kRecordLimitBytes;
-  stream.taint.add({end, end, 0}, false);
-  stream.may_be_cut(line.offset);
-}
-
 // A record that was cut at coturn's limit has no newline, so the next begins in the middle of a line; some
 // others of coturn's lack theirs, too. Where that can be, look for attackers' texts anywhere in the line from
 // `from` on.
@@ -217,34 +153,11 @@ std::optional<Recogniser::State::OwnText> Recogniser::State::own_text(const Visi
   return own;
 }
 
-bool Recogniser::State::has_own_format(Stream& stream, const Record& record, bool tainted) {
-  if (stream.format_known && record.format == stream.format) {
-    if (!tainted) stream.candidate_lines = 0;
-    return true;
-  }
-  if (tainted) return false;  // has no vote
-  if (stream.format_known && (opens_log(record.message) || !banner_version(record.message).empty()))
-    stream.begin_anew();
-  if (!stream.format_known) {
-    stream.format_known = true;
-    stream.format = record.format;
-    return true;
-  }
-  if (stream.candidate_lines == 0 || stream.candidate != record.format) {
-    stream.candidate = record.format;
-    stream.candidate_lines = 0;
-  }
-  if (++stream.candidate_lines < kLinesToChangeFormat) return false;
-  stream.format = record.format;
-  stream.candidate_lines = 0;
-  return true;
-}
-
 void Recogniser::State::see_banner(const Visit& visit, std::string_view text) {
   const std::string_view version = banner_version(text);
   if (version.empty()) return;
   restarted_log = visit.line.log;
-  visit.stream.counted_sessions.fill(0);  // session numbers begin again
+  visit.stream.forget_sessions();  // their numbers begin again
   std::erase_if(versions, [&](const auto& known) { return known.first == visit.line.log; });
   if (versions.size() >= kMaxStreams) versions.erase(versions.begin());
   versions.emplace_back(visit.line.log, version);
@@ -341,7 +254,7 @@ void Recogniser::State::take_unrecognised(Visit& visit) {
 void Recogniser::State::take(Visit& visit) {
   const Line& line = visit.line;
   Stream& stream = visit.stream;
-  if (!line.whole) follow(stream, line);
+  if (!line.whole && stream.follow(line)) ++counters.gaps;
   const std::optional<Record> record = parse_record(line.text, time_format);
   if (!line.whole && stream.taint.concerns(line.offset)) {
     // In a wrapped stream the wrapper stands before each line of the attacker's text, too, and takes none of
@@ -349,13 +262,13 @@ void Recogniser::State::take(Visit& visit) {
     const std::size_t wrapped = record ? record->wrapper_bytes : wrapper_bytes(line.text);
     visit.within = stream.taint.begin_line(line.text, line.offset, wrapped);
     visit.tainted_front = line.offset < stream.taint.reach().until;
-    if (visit.within) stream.glued_until += wrapped;
+    if (visit.within) stream.stretch_glue(wrapped);
     release(stream, visit.events);
   }
   if (!record) return take_unrecognised(visit);
   ++counters.recognised;
   // Where records cannot be forged, each tells its own format.
-  const bool own_format = has_own_format(stream, *record, visit.within) || line.whole;
+  const bool own_format = stream.has_own_format(*record, visit.within) || line.whole;
   if (!own_format)
     ++counters.foreign;
   else if (!visit.within)
@@ -365,7 +278,7 @@ void Recogniser::State::take(Visit& visit) {
   if (!line.whole && stream.newlines_forgeable()) {
     std::size_t from = 0;
     own = own_text(visit, *record, from);
-    if (line.offset < stream.glued_until || line.text.size() >= kShortestCutBytes)
+    if (stream.may_be_glued(line.offset) || line.text.size() >= kShortestCutBytes)
       look_for_glued(visit, from);
   }
   recognise(visit, *record, own_format, own);
