@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <iterator>
 #include <vector>
 
 #include "doctor/checks.hpp"
@@ -88,7 +89,8 @@ Findings check_version(const Facts& facts) {
   const auto version = fmt::format("coturn {} ({})", facts.version->to_string(), facts.version_from);
   if (holes.empty()) return {{Health::ok, kCheck, version + " has no hole that we know of"}};
   std::vector<std::string> words;
-  for (const auto& hole : holes) words.push_back(fmt::format("{} {}", hole.id, hole.what));
+  std::transform(holes.begin(), holes.end(), std::back_inserter(words),
+                 [](const Hole& hole) { return fmt::format("{} {}", hole.id, hole.what); });
   auto what = fmt::format("{} has known holes, unless your distribution mended them: {}", version,
                           fmt::join(words, "; "));
   if (*facts.version < kNoForging)

@@ -52,6 +52,7 @@ std::string first_line_of(const std::vector<std::string>& command) {
   const UniqueFd output(ends[0]);
   UniqueFd input(ends[1]);
   std::vector<char*> arguments;
+  arguments.reserve(command.size() + 1);
   for (const auto& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
   posix_spawn_file_actions_t actions;
