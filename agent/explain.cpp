@@ -222,7 +222,7 @@ void add_rule(Json& object, const Explanation& explained, const Rule& rule, cons
   object.update(
       {{"rule", rule.name},
        {"description", rule.description},
-       {"offence", !rule.off && !rule.tells_only()},
+       {"offence", rule.is_offence()},
        {"client", endpoint(explained.client)},
        {"client_from", explained.client            ? "line"
                        : explained.session.empty() ? "nobody"

@@ -123,7 +123,7 @@ void Explainer::judge(const Event& event, Explanation& made) const {
   if (event.client)
     if (const auto why = allowlist_.spares(Prefix(event.client->address, kWholeAddress)))
       made.never_judged = *why;
-  if (rule.off || rule.tells_only()) return;
+  if (!rule.is_offence()) return;
   made.alike = fill_measure(rule, event, policy_, false);
   if (rule.trait.distinct != Distinct::nothing) made.different = fill_measure(rule, event, policy_, true);
 }

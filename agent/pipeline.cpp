@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "pipeline.hpp"
 
-#include <algorithm>
-#include <limits>
-
 namespace coturn_guard {
 namespace {
 
@@ -11,12 +8,6 @@ namespace {
 Policy policy_of_reports(Policy policy) {
   policy.max_addresses = 4096;
   return policy;
-}
-
-// "message repeated 4000000000 times" must not overflow: no `maxretry` is as high as this.
-Points plain_cost(const Offence& offence) {
-  constexpr std::int64_t kMost = std::numeric_limits<std::int32_t>::max() / 2;
-  return {static_cast<std::int32_t>(std::min(std::int64_t{offence.points.milli} * offence.count, kMost))};
 }
 
 }  // namespace
@@ -88,10 +79,13 @@ void Pipeline::finish(const Now& now, Outcome& outcome) {
   settle_events(now, outcome);
 }
 
+// One after the other: what the testimony hands on borrows its texts until its next call.
 void Pipeline::settle_events(const Now& now, Outcome& outcome) {
-  settled_.clear();
-  for (const Event& event : events_) testimony_.take(event, rules(), now, settled_);
-  settle(now, outcome);
+  for (const Event& event : events_) {
+    settled_.clear();
+    testimony_.take(event, rules(), now, settled_);
+    settle(now, outcome);
+  }
 }
 
 void Pipeline::settle(const Now& now, Outcome& outcome) {
@@ -158,7 +152,7 @@ void Pipeline::judge(const Attributed& attributed, const Now& now, Outcome& outc
     static_cast<void>(ledger_.record(offence, now));  // counts it
     return trace(offence, Effect::not_bannable, {}, {}, now, outcome);
   }
-  const Prefix network = offence.alone ? Prefix(address, kWholeAddress) : ledger_.prefix_of(address);
+  const Prefix network = ledger_.network_of(offence);
   const Standing standing = credit_.standing(network, now);
   const Points cost = tally_.cost(network, offence, rule.trait, policy_.findtime, now);
   if (cost.milli == 0) return trace(offence, Effect::free, {}, standing, now, outcome);
@@ -187,7 +181,7 @@ void Pipeline::judge(const Attributed& attributed, const Now& now, Outcome& outc
 void Pipeline::report(const Offence& offence, const Rule& rule, const Now& now, Outcome& outcome) {
   Offence measured = offence;
   measured.evidence = Evidence::claimed;
-  measured.points = plain_cost(offence);
+  measured.points = times(offence.points, offence.count);
   if (reports_.record(measured, rule.trait.window, now))
     outcome.reports.push_back({offence.address, offence.rule});
 }
@@ -195,18 +189,17 @@ void Pipeline::report(const Offence& offence, const Rule& rule, const Now& now, 
 void Pipeline::trace(const Offence& offence, Effect effect, Points weight, const Standing& standing,
                      const Now& now, Outcome& outcome) const {
   if (!tracing_) return;
-  const Prefix network =
-      offence.alone ? Prefix(offence.address, kWholeAddress) : ledger_.prefix_of(offence.address);
   outcome.judged.push_back({.offence = offence,
                             .effect = effect,
                             .weight = weight,
-                            .in_window = ledger_.points(network, now),
+                            .in_window = ledger_.points(ledger_.network_of(offence), now),
                             .standing = standing,
                             .when = now});
 }
 
 void Pipeline::set_rules(RuleSet rules) {
   counted_ = counters();  // rule numbers mean other rules from here on
+  testimony_.rules_changed(recogniser_.rules(), rules);
   attribution_.rules_changed(recogniser_.rules(), rules);
   recogniser_.set_rules(std::move(rules));
   by_rule_.assign(recogniser_.rules().rules().size(), {});

@@ -140,22 +140,17 @@ Json json_of(const Verdict& verdict, const RuleSet& rules, std::string_view time
 
 Json json_of(const Judged& judged, const Ledger& ledger, const RuleSet& rules, std::string_view time) {
   const Offence& offence = judged.offence;
-  const Prefix prefix =
-      offence.alone ? Prefix(offence.address, kWholeAddress) : ledger.prefix_of(offence.address);
   return {{"event", "offence"},
           {"time", time},
           {"address", offence.address.to_string()},
-          {"prefix", prefix.to_string()},
+          {"prefix", ledger.network_of(offence).to_string()},
           {"rule", rules.name(offence.rule)},
           {"evidence", to_string(offence.evidence)},
           {"count", offence.count},
           {"effect", to_string(judged.effect)},
           {"points", judged.weight.milli / 1000.0},
           {"in_window", judged.in_window.milli / 1000.0},
-          {"credit",
-           {{"login", judged.standing.by_login},
-            {"bytes", judged.standing.by_bytes},
-            {"users", judged.standing.users}}}};
+          {"credit", json_of(judged.standing)}};
 }
 
 std::string text_of(const Verdict& verdict, const RuleSet& rules, std::string_view time) {
@@ -173,6 +168,10 @@ std::string text_of(const Judged& judged, const RuleSet& rules, std::string_view
                       to_string(judged.weight), to_string(judged.in_window), in_words(judged.effect));
   if (const std::string standing = text_of(judged.standing); !standing.empty()) text += "; " + standing;
   return text;
+}
+
+Json json_of(const Standing& standing) {
+  return {{"login", standing.by_login}, {"bytes", standing.by_bytes}, {"users", standing.users}};
 }
 
 std::string text_of(const Standing& standing) {

@@ -27,6 +27,7 @@ struct ReplayOptions {
 [[nodiscard]] std::string text_of(const Verdict& verdict, const RuleSet& rules, std::string_view time);
 [[nodiscard]] std::string text_of(const Judged& judged, const RuleSet& rules, std::string_view time);
 // "logged in within the hour (3 users)"; empty where there is none.
+[[nodiscard]] Json json_of(const Standing& standing);
 [[nodiscard]] std::string text_of(const Standing& standing);
 
 }  // namespace coturn_guard

@@ -61,7 +61,7 @@ class Teller {
 
   void offended(const Judged& judged, std::string_view time) {
     const Offence& offence = judged.offence;
-    const Prefix network = offence.alone ? Prefix(offence.address, kWholeAddress) : unit_of(offence.address);
+    const Prefix network = pipeline().ledger().network_of(offence);
     if (!asked_for(network)) return;
     dossiers_[network].offences += offence.count;
     progress_.hide();
@@ -97,8 +97,7 @@ class Teller {
                   {"bans", dossier.bans},
                   {"banned_for_seconds", left.count()},
                   {"in_window", points.milli / 1000.0},
-                  {"credit",
-                   {{"login", standing.by_login}, {"bytes", standing.by_bytes}, {"users", standing.users}}}});
+                  {"credit", json_of(standing)}});
       return;
     }
     fmt::print("{} at the log's end ({}): offences {}, bans {}, {}, {} points in the window{}{}\n",

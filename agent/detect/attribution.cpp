@@ -22,16 +22,13 @@ using Pending = SessionTable::Pending;
 // it.
 constexpr std::size_t kForgottenPerTick = 16'384;
 
-bool is_offence(const Rule& rule) {
-  // one that the operator switched off costs nothing, but is counted
-  return rule.off || rule.trait.points.milli > 0 || rule.trait.points_from.milli > 0;
-}
 // An event without points of a rule that has some was counted already (Rule::unless_counted): it only tells.
+// One of a rule that the operator switched off costs nothing, but is counted.
 bool is_offence(const Rule& rule, const Event& event) {
-  return is_offence(rule) && (event.points.milli > 0 || rule.trait.points.milli == 0);
+  return !rule.tells_only() && (event.points.milli > 0 || rule.trait.points.milli == 0);
 }
 bool goes_on(const Rule& rule, const Event& event) {
-  return is_offence(rule, event) || (!is_offence(rule) && !rule.report.empty());
+  return is_offence(rule, event) || (rule.tells_only() && !rule.report.empty());
 }
 // In coturn a session keeps its user (ns_turn_server.c answers another one with 437 or 441): who logged in
 // guesses no more there.
@@ -376,9 +373,7 @@ void Attribution::rules_changed(const RuleSet& from, const RuleSet& to) {
   State& state = *state_;
   constexpr RuleId kGone = std::numeric_limits<RuleId>::max();
   std::vector<RuleId> number(from.rules().size(), kGone);
-  for (std::size_t i = 0; i < number.size(); ++i)
-    for (std::size_t j = 0; j < to.rules().size(); ++j)
-      if (to.rules()[j].name == from.rules()[i].name) number[i] = static_cast<RuleId>(j);
+  for (std::size_t i = 0; i < number.size(); ++i) number[i] = to.find(from.rules()[i].name).value_or(kGone);
   state.table.each([&](Record& record) {
     state.table.keep_pending(record, [&](Pending& entry) {
       entry.rule = entry.rule < number.size() ? number[entry.rule] : kGone;

@@ -62,6 +62,8 @@ struct Rule {
   [[nodiscard]] bool tells_only() const {
     return !off && trait.points.milli == 0 && trait.points_from.milli == 0;
   }
+  // It costs something.
+  [[nodiscard]] bool is_offence() const { return !off && !tells_only(); }
 };
 
 // A message that holds text of an attacker's. Coturn up to 4.16 prints it raw, newlines included, so that

@@ -27,10 +27,6 @@ struct Ended {
   Points charged;            // for what the kernel alone told of it
 };
 
-bool is_offence(const Rule& rule) {
-  return rule.trait.points.milli > 0 || rule.trait.points_from.milli > 0;
-}
-
 }  // namespace
 
 struct Testimony::State {
@@ -42,7 +38,7 @@ struct Testimony::State {
     const RuleSet& rules;
     Time now;
     std::vector<Settled>& settled;
-    [[nodiscard]] const Rule& rule(const Event& event) const { return rules.rules()[event.rule]; }
+    [[nodiscard]] const Rule& rule(const Event& event) const { return rules.rule(event.rule); }
   };
 
   void take(const Event& event, const Call& call);
@@ -138,7 +134,7 @@ void Testimony::State::hand(const Event& event, const Call& call, bool harmless)
   const Rule& rule = call.rule(event);
   const bool believed = event.evidence == Evidence::proven || event.evidence == Evidence::claimed;
   // What has some free ones tells of every customer's connections, too (connection-flood).
-  const bool tells = rule.login || (is_offence(rule) && rule.trait.free == 0);
+  const bool tells = rule.login || (rule.is_offence() && rule.trait.free == 0);
   if (available && believed && event.client && tells) {
     if (!rule.login) living.offended(*event.client);
     // A reset is told with its port, so that it can be no other end.
@@ -243,7 +239,7 @@ Points Testimony::State::sign(KernelSign what, const Endpoint& client, const std
   const auto id = call.rules.kernel_rule(what);
   if (!available || !id) return {};
   const Rule& rule = call.rules.rules()[*id];
-  if (!is_offence(rule)) return {};
+  if (!rule.is_offence()) return {};
   ++counters.signs;
   Event event;
   event.rule = *id;
@@ -374,6 +370,16 @@ void Testimony::tick(const RuleSet& rules, const Now& now, std::vector<Settled>&
   state_->settle_broken(call);
   state_->forget(now.mono);
   state_->settle_due(call);
+}
+
+void Testimony::rules_changed(const RuleSet& from, const RuleSet& to) {
+  const auto is_gone = [&](WaitingLine& line) {
+    const std::optional<RuleId> id = to.find(from.name(line.event.rule));
+    if (id) line.event.rule = *id;
+    return !id;
+  };
+  std::vector<WaitingLine> gone;
+  for (WaitingLines* const waiting : state_->all_waiting) waiting->take_if(is_gone, gone);
 }
 
 std::vector<Address> Testimony::take_busy() {

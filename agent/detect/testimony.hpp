@@ -78,6 +78,10 @@ class Testimony {
   // Once a second: those whose patience is over.
   void tick(const RuleSet& rules, const Now& now, std::vector<Settled>& settled);
 
+  // Rules were loaded anew: what waits is kept under the number that its rule has now, by name; of a rule
+  // that is gone it is forgotten.
+  void rules_changed(const RuleSet& from, const RuleSet& to);
+
   // Whose connections were busy since the last call, for 10 s and 16 KiB each way at least (see
   // living_connections): who earned credit by bytes.
   [[nodiscard]] std::vector<Address> take_busy();

@@ -24,17 +24,16 @@ void WaitingLines::append(WaitingLine line, const Endpoint& key) {
   chain.last = number;
 }
 
-void WaitingLines::take_if(const std::function<bool(const WaitingLine&)>& chosen,
-                           std::vector<WaitingLine>& taken) {
-  const std::deque<Slot> all = std::exchange(slots_, {});
+void WaitingLines::take_if(const std::function<bool(WaitingLine&)>& chosen, std::vector<WaitingLine>& taken) {
+  std::deque<Slot> all = std::exchange(slots_, {});
   first_of_.clear();
   waiting_ = text_bytes_ = 0;
-  for (const Slot& each : all) {
+  for (Slot& each : all) {
     if (each.taken) continue;
     if (chosen(each.line))
-      taken.push_back(each.line);
+      taken.push_back(std::move(each.line));
     else
-      append(each.line, each.key);
+      append(std::move(each.line), each.key);
   }
 }
 

@@ -32,8 +32,9 @@ class WaitingLines {
   void add(const Event& event, const Endpoint& key, std::chrono::steady_clock::time_point now);
   // Appends the lines of this client, in order, and forgets them.
   void take(const Endpoint& key, std::vector<WaitingLine>& taken);
-  // Appends those of which `chosen` is true, in order, and forgets them. Looks at all.
-  void take_if(const std::function<bool(const WaitingLine&)>& chosen, std::vector<WaitingLine>& taken);
+  // Appends those of which `chosen` is true, in order, and forgets them. Looks at all; `chosen` may change
+  // the events of those that stay.
+  void take_if(const std::function<bool(WaitingLine&)>& chosen, std::vector<WaitingLine>& taken);
   [[nodiscard]] bool empty() const { return waiting_ == 0; }
   [[nodiscard]] std::size_t size() const { return waiting_; }
   [[nodiscard]] std::size_t text_bytes() const { return text_bytes_; }

@@ -119,7 +119,7 @@ std::optional<Verdict> Ledger::record(const Offence& offence, seconds window, co
   }
   if (offence.points.milli <= 0) return std::nullopt;  // a rule that is switched off
   const Tick tick = state.clock.at(now);
-  const Prefix prefix = offence.alone ? Prefix(offence.address, kWholeAddress) : prefix_of(offence.address);
+  const Prefix prefix = network_of(offence);
   const Index index = state.find_or_insert(prefix, tick);
   Offender& offender = state.table.at(index);
   const bool banned = tick < offender.banned_until;
@@ -202,6 +202,10 @@ Points Ledger::points(const Prefix& network, const Now& now) const {
 
 Prefix Ledger::prefix_of(const Address& address) const {
   return Prefix(address, address.is_v4() ? state_->policy.ipv4_prefix : state_->policy.ipv6_prefix);
+}
+
+Prefix Ledger::network_of(const Offence& offence) const {
+  return offence.alone ? Prefix(offence.address, kWholeAddress) : prefix_of(offence.address);
 }
 
 std::size_t Ledger::size() const {

@@ -56,9 +56,10 @@ class Ledger {
   // What counts against this unit of judging (prefix_of, or an address judged alone) now; none while its ban
   // runs.
   [[nodiscard]] Points points(const Prefix& network, const Now& now) const;
-  [[nodiscard]] Prefix prefix_of(const Address& address) const;  // the unit of judging
-  [[nodiscard]] std::size_t size() const;                        // networks remembered
-  [[nodiscard]] std::size_t bytes() const;                       // memory held, for the metrics
+  [[nodiscard]] Prefix prefix_of(const Address& address) const;   // the unit of judging
+  [[nodiscard]] Prefix network_of(const Offence& offence) const;  // whom it counts against
+  [[nodiscard]] std::size_t size() const;                         // networks remembered
+  [[nodiscard]] std::size_t bytes() const;                        // memory held, for the metrics
   [[nodiscard]] const LedgerCounters& counters() const;
 
  private:

@@ -13,12 +13,6 @@
 namespace coturn_guard {
 namespace {
 
-// "message repeated 4000000000 times" must not overflow: no maxretry is as high as this.
-Points times(Points points, std::uint32_t count) {
-  constexpr std::int64_t kMost = std::numeric_limits<std::int32_t>::max() / 2;
-  return {static_cast<std::int32_t>(std::clamp(std::int64_t{points.milli} * count, std::int64_t{0}, kMost))};
-}
-
 struct Key {
   Prefix network;
   RuleId rule = 0;

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "model/flow.hpp"
 
+#include <algorithm>
+#include <limits>
+
 #include <fmt/format.h>
 
 namespace coturn_guard {
@@ -13,6 +16,11 @@ std::string_view to_string(Evidence evidence) {
     case Evidence::tainted: return "tainted";
   }
   return "unknown";
+}
+
+Points times(Points points, std::uint32_t count) {
+  constexpr std::int64_t kMost = std::numeric_limits<std::int32_t>::max() / 2;
+  return {static_cast<std::int32_t>(std::clamp(std::int64_t{points.milli} * count, std::int64_t{0}, kMost))};
 }
 
 std::string to_string(Points points) {

@@ -66,6 +66,9 @@ struct Points {
   friend auto operator<=>(Points, Points) = default;
   friend constexpr Points operator+(Points a, Points b) { return {a.milli + b.milli}; }
 };
+// So many of them. What overflows is as much as no `maxretry` is: "message repeated 4000000000 times" may
+// come.
+[[nodiscard]] Points times(Points points, std::uint32_t count);
 [[nodiscard]] std::string to_string(Points points);  // "3", "0.25"
 
 // Index of a rule in the rule set that made the event; its name is RuleSet::name(id).

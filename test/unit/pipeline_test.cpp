@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "support/catch.hpp"
 #include "support/detect.hpp"
 
@@ -280,4 +282,61 @@ TEST_CASE("who is only reported is told once it floods, and never banned", "[pip
     story.outcome.clear();
   }
   CHECK(reports == 1);
+}
+
+TEST_CASE("a line that waits for the kernel keeps its rule through a reload", "[pipeline][witness]") {
+  Story story;
+  story.pipeline.set_witness(true, true, story.now);
+  story.ticks(std::chrono::seconds(5));
+  for (int i = 1; i <= 3; ++i) CHECK_FALSE(story.reset(fmt::format("203.0.113.18:{}", 1000 + i)));
+  RuleBook fewer = test::shipped_rules();
+  std::erase_if(fewer.rules, [](const Rule& rule) {
+    return rule.name != "connection-reset" && rule.name != "connection-reset-unread";
+  });
+  std::reverse(fewer.rules.begin(), fewer.rules.end());
+  story.pipeline.set_rules(RuleSet::create(std::move(fewer)).value());
+  CHECK_FALSE(story.ends("203.0.113.18:1001", 64, 0));
+  CHECK_FALSE(story.ends("203.0.113.18:1002", 64, 0));
+  const auto verdict = story.ends("203.0.113.18:1003", 64, 0);
+  REQUIRE(verdict);
+  CHECK(story.pipeline.rules().name(verdict->rule) == "connection-reset");
+}
+
+TEST_CASE("a line that waits is forgotten with its rule", "[pipeline][witness]") {
+  Story story;
+  story.pipeline.set_witness(true, true, story.now);
+  story.ticks(std::chrono::seconds(5));
+  CHECK_FALSE(story.reset("203.0.113.18:1001"));
+  CHECK(story.pipeline.testimony().waiting() == 1);
+  RuleBook without = test::shipped_rules();
+  std::erase_if(without.rules, [](const Rule& rule) { return rule.name == "connection-reset"; });
+  story.pipeline.set_rules(RuleSet::create(std::move(without)).value());
+  CHECK(story.pipeline.testimony().waiting() == 0);
+}
+
+TEST_CASE("what waited when the witness was lost keeps its texts while other lines settle",
+          "[pipeline][witness]") {
+  Story story;
+  for (int i = 0; i < 5; ++i)
+    CHECK_FALSE(story.says(
+        "7: : session 000000000000000005: realm <example.org> user <alice>: incoming packet message "
+        "processed, error 401: Unauthorized"));
+  story.pipeline.set_witness(true, true, story.now);
+  story.ticks(std::chrono::seconds(5));
+  CHECK_FALSE(
+      story.says("8: : ERROR: session 000000000000000005: TCP socket error: Connection reset by peer "
+                 "203.0.113.6:1001"));
+  story.pipeline.set_witness(false, false, story.now);
+  // A closing, and what stands within its text's reach, are held back: both come with the line behind them.
+  CHECK_FALSE(story.says(
+      "8: : session 000000000000000007: closed (2nd stage), user <bob> realm <example.org> origin <>, "
+      "local 198.51.100.10:3478, remote 192.0.2.11:1001, reason: allocation timeout"));
+  const auto resets = [&](int number) {
+    return story.says(fmt::format(
+        "9: : ERROR: {}: TCP socket error: Connection reset by peer 203.0.113.9:1001", session(number)));
+  };
+  CHECK_FALSE(resets(8));
+  const auto verdict = resets(9);
+  REQUIRE(verdict);
+  CHECK(verdict->address.to_string() == "203.0.113.6");
 }
