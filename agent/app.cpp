@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "events.hpp"
+#include "source/clocks.hpp"
 #include "util/duration.hpp"
 #include "util/random_seed.hpp"
 
@@ -14,10 +15,6 @@ namespace coturn_guard {
 namespace {
 
 constexpr std::chrono::seconds kTick{1};
-
-Now read_clocks() {
-  return {std::chrono::steady_clock::now(), std::chrono::system_clock::now()};
-}
 
 template <class Level>
 int priority_of(Level level) {
@@ -112,6 +109,7 @@ Result<> App::make_source_anew() {
   auto made = make_source(io_, choice_.kind, choice_.names, false, std::move(events));
   if (!made) return tl::unexpected(made.error());
   source_ = std::move(*made);
+  pipeline_.recogniser().forget_all();  // the new source numbers its streams from the beginning
   source_->start();
   return {};
 }
@@ -127,7 +125,7 @@ void App::make_witness_anew(const Now& now) {
   events.heard = [this](const Now& at) { pipeline_.heard(at); };
   events.sampled = [this](const Now& begun, const Now& at) { pipeline_.sampled(begun, at, outcome_); };
   events.state = [this](const WitnessState& state, const Now& at) { on_witness(state, at); };
-  witness_ = std::make_unique<Witness>(io_, config_.ports, std::move(events));
+  witness_ = std::make_unique<Witness>(io_, coturn_ports(config_), std::move(events));
   if (auto started = witness_->start(); !started) {
     witness_.reset();  // it is a help, not a need
     on_witness({.why = started.error().message()}, now);
@@ -281,7 +279,10 @@ void App::apply(Setup setup, const Now& now) {
     log_.write(events::kFailed, {{"problem", changed.error().message()}}, now.mono);
   if (auto made = choose_source_anew(now); !made)
     log_.write(events::kFailed, {{"problem", made.error().message()}}, now.mono);
-  if (old.witness != config_.witness || old.ports != config_.ports) make_witness_anew(now);
+  if (old.witness != config_.witness)
+    make_witness_anew(now);
+  else if (witness_)
+    witness_->set_ports(coturn_ports(config_));
   spare_own_networks(now);
   log_.write(events::kReloaded, {{"mode", simulated() ? "observe" : "enforce"}}, now.mono);
 }

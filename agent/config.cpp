@@ -70,6 +70,10 @@ std::vector<std::string> drop_ins(const std::string& main_file, ConfigReader& re
 
 }  // namespace
 
+std::vector<PortRange> coturn_ports(const Config& config) {
+  return config.ports.empty() ? Config{}.ports : config.ports;
+}
+
 tl::expected<Config, Problems> load_config(const std::string& main_file, bool required,
                                            const std::string& detected_file) {
   ConfigReader reader;

@@ -65,6 +65,10 @@ struct Config {
   CoturnLog coturn_log = CoturnLog::unknown;
 };
 
+// The ports that the witness takes for coturn's. `ports: all` closes the whole machine to who is banned; it
+// does not make the mail server's connections an offence against coturn.
+[[nodiscard]] std::vector<PortRange> coturn_ports(const Config& config);
+
 // `/etc/coturn-guard/coturn-guard.yaml` and, beside it, `conf.d/*.yaml` in lexical order: maps merge, lists
 // append unless tagged !replace, of single values the later wins. What they leave at `auto` comes from
 // `detected_file` where that exists (`coturn-guard detect` wrote it). A missing main file is a problem only

@@ -46,12 +46,14 @@ void tune(RuleBook& book, const Config& config, Problems& problems) {
 
 }  // namespace
 
+std::string own_rules_directory(const std::string& config_file) {
+  return (std::filesystem::path(config_file).parent_path() / "rules.d").string();
+}
+
 tl::expected<Setup, Problems> load_setup(const SetupPaths& paths) {
   auto config = load_config(paths.config, paths.config_required, paths.detected);
   if (!config) return tl::unexpected(std::move(config.error()));  // which rules it wants is not known then
-  // The operator's own, beside his configuration.
-  const auto own_rules = std::filesystem::path(paths.config).parent_path() / "rules.d";
-  auto book = load_rules(config->rules_file, own_rules.string());
+  auto book = load_rules(config->rules_file, own_rules_directory(paths.config));
   if (!book) return tl::unexpected(std::move(book.error()));
   Problems problems;
   tune(*book, *config, problems);

@@ -25,6 +25,9 @@ struct Setup {
   RuleSet rules;
 };
 
+// Where an operator's own rules lie: rules.d beside his configuration.
+[[nodiscard]] std::string own_rules_directory(const std::string& config_file);
+
 [[nodiscard]] tl::expected<Setup, Problems> load_setup(const SetupPaths& paths);
 
 }  // namespace coturn_guard

@@ -345,6 +345,10 @@ void Recogniser::finish(std::vector<Event>& events) {
   }
 }
 
+void Recogniser::forget_all() {
+  while (!state_->streams.empty()) forget(state_->streams.back().id);
+}
+
 void Recogniser::forget(StreamId id) {
   std::erase_if(state_->streams, [&](Stream& stream) {
     if (stream.id != id) return false;

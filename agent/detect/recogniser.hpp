@@ -64,6 +64,7 @@ class Recogniser {
   // The stream has ended (file deleted, rotated away and drained): its state is dropped, and what waited
   // comes with the next call. Bounded otherwise, too.
   void forget(StreamId stream);
+  void forget_all();
 
   // Line::log, where the last line taken was coturn's banner: it began anew, and so did session numbers.
   // Events of the same call stand before it.

@@ -6,10 +6,10 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <nlohmann/json.hpp>
 
 #include "doctor/checks.hpp"
 #include "doctor/gather.hpp"
+#include "json_line.hpp"
 
 namespace coturn_guard {
 namespace {
@@ -23,13 +23,10 @@ const char* word(const Finding& finding) {
 }
 
 void print_json(const Finding& finding) {
-  using Json = nlohmann::ordered_json;
-  const Json object{{"check", finding.check},
-                    {"health", word(finding)},
-                    {"what", finding.what},
-                    {"remedy", finding.remedy}};
-  // A path of somebody's may be no UTF-8.
-  fmt::print("{}\n", object.dump(-1, ' ', true, Json::error_handler_t::replace));
+  print_line({{"check", finding.check},
+              {"health", word(finding)},
+              {"what", finding.what},
+              {"remedy", finding.remedy}});
 }
 
 void print_text(const Finding& finding) {
@@ -41,7 +38,7 @@ void print_text(const Finding& finding) {
 
 int doctor_command(const DoctorOptions& options) {
   auto facts = doctor::gather_files(options.root, options.paths);
-  if (options.root.empty()) doctor::gather_live(facts);
+  if (options.root.empty()) doctor::gather_live(facts, options.paths);
   auto worst = doctor::Health::ok;
   for (const auto& finding : doctor::examine(facts)) {
     worst = std::max(worst, finding.health);

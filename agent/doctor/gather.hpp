@@ -13,6 +13,6 @@ namespace coturn_guard::doctor {
 // `root`: "" for this system, else a directory that stands for /.
 [[nodiscard]] Facts gather_files(const std::string& root, const SetupPaths& paths);
 // Adds what only the running system knows, and chooses the source again by it. Takes up to a second.
-void gather_live(Facts& facts);
+void gather_live(Facts& facts, const SetupPaths& paths);
 
 }  // namespace coturn_guard::doctor

@@ -156,7 +156,7 @@ class Gatherer {
   }
 
   void rule_book() {
-    auto book = load_rules(at(facts_.config.rules_file));
+    auto book = load_rules(at(facts_.config.rules_file), own_rules_directory(at(paths_.config)));
     if (!book) {
       for (auto& problem : book.error()) facts_.config_problems.push_back(std::move(problem));
       return;

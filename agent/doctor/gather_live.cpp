@@ -76,8 +76,8 @@ Result<> ask_kernel(const Config& config, KernelFacts& facts) {
   return {};
 }
 
-void look_at_journal_lines(Facts& facts) {
-  const auto book = load_rules(facts.config.rules_file);
+void look_at_journal_lines(Facts& facts, const SetupPaths& paths) {
+  const auto book = load_rules(facts.config.rules_file, own_rules_directory(paths.config));
   if (!book) return;  // told with the configuration
   const auto rules = RuleSet::create(*book);
   const auto format = TimeFormat::compile(facts.config.log_timestamp_format);
@@ -89,7 +89,7 @@ void look_at_journal_lines(Facts& facts) {
 
 }  // namespace
 
-void gather_live(Facts& facts) {
+void gather_live(Facts& facts, const SetupPaths& paths) {
   Facts::Live live;
   live.service = unit_state("coturn-guard.service");
   live.coturn = unit_state("coturn.service");
@@ -97,12 +97,12 @@ void gather_live(Facts& facts) {
   live.coturns = running_coturns();
   if (const auto look = look_at_journal(facts.config.journal_units)) live.journal = *look;
   facts.source = choose_source(facts.config, live.journal);
-  if (facts.source.kind != "file") look_at_journal_lines(facts);
+  if (facts.source.kind != "file") look_at_journal_lines(facts, paths);
   if (!facts.version && facts.tail && facts.tail->version) {
     facts.version = facts.tail->version;
     facts.version_from = "its log";
   }
-  ask_witness(facts.config.ports, live);
+  ask_witness(coturn_ports(facts.config), live);
   if (const auto asked = ask_kernel(facts.config, live.kernel); !asked)
     live.kernel.problem = asked.error().message();
   facts.live = std::move(live);

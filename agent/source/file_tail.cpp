@@ -4,13 +4,14 @@
 #include <sys/inotify.h>
 
 #include <array>
-#include <boost/asio/post.hpp>
 #include <chrono>
 #include <utility>
 
+#include "source/clocks.hpp"
 #include "source/followed_file.hpp"
 #include "source/inotify.hpp"
 #include "source/named_files.hpp"
+#include "source/next_turn.hpp"
 #include "source/tail_notices.hpp"
 
 namespace coturn_guard {
@@ -18,18 +19,14 @@ namespace {
 
 constexpr unsigned kMaxHolds = 16;
 
-Now read_clocks() {
-  return {std::chrono::steady_clock::now(), std::chrono::system_clock::now()};
-}
-
 class FileTail final : public LineSource {
  public:
   FileTail(boost::asio::io_context& io, const std::vector<NamePattern>& names, bool from_start,
            SourceEvents events)
-      : io_(io),
-        events_(std::move(events)),
+      : events_(std::move(events)),
         inotify_(io, {[this](const auto& happening) { happened(happening); }, [this] { after_events(); }}),
-        named_(inotify_, names, from_start, events_, counters_) {}
+        named_(inotify_, names, from_start, events_, counters_),
+        next_turn_(io, [this] { turn(); }) {}
 
   void start() override;
   void tick(const Now& now) override;
@@ -48,7 +45,6 @@ class FileTail final : public LineSource {
   void began_anew(OpenFile& open);
   void failed(OpenFile& open);
 
-  boost::asio::io_context& io_;
   SourceEvents events_;
   SourceCounters counters_;
   Inotify inotify_;
@@ -58,9 +54,7 @@ class FileTail final : public LineSource {
   bool read_well_ = true;
   bool look_due_ = false;
   unsigned holds_ = 0;  // readings that waited for more events, in a row
-  bool scheduled_ = false;
-  // A turn that waits in the io_context must not outlive us; Asio cannot take back what was posted.
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  NextTurn next_turn_;
 };
 
 void FileTail::start() {
@@ -111,13 +105,7 @@ void FileTail::after_events() {
 }
 
 void FileTail::schedule_turn() {
-  if (scheduled_ || paused_) return;
-  scheduled_ = true;
-  boost::asio::post(io_, [this, alive = std::weak_ptr<bool>(alive_)] {
-    if (alive.expired()) return;
-    scheduled_ = false;
-    turn();
-  });
+  if (!paused_) next_turn_.post();
 }
 
 // One file's next 64 KiB, the oldest file first, so that lines come in the order in which they were written.
@@ -191,10 +179,7 @@ Result<std::unique_ptr<LineSource>> make_file_tail(boost::asio::io_context& io,
     if (!pattern) return tl::make_unexpected(pattern.error());
     patterns.push_back(std::move(*pattern));
   }
-  if (!events.line) events.line = [](const Line&, const Now&) {};
-  if (!events.batch_end) events.batch_end = [](const Now&) {};
-  if (!events.stream_ended) events.stream_ended = [](StreamId) {};
-  if (!events.notice) events.notice = [](const SourceNotice&) {};
+  events.fill_in();
   return std::make_unique<FileTail>(io, patterns, from_start, std::move(events));
 }
 

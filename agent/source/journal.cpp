@@ -7,13 +7,14 @@
 
 #include <array>
 #include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/post.hpp>
 #include <utility>
 
+#include "source/clocks.hpp"
 #include "source/fresh.hpp"
 #include "source/journal_notices.hpp"
 #include "source/journal_reader.hpp"
 #include "source/line_splitter.hpp"
+#include "source/next_turn.hpp"
 
 namespace coturn_guard {
 namespace {
@@ -24,21 +25,17 @@ constexpr std::size_t kTurnEntries = 1024;
 // before it.
 constexpr std::uint64_t kGapBytes = 65'536;
 
-Now read_clocks() {
-  return {std::chrono::steady_clock::now(), std::chrono::system_clock::now()};
-}
-
 class Journal final : public LineSource {
  public:
   Journal(boost::asio::io_context& io, const std::vector<std::string>& units, JournalTransport transport,
           bool from_start, SourceEvents events)
-      : io_(io),
-        descriptor_(io),
+      : descriptor_(io),
         events_(std::move(events)),
         reader_(units, transport),
         name_(fmt::format("{}", fmt::join(units, ", "))),
         transport_(transport),
-        from_start_(from_start) {}
+        from_start_(from_start),
+        next_turn_(io, [this] { turn(); }) {}
   ~Journal() override { close(); }
 
   void start() override { look(read_clocks()); }
@@ -63,7 +60,6 @@ class Journal final : public LineSource {
   void failed(const Error& error);
   void say(const SourceNotice& notice);
 
-  boost::asio::io_context& io_;
   boost::asio::posix::stream_descriptor descriptor_;  // the reader's own: released, never closed
   SourceEvents events_;
   SourceCounters counters_;
@@ -78,9 +74,7 @@ class Journal final : public LineSource {
   bool from_start_;
   bool paused_ = false;
   bool healthy_ = true;
-  bool scheduled_ = false;
-  // A turn that waits in the io_context must not outlive us; Asio cannot take back what was posted.
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  NextTurn next_turn_;
 };
 
 // libsystemd watches the directories that it found when it was opened: a journal that becomes persistent
@@ -138,13 +132,7 @@ void Journal::resume() {
 }
 
 void Journal::schedule_turn() {
-  if (scheduled_ || paused_) return;
-  scheduled_ = true;
-  boost::asio::post(io_, [this, alive = std::weak_ptr<bool>(alive_)] {
-    if (alive.expired()) return;
-    scheduled_ = false;
-    turn();
-  });
+  if (!paused_) next_turn_.post();
 }
 
 void Journal::turn() {
@@ -219,10 +207,7 @@ void Journal::say(const SourceNotice& notice) {
 Result<std::unique_ptr<LineSource>> make(boost::asio::io_context& io, const std::vector<std::string>& units,
                                          JournalTransport transport, bool from_start, SourceEvents events) {
   if (units.empty()) return fail("follow the journal: no unit is named");
-  if (!events.line) events.line = [](const Line&, const Now&) {};
-  if (!events.batch_end) events.batch_end = [](const Now&) {};
-  if (!events.stream_ended) events.stream_ended = [](StreamId) {};
-  if (!events.notice) events.notice = [](const SourceNotice&) {};
+  events.fill_in();
   return std::make_unique<Journal>(io, units, transport, from_start, std::move(events));
 }
 

@@ -26,6 +26,13 @@ constexpr std::array kKinds{
 
 }  // namespace
 
+void SourceEvents::fill_in() {
+  if (!line) line = [](const Line&, const Now&) {};
+  if (!batch_end) batch_end = [](const Now&) {};
+  if (!stream_ended) stream_ended = [](StreamId) {};
+  if (!notice) notice = [](const SourceNotice&) {};
+}
+
 Result<std::unique_ptr<LineSource>> make_source(boost::asio::io_context& io, const std::string& what,
                                                 const std::vector<std::string>& names, bool from_start,
                                                 SourceEvents events) {

@@ -37,6 +37,8 @@ struct SourceEvents {
   std::function<void(const Now&)> batch_end;   // after each turn's lines: time to send what was decided
   std::function<void(StreamId)> stream_ended;  // no line of that stream will follow
   std::function<void(const SourceNotice&)> notice;
+
+  void fill_in();  // what is left out does nothing
 };
 
 struct SourceCounters {

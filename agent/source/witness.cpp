@@ -12,6 +12,7 @@
 #include <system_error>
 #include <utility>
 
+#include "source/clocks.hpp"
 #include "source/diag_socket.hpp"
 #include "source/sock_diag_codec.hpp"
 
@@ -26,8 +27,14 @@ constexpr unsigned kTicksBetweenSamples = 2;
 constexpr unsigned kTicksForAList = 10;  // 100 000 sockets take a second
 constexpr std::size_t kNamedRanges = 8;  // in a message for people
 
-Now read_clocks() {
-  return {std::chrono::steady_clock::now(), std::chrono::system_clock::now()};
+Connection connection_of(const sock_diag::Socket& socket, Connection::State state, bool ours) {
+  return {.local = socket.local,
+          .client = socket.remote,
+          .state = state,
+          .counted = socket.counted,
+          .received_bytes = socket.received_bytes,
+          .acked_bytes = socket.acked_bytes,
+          .foreign = !ours};
 }
 
 std::string to_text(const std::vector<PortRange>& ports) {
@@ -220,14 +227,7 @@ void Witness::Impl::take_end(const sock_diag::Socket& socket, const Now& now) {
   }
   ++(ours ? counters_.closed : counters_.foreign);
   if (!ours && !listeners_.heard[socket.local.port]) return;
-  events_.connection({.local = socket.local,
-                      .client = socket.remote,
-                      .state = Connection::State::closed,
-                      .counted = socket.counted,
-                      .received_bytes = socket.received_bytes,
-                      .acked_bytes = socket.acked_bytes,
-                      .foreign = !ours},
-                     now);
+  events_.connection(connection_of(socket, Connection::State::closed, ours), now);
 }
 
 // Any error of this socket means that something may be missing; ENOBUFS is the one that happens.
@@ -336,14 +336,7 @@ void Witness::Impl::take_living(const std::vector<sock_diag::Socket>& sockets) {
     if (!listeners_.sampled[socket.local.port]) continue;
     any = true;
     ++counters_.samples;
-    events_.connection({.local = socket.local,
-                        .client = socket.remote,
-                        .state = Connection::State::living,
-                        .counted = socket.counted,
-                        .received_bytes = socket.received_bytes,
-                        .acked_bytes = socket.acked_bytes,
-                        .foreign = !is_ours(socket.local.port)},
-                       now);
+    events_.connection(connection_of(socket, Connection::State::living, is_ours(socket.local.port)), now);
   }
   if (any) events_.batch_end(now);
 }

@@ -54,6 +54,7 @@ CASES = [
      {"/etc/fail2ban/jail.local": "[coturn]\nenabled = true\nfilter = coturn\n"}, "fail2ban", "warn", "[coturn] in /etc/fail2ban/jail.local"),
     ("our table in nftables.conf",
      {"/etc/nftables.conf": "flush ruleset\ntable ip coturn-guard {\n}\n"}, "firewall.saved", "fail", "nft -c -f /etc/nftables.conf"),
+    ("a mistake in a rule of one's own", {"/etc/coturn-guard/rules.d/10-own.yaml": "rules: 1\n"}, "configuration", "fail", "10-own.yaml:1:8"),
     ("our set in rules.v4",
      {"/etc/iptables/rules.v4": "*raw\n-A PREROUTING -m set --match-set coturn-guard-4 src -j DROP\nCOMMIT\n"},
      "firewall.saved", "fail", "sed -i '/coturn-guard/d' /etc/iptables/rules.v4"),

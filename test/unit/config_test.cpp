@@ -104,3 +104,8 @@ TEST_CASE("a file that is none, or that may not be read, is a mistake", "[config
     CHECK_THAT(secret.error()[0], contains_text("Permission denied; it must be readable for"));
   }
 }
+
+TEST_CASE("closing the whole machine makes no other server coturn for the witness", "[config]") {
+  CHECK(coturn_ports(*parse_config("ports: all\n", "a.yaml")) == Config{}.ports);
+  CHECK(coturn_ports(*parse_config("ports: [443]\n", "a.yaml")) == std::vector<PortRange>{{443, 443}});
+}

@@ -339,3 +339,14 @@ TEST_CASE("forged lines do not move the replay's clock", "[detect][recogniser]")
 TEST_CASE("a wrong time format is refused when the recogniser is made", "[detect][recogniser]") {
   CHECK_FALSE(Recogniser::create(RuleSet::create(test::shipped_rules()).value(), "%Q"));
 }
+
+TEST_CASE("a new source's streams owe nothing to those of the old one", "[detect][recogniser]") {
+  Recogniser recogniser = test::make_recogniser();
+  Log old(recogniser);
+  old.add("33: : ERROR: check_stun_auth: wrong username: x");
+  CHECK(old.evidence("33: : ERROR: " + kReset) == Evidence::tainted);
+  recogniser.forget_all();
+  Log fresh(recogniser);  // the same number, and another coturn's format
+  fresh.skip(40);
+  CHECK(fresh.evidence("33: (77): ERROR: " + kReset) == Evidence::claimed);
+}
