@@ -83,6 +83,7 @@ Measure fill_measure(const Rule& rule, const Event& event, const Policy& policy,
 
 Explainer::Explainer(Recogniser recogniser, TimeFormat time_format, const Config& config)
     : recogniser_(std::move(recogniser)), time_format_(std::move(time_format)), policy_(config.policy) {
+  recogniser_.believe_announced();
   allowlist_.set_ignored(config.ignoreip);
   allowlist_.set_own(config.coturn_networks);
 }

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "detect/announcements.hpp"
 #include "detect/banner.hpp"
 #include "detect/record.hpp"
 #include "detect/rest_name.hpp"
@@ -56,13 +57,18 @@ struct Recogniser::State {
   void see_banner(const Visit& visit, std::string_view text);
   void recognise(const Visit& visit, const Record& record, bool own_format,
                  const std::optional<OwnText>& own);
-  void pass_on_rest_name(Event& event, const Now& now) const;
-  void hand_on(Stream& stream, Event event, std::vector<Event>& events);
+  void become(Event& event, RuleId other) const;
+  void settle_announcement(Event& event, std::uint64_t line);
+  void pass_on_rest_name(Event& event) const;
+  void hand_on(Stream& stream, Event event, std::uint64_t line, std::vector<Event>& events);
   void release(Stream& stream, std::vector<Event>& events);
   void drop(Stream& stream);
 
   RuleSet rules;
   TimeFormat time_format;
+  Announcements announcements;
+  bool all_announced = false;
+  std::chrono::seconds wall{};  // since 1970, when the last line came
   std::vector<Stream> streams;
   std::size_t current = 0;  // the stream of the last line: nearly always that of the next
   std::uint64_t clock = 0;
@@ -163,28 +169,43 @@ void Recogniser::State::see_banner(const Visit& visit, std::string_view text) {
   versions.emplace_back(visit.line.log, version);
 }
 
+void Recogniser::State::become(Event& event, RuleId other) const {
+  event.rule = other;
+  event.points = rules.trait(other).points;
+  if (event.evidence != Evidence::tainted) event.evidence = rules.rule(other).evidence;
+}
+
+// Where it can't be told whether the line was announced, the milder of the two rules has it.
+void Recogniser::State::settle_announcement(Event& event, std::uint64_t line) {
+  const bool certain = event.evidence != Evidence::tainted;
+  if (rules.announces(event.rule)) announcements.announce(event, line, certain);
+  const std::optional<RuleId> unannounced = rules.unannounced(event.rule);
+  if (!unannounced || all_announced) return;
+  const auto answer = announcements.take(event, rules.announced_by(event.rule), line, certain);
+  const bool milder = rules.trait(*unannounced).points < rules.trait(event.rule).points;
+  if (answer == Announcements::Answer::announced || (answer == Announcements::Answer::uncertain && !milder))
+    return;
+  ++counters.unannounced;
+  become(event, *unannounced);
+}
+
 // A name whose time has passed is an old customer's; one with a time to come was made without the secret.
-void Recogniser::State::pass_on_rest_name(Event& event, const Now& now) const {
+void Recogniser::State::pass_on_rest_name(Event& event) const {
   const std::optional<RuleId> if_expired = rules.if_expired(event.rule);
   const std::optional<RuleId> if_unexpired = rules.if_unexpired(event.rule);
   if (!if_expired && !if_unexpired) return;
-  const auto wall = now.wall.time_since_epoch();
   if (wall < kClockIsSet) return;
   const std::optional<std::chrono::seconds> until = good_until(event.user);
   if (!until) return;
-  const std::optional<RuleId> other =
-      *until < std::chrono::duration_cast<std::chrono::seconds>(wall) ? if_expired : if_unexpired;
-  if (!other) return;
-  event.rule = *other;
-  event.points = rules.trait(*other).points;
-  event.evidence = rules.rule(*other).evidence;
+  const std::optional<RuleId> other = *until < wall ? if_expired : if_unexpired;
+  if (other) become(event, *other);
 }
 
 void Recogniser::State::recognise(const Visit& visit, const Record& record, bool own_format,
                                   const std::optional<OwnText>& own) {
   const Line& line = visit.line;
   Stream& stream = visit.stream;
-  const Extent extent{line.offset, line.offset + line.text.size()};
+  const Extent extent{line.offset, line.offset + line.text.size(), counters.lines};
   // A line that ends behind its own text's reach needs no proof.
   const bool waits = own && !own->tail.empty() && extent.end <= own->reach.until;
   std::optional<Event> event = rules.match(record.message, record.session);
@@ -194,7 +215,6 @@ void Recogniser::State::recognise(const Visit& visit, const Record& record, bool
     event->count = record.repeat;
     event->log = line.log;
     event->fresh = line.fresh;
-    pass_on_rest_name(*event, visit.now);
     // else another is glued to it, or it was cut
     const bool complete = line.text.size() - record.wrapper_bytes < kShortestCutBytes;
     if (!own_format || !complete) event->evidence = Evidence::tainted;
@@ -206,7 +226,7 @@ void Recogniser::State::recognise(const Visit& visit, const Record& record, bool
   const bool event_waits = event && event->evidence != Evidence::tainted &&
                            (stream.taint.is_holding() || (waits && speech != Speech::accuses));
   if (event_waits) ++counters.held;
-  if (event && !event_waits) hand_on(stream, *event, visit.events);
+  if (event && !event_waits) hand_on(stream, *event, extent.line, visit.events);
   if (waits)
     stream.taint.hold_text(own->reach, own->tail, event_waits ? &*event : nullptr, speech, extent, visit.now);
   else if (event_waits)
@@ -214,7 +234,9 @@ void Recogniser::State::recognise(const Visit& visit, const Record& record, bool
   if (own && !waits) stream.taint.add(own->reach, !visit.tainted_front);
 }
 
-void Recogniser::State::hand_on(Stream& stream, Event event, std::vector<Event>& events) {
+void Recogniser::State::hand_on(Stream& stream, Event event, std::uint64_t line, std::vector<Event>& events) {
+  settle_announcement(event, line);
+  pass_on_rest_name(event);
   if (event.evidence == Evidence::tainted) {
     ++counters.tainted;
   } else if (!event.session.empty() && event.points > Points{}) {
@@ -230,14 +252,14 @@ void Recogniser::State::hand_on(Stream& stream, Event event, std::vector<Event>&
 }
 
 void Recogniser::State::release(Stream& stream, std::vector<Event>& events) {
-  stream.taint.release([&](const HeldEvent& held) { hand_on(stream, held.event, events); });
+  stream.taint.release([&](const HeldEvent& held) { hand_on(stream, held.event, held.extent.line, events); });
 }
 
 // Its last words wait for the next call.
 void Recogniser::State::drop(Stream& stream) {
   stream.taint.release([&](const HeldEvent& held) {
     last_words.push_back(held);
-    hand_on(stream, last_words.back().event, dropped);
+    hand_on(stream, last_words.back().event, held.extent.line, dropped);
   });
   forged += stream.taint.forged();
 }
@@ -254,7 +276,10 @@ void Recogniser::State::take_unrecognised(Visit& visit) {
 void Recogniser::State::take(Visit& visit) {
   const Line& line = visit.line;
   Stream& stream = visit.stream;
-  if (!line.whole && stream.follow(line)) ++counters.gaps;
+  if (!line.whole && stream.follow(line)) {
+    ++counters.gaps;
+    announcements.forget(counters.lines);
+  }
   const std::optional<Record> record = parse_record(line.text, time_format);
   if (!line.whole && stream.taint.concerns(line.offset)) {
     // In a wrapped stream the wrapper stands before each line of the attacker's text, too, and takes none of
@@ -306,6 +331,7 @@ void Recogniser::set_rules(RuleSet rules) {
   };
   for (Stream& stream : state_->streams) stream.taint.each_held(renumber);
   std::erase_if(state_->dropped, [&](Event& event) { return !renumber(event); });
+  state_->announcements.forget(state_->counters.lines);
   state_->undecided += state_->rules.undecided();
   state_->rules = std::move(rules);
 }
@@ -325,8 +351,13 @@ void Recogniser::take(const Line& line, const Now& now, std::vector<Event>& even
   State& state = *state_;
   state.begin(events);
   ++state.counters.lines;
+  state.wall = std::chrono::duration_cast<std::chrono::seconds>(now.wall.time_since_epoch());
   State::Visit visit{line, now, events, state.stream(line.stream)};
   state.take(visit);
+}
+
+void Recogniser::believe_announced() const {
+  state_->all_announced = true;
 }
 
 void Recogniser::tick(const Now& now, std::vector<Event>& events) {

@@ -35,8 +35,9 @@ struct DetectCounters {
   std::uint64_t foreign = 0;  // lines in another format than their stream's
   std::uint64_t gaps = 0;  // bytes of a stream that we were not shown: what follows is tainted for one record
   std::uint64_t repeated =
-      0;                   // events without points: their session was counted already (Rule::unless_counted)
-  std::uint64_t held = 0;  // events that waited for the lines behind theirs
+      0;  // events without points: their session was counted already (Rule::unless_counted)
+  std::uint64_t unannounced = 0;      // events that lacked the line before them (Rule::announced_by)
+  std::uint64_t held = 0;             // events that waited for the lines behind theirs
   std::uint64_t forged = 0;           // of the texts that they waited for, those that proved to hold newlines
   std::uint64_t undecided = 0;        // RE2::Set ran out of memory; the rules were asked one by one instead
   std::uint64_t streams_dropped = 0;  // least recently used streams whose state made room for another's
@@ -75,6 +76,8 @@ class Recogniser {
   // Coturn's own time text of the last recognised line ("590556" or a time stamp): for replay's virtual clock
   // only. Borrowed from that line: valid as long as the line's text is.
   [[nodiscard]] std::string_view last_time_text() const;
+  // For who shows lines out of their context (explain): each counts as announced.
+  void believe_announced() const;
   // For a reload: what is known of the streams stays, so that no taint is forgotten.
   void set_rules(RuleSet rules);
   [[nodiscard]] Result<> set_timestamp_format(const std::string& timestamp_format);

@@ -53,6 +53,10 @@ struct Rule {
   // {user} is a REST name (`time:name`, draft-uberti-behave-turn-rest) whose time has passed: then it is an
   // offence by that rule instead, or with a time to come by the other; empty: no difference.
   std::string if_expired, if_unexpired;
+  // Coturn writes one line of these rules right before each line of this one, about the same session, or the
+  // same user where it names no session. Without it the line is another thing, by the rule `unannounced`.
+  std::vector<std::string> announced_by;
+  std::string unannounced;
   bool off = false;                   // the operator switched it off
   std::string report;                 // what to do about it, for the operator: reported, not only counted
   std::vector<std::string> examples;  // whole lines that must match

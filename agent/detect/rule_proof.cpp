@@ -51,7 +51,8 @@ void Proof::check_names(const Rule& rule, const RulePlaces& places) {
   std::vector<std::string_view> names;
   for (const Rule& other : book_.rules) {
     names.push_back(other.name);
-    passed_on_to |= other.if_expired == rule.name || other.if_unexpired == rule.name;
+    passed_on_to |=
+        other.if_expired == rule.name || other.if_unexpired == rule.name || other.unannounced == rule.name;
     if (&other < &rule && rule.kernel != KernelSign::none && other.kernel == rule.kernel)
       problem(places.rule, "rule \"{}\": \"{}\" is for the same sign of the kernel's", rule.name, other.name);
   }
@@ -59,20 +60,28 @@ void Proof::check_names(const Rule& rule, const RulePlaces& places) {
     problem(places.rule,
             "rule \"{}\" lacks \"begins\" and \"pattern\", and no other rule passes lines on to it",
             rule.name);
-  for (const std::string& name : {rule.if_expired, rule.if_unexpired}) {
-    if (name.empty()) continue;
-    const auto other = std::find_if(book_.rules.begin(), book_.rules.end(),
+  const auto find = [&](const std::string& name) -> const Rule* {
+    const auto found = std::find_if(book_.rules.begin(), book_.rules.end(),
                                     [&](const Rule& known) { return known.name == name; });
-    if (other == book_.rules.end()) {
-      const std::string_view near = nearest(name, names);
-      problem(places.rule, "rule \"{}\": there is no rule \"{}\"{}", rule.name, name,
-              near.empty() ? "" : fmt::format(", did you mean \"{}\"?", near));
-    } else if (other->kernel != KernelSign::none || !other->if_expired.empty() ||
-               !other->if_unexpired.empty()) {
+    if (found != book_.rules.end()) return &*found;
+    const std::string_view near = nearest(name, names);
+    problem(places.rule, "rule \"{}\": there is no rule \"{}\"{}", rule.name, name,
+            near.empty() ? "" : fmt::format(", did you mean \"{}\"?", near));
+    return nullptr;
+  };
+  for (const std::string& name : {rule.if_expired, rule.if_unexpired, rule.unannounced}) {
+    const Rule* const other = name.empty() ? nullptr : find(name);
+    if (other != nullptr && (other->kernel != KernelSign::none || !other->if_expired.empty() ||
+                             !other->if_unexpired.empty() || !other->unannounced.empty()))
       problem(places.rule,
               "rule \"{}\": the rule \"{}\" cannot take its lines, it is the kernel's or passes on itself",
               rule.name, name);
-    }
+  }
+  for (const std::string& name : rule.announced_by) {
+    const Rule* const other = find(name);
+    if (other != nullptr && other->begins.empty())
+      problem(places.rule, "rule \"{}\": the rule \"{}\" has no lines that could announce another", rule.name,
+              name);
   }
 }
 

@@ -116,8 +116,8 @@ void Reader::check_pattern(const YAML::Node& node, const Rule& rule, const Patte
 void Reader::check_keys(const YAML::Node& node, const Rule& rule) {
   static constexpr std::array<std::string_view, 4> kOfLine{"begins", "pattern", "examples",
                                                            "counterexamples"};
-  static constexpr std::array<std::string_view, 6> kAboutLine{"ends",       "login",        "closes",
-                                                              "if_expired", "if_unexpired", "witnessed"};
+  static constexpr std::array<std::string_view, 8> kAboutLine{
+      "ends", "login", "closes", "if_expired", "if_unexpired", "witnessed", "announced_by", "unannounced"};
   static constexpr std::array<std::string_view, 4> kAboutSession{"session", "unless_counted", "misdeed",
                                                                  "distinct"};
   const auto given = [&](std::string_view key) { return node[std::string(key)].IsDefined(); };
@@ -139,7 +139,9 @@ void Reader::check_keys(const YAML::Node& node, const Rule& rule) {
     if (rule.evidence != Evidence::proven)
       fields.problem(node["evidence"].Mark(), "what the kernel tells is proven");
   }
-  for (const char* const key : {"unless_counted", "login", "closes", "misdeed"})
+  if (given("announced_by") != given("unannounced"))
+    fields.problem(node.Mark(), "\"announced_by\" and \"unannounced\" need each other");
+  for (const char* const key : {"unless_counted", "login", "closes", "misdeed", "announced_by"})
     if (given(key) && !rule.session) fields.problem(node[key].Mark(), "\"{}\" needs \"session: true\"", key);
   if (rule.trait.distinct == Distinct::session && !rule.session)
     fields.problem(node["distinct"].Mark(), "\"distinct: session\" needs \"session: true\"");
@@ -148,11 +150,13 @@ void Reader::check_keys(const YAML::Node& node, const Rule& rule) {
 }
 
 void Reader::read_rule(const YAML::Node& node) {
-  static constexpr std::array<std::string_view, 25> kKnown{
-      "name",         "description", "points",   "window",         "distinct",       "free",    "from",
-      "points_from",  "credit",      "evidence", "witnessed",      "kernel",         "begins",  "ends",
-      "pattern",      "session",     "login",    "closes",         "unless_counted", "misdeed", "if_expired",
-      "if_unexpired", "report",      "examples", "counterexamples"};
+  static constexpr std::array<std::string_view, 27> kKnown{
+      "name",         "description",  "points",      "window",         "distinct",
+      "free",         "from",         "points_from", "credit",         "evidence",
+      "witnessed",    "kernel",       "begins",      "ends",           "pattern",
+      "session",      "login",        "closes",      "unless_counted", "misdeed",
+      "if_expired",   "if_unexpired", "report",      "examples",       "counterexamples",
+      "announced_by", "unannounced"};
   static constexpr std::array<std::string_view, 3> kRequired{"name", "description", "points"};
   const std::size_t before = fields.problems.size();
   if (!fields.is_map_of(node, "a rule", kKnown, kRequired)) return;
@@ -184,6 +188,11 @@ void Reader::read_rule(const YAML::Node& node) {
   read_name("misdeed", rule.misdeed);
   read_name("if_expired", rule.if_expired);
   read_name("if_unexpired", rule.if_unexpired);
+  read_name("unannounced", rule.unannounced);
+  if (const YAML::Node given = node["announced_by"]; given.IsDefined()) {
+    std::vector<std::string> at;
+    rule.announced_by = fields.texts(given, "announced_by", at);
+  }
   if (const YAML::Node report = node["report"]; report.IsDefined()) {
     rule.report = fields.text(report, "report");
     if (rule.report.size() > kMaxReportBytes)

@@ -43,7 +43,9 @@ struct RuleSet::Compiled {
   struct Ready {
     std::optional<Pattern> pattern;
     Endings endings;
-    std::optional<RuleId> if_expired, if_unexpired;
+    std::optional<RuleId> if_expired, if_unexpired, unannounced;
+    std::vector<RuleId> announced_by;
+    bool announces = false;
   };
 
   explicit Compiled(RuleBook from, LiteralIndex rule_begins, LiteralIndex forgeable_begins)
@@ -74,9 +76,16 @@ struct RuleSet::Compiled {
 
 Result<> RuleSet::Compiled::get_ready() {
   for (const Rule& rule : book.rules) {
-    Ready made{std::nullopt, Endings(rule.ends), find(rule.if_expired), find(rule.if_unexpired)};
-    for (const std::string& name : {rule.if_expired, rule.if_unexpired})
+    Ready made{.pattern = std::nullopt,
+               .endings = Endings(rule.ends),
+               .if_expired = find(rule.if_expired),
+               .if_unexpired = find(rule.if_unexpired),
+               .unannounced = find(rule.unannounced)};
+    std::vector<std::string> named = rule.announced_by;
+    named.insert(named.end(), {rule.if_expired, rule.if_unexpired, rule.unannounced});
+    for (const std::string& name : named)
       if (!name.empty() && !find(name)) return fail("rule {}: there is no rule \"{}\"", rule.name, name);
+    for (const std::string& name : rule.announced_by) made.announced_by.push_back(*find(name));
     if (!rule.begins.empty()) {
       Result<Pattern> pattern = Pattern::compile(rule.pattern);
       if (!pattern) return fail("rule {}: {}", rule.name, pattern.error().message());
@@ -84,6 +93,8 @@ Result<> RuleSet::Compiled::get_ready() {
     }
     ready.push_back(std::move(made));
   }
+  for (std::size_t i = 0; i < ready.size(); ++i)
+    for (const RuleId id : ready[i].announced_by) ready[id].announces = true;
   return {};
 }
 
@@ -217,6 +228,16 @@ std::optional<RuleId> RuleSet::if_expired(RuleId rule) const {
 }
 std::optional<RuleId> RuleSet::if_unexpired(RuleId rule) const {
   return rule < compiled_->ready.size() ? compiled_->ready[rule].if_unexpired : std::nullopt;
+}
+const std::vector<RuleId>& RuleSet::announced_by(RuleId rule) const {
+  static const std::vector<RuleId> nothing;
+  return rule < compiled_->ready.size() ? compiled_->ready[rule].announced_by : nothing;
+}
+std::optional<RuleId> RuleSet::unannounced(RuleId rule) const {
+  return rule < compiled_->ready.size() ? compiled_->ready[rule].unannounced : std::nullopt;
+}
+bool RuleSet::announces(RuleId rule) const {
+  return rule < compiled_->ready.size() && compiled_->ready[rule].announces;
 }
 std::optional<RuleId> RuleSet::kernel_rule(KernelSign sign) const {
   if (sign == KernelSign::none) return std::nullopt;

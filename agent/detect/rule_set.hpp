@@ -48,6 +48,11 @@ class RuleSet {
   // Rule::if_expired and if_unexpired.
   [[nodiscard]] std::optional<RuleId> if_expired(RuleId rule) const;
   [[nodiscard]] std::optional<RuleId> if_unexpired(RuleId rule) const;
+  // Rule::announced_by, empty where nothing has to, and Rule::unannounced.
+  [[nodiscard]] const std::vector<RuleId>& announced_by(RuleId rule) const;
+  [[nodiscard]] std::optional<RuleId> unannounced(RuleId rule) const;
+  // Whether some rule's lines are announced by this one's.
+  [[nodiscard]] bool announces(RuleId rule) const;
   // The rule that says what a sign of the kernel's is worth. Absent: the operator switched it off.
   [[nodiscard]] std::optional<RuleId> kernel_rule(KernelSign sign) const;
   [[nodiscard]] const std::vector<Rule>& rules() const;

@@ -36,9 +36,10 @@ enum class Speech : std::uint8_t {
   other,         // a login, an end: an attacker could gain from it
 };
 
-// Where a line stands, from its first byte to its newline.
+// Where a line stands, from its first byte to its newline, and the how many-th it is of all that were read.
 struct Extent {
   std::uint64_t begin = 0, end = 0;
+  std::uint64_t line = 0;
 };
 
 // An event that waits, with its texts.

@@ -107,13 +107,12 @@ TEST_CASE("what sessions do is found wherever grep finds it", "[detect][logs]") 
     const char* not_text;
     std::set<std::string> rules;
   };
-  const std::set<std::string> failures{"password-guess", "stale-credential", "secret-mismatch"};
+  const std::set<std::string> refusals{"challenge", "password-guess", "stale-credential", "secret-mismatch"};
   const std::vector<Said> all{
-      {"> user <>: incoming packet message processed, error 401: Unauthorized", "", {"challenge"}},
-      {">: incoming packet message processed, error 401: Unauthorized", " user <>", failures},
+      {">: incoming packet message processed, error 401: Unauthorized", "", refusals},
       {">: incoming packet ALLOCATE processed, success", " user <>", {"login"}},
       {" processed, error 486: Allocation Quota Reached", "message", {"quota"}},
-      {" processed, error 403: Forbidden IP", "message", {"forbidden-peer"}},
+      {" processed, error 403: Forbidden IP", "message", {"forbidden-peer", "silent-denial"}},
       {" BINDING processed, success", "", {"binding-flood"}},
       {": new, realm=<", "", {"allocation-flood"}},
       {" tcp or tls connected to: ", "", {"connection-flood"}},
@@ -123,7 +122,8 @@ TEST_CASE("what sessions do is found wherever grep finds it", "[detect][logs]") 
       {"A peer IP ", "", {"peer-denied", "peer-denied-unnamed", "relay-probe"}},
       {"check_stun_auth: ",
        "wrong ",
-       {"credentials-incorrect", "credentials-unknown", "credentials-unnamed"}},
+       {"credentials-incorrect", "credentials-unknown", "credentials-unnamed", "credentials-unnamed-unknown",
+        "stale-credential-error", "secret-mismatch-error"}},
       {" lifetime updated: ", "peer 192.", {"mapped-peer"}},
   };
   for (const Expected& expected : kExpected) {

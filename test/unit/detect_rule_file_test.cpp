@@ -94,6 +94,8 @@ TEST_CASE("each key of a rule is read", "[detect][rules]") {
       "    misdeed: password\n"
       "    if_expired: old-name\n"
       "    if_unexpired: new-name\n"
+      "    announced_by: [login]\n"
+      "    unannounced: old-name\n"
       "    report: look at it\n"
       "    begins: ['user ']\n"
       "    ends: [' 401']\n"
@@ -130,6 +132,8 @@ TEST_CASE("each key of a rule is read", "[detect][rules]") {
   CHECK(guess.misdeed == "password");
   CHECK(guess.if_expired == "old-name");
   CHECK(guess.if_unexpired == "new-name");
+  CHECK(guess.announced_by == std::vector<std::string>{"login"});
+  CHECK(guess.unannounced == "old-name");
   CHECK(guess.report == "look at it");
   CHECK(guess.ends == std::vector<std::string>{" 401"});
   const Rule& idle = book->rules[3];
@@ -143,6 +147,9 @@ TEST_CASE("each key of a rule is read", "[detect][rules]") {
   CHECK(rules->if_expired(0) == RuleId{1});
   CHECK(rules->if_unexpired(0) == RuleId{2});
   CHECK_FALSE(rules->if_expired(1));
+  CHECK(rules->announced_by(0) == std::vector<RuleId>{4});
+  CHECK(rules->unannounced(0) == RuleId{1});
+  CHECK((rules->announces(4) && !rules->announces(0)));
   CHECK(rules->kernel_rule(KernelSign::idle) == RuleId{3});
   CHECK_FALSE(rules->kernel_rule(KernelSign::brief));
   CHECK_FALSE(rules->kernel_rule(KernelSign::none));
