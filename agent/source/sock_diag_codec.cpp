@@ -54,7 +54,8 @@ std::optional<Socket> socket_of(std::string_view payload) {
                 .state = header->idiag_state,
                 .uid = header->idiag_uid};
   netlink::for_each_attribute(payload, [&](int type, std::string_view value) {
-    if (type == INET_DIAG_INFO) socket.counted = take_counters(value, socket);
+    // One that is too short takes nothing back: known counters never lie beside a `counted` that denies them.
+    if (type == INET_DIAG_INFO && take_counters(value, socket)) socket.counted = true;
   });
   // connect(AF_UNSPEC) takes the port and sets the counters to 0 (net/ipv4/tcp.c: tcp_disconnect()).
   if (socket.remote.port == 0) socket.counted = false;

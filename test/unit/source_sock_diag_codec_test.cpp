@@ -193,6 +193,19 @@ TEST_CASE("a kernel with an older tcp_info does not count", "[source][sock_diag]
   CHECK(counted(280));
 }
 
+TEST_CASE("counters that were whole stay, whatever a second attribute says", "[source][sock_diag]") {
+  std::string bytes = recorded("end-reset-6");
+  const nlattr shorter{sizeof(nlattr) + 4, INET_DIAG_INFO};
+  bytes.append(reinterpret_cast<const char*>(&shorter), sizeof shorter).append(4, '\1');
+  const auto size = static_cast<std::uint32_t>(bytes.size());
+  std::memcpy(bytes.data(), &size, sizeof size);
+  const auto sockets = sockets_of(bytes, 0);
+  REQUIRE(sockets.size() == 1);
+  CHECK(sockets[0].counted);
+  CHECK(sockets[0].received_bytes == 5);
+  CHECK(sockets[0].acked_bytes == 7);
+}
+
 TEST_CASE("a family that nobody knows is malformed", "[source][sock_diag]") {
   std::string payload(sizeof(inet_diag_msg), '\0');
   payload[0] = 77;
