@@ -14,10 +14,10 @@ from harness import contestant, measure, namespaces  # noqa: E402
 from harness.arena import Arena  # noqa: E402
 from harness.measure import OURS, Sizes, say  # noqa: E402
 from harness.report import CORRECTNESS, Report  # noqa: E402
-from phases import idle, latency, live, replay, storm  # noqa: E402
+from phases import idle, latency, live, replay, resets, storm  # noqa: E402
 
 PHASES = {"replay": replay.run, "live": live.run, "latency": latency.run_idle, "latency_load": latency.run_loaded,
-          "storm": storm.run, "idle": idle.run}
+          "storm": storm.run, "idle": idle.run, "resets": resets.run}
 # Peers get what they finish within about half a minute.
 FULL = Sizes(rounds=5, replay_lines={OURS: 1_000_000, "fail2ban": 100_000, "*": 1_000_000},
              live_lines={OURS: 1_000_000, "fail2ban": 300_000, "*": 200_000},
