@@ -23,15 +23,15 @@ struct Ended {
   Time at{};
   bool counted = false;
   std::uint64_t received_bytes = 0, acked_bytes = 0;
-  std::uint64_t proved = 0;  // rules of which a line was about it already: a bit for rule % 64
-  Points charged;            // for what the kernel alone told of it
+  bool line_told = false;  // a line was about it already
+  Points charged;          // for what the kernel alone told of it, or a line that it gave back
 };
 
 }  // namespace
 
 struct Testimony::State {
   explicit State(const HashSeed& seed)
-      : ended(seed), places(seed), living(seed), briefs(seed), exact(seed), seen(seed), tainted(seed) {}
+      : ended(seed), places(seed), living(seed), briefs(seed), exact(seed), seen(seed) {}
 
   // One call of the owner's: what it settles, with which rules, and when.
   struct Call {
@@ -76,10 +76,9 @@ struct Testimony::State {
   RecentTable<Time> places;  // addresses, with when a connection of theirs ended last
   LivingConnections living;
   BriefEnds briefs;
-  // Lines about resets, by endpoint; about connections, by address; and tainted ones about connections, by
-  // endpoint, because nothing less gives them back.
-  WaitingLines exact, seen, tainted;
-  std::array<WaitingLines*, 3> all_waiting{&exact, &seen, &tainted};
+  // Lines about resets, by endpoint, and about connections, by address.
+  WaitingLines exact, seen;
+  std::array<WaitingLines*, 2> all_waiting{&exact, &seen};
   std::vector<Address> busy;
   std::deque<WaitingLine> lent;  // whose texts the last call's events borrow
   TestimonyCounters counters;
@@ -91,13 +90,15 @@ void Testimony::State::take(const Event& event, const Call& call) {
   const Rule& rule = call.rule(event);
   if (rule.witnessed == Witnessed::no || !event.client || !available) return hand(event, call);
   const Endpoint& client = *event.client;
-  const bool was_tainted = event.evidence == Evidence::tainted;
+  // That a connection is there, or ended in whatever way, says little: with a line for each port somebody
+  // could have a customer's connections accused by dozens. Only a reset gives a forgeable line back, once.
+  if (event.evidence == Evidence::tainted && rule.witnessed != Witnessed::exactly) return hand(event, call);
   if (client.port != 0) {
     if (Ended* const connection = ended.find(client)) return prove(event, connection, call);
     if (rule.witnessed == Witnessed::seen && living.lives(client)) return prove(event, nullptr, call);
   }
   const bool somebody_ended = places.find({client.address, 0}) != nullptr;
-  if (rule.witnessed == Witnessed::seen && !was_tainted && somebody_ended) return hand(event, call);
+  if (rule.witnessed == Witnessed::seen && somebody_ended) return hand(event, call);
   // Without a port nothing can be joined exactly; in a backlog the connection may have ended at any time.
   if (!event.fresh || (rule.witnessed == Witnessed::exactly && client.port == 0)) return hand(event, call);
   wait(event, call);
@@ -116,8 +117,6 @@ void Testimony::State::wait(const Event& event, const Call& call) {
   }
   if (call.rule(event).witnessed == Witnessed::exactly)
     exact.add(event, *event.client, call.now);
-  else if (event.evidence == Evidence::tainted)
-    tainted.add(event, *event.client, call.now);
   else
     seen.add(event, {event.client->address, 0}, call.now);
 }
@@ -148,8 +147,7 @@ void Testimony::State::prove(Event event, Ended* connection, const Call& call) {
   const Rule& rule = call.rule(event);
   const bool was_tainted = event.evidence == Evidence::tainted;
   if (connection != nullptr) {
-    const std::uint64_t bit = std::uint64_t{1} << (event.rule % 64);
-    const bool told_already = (std::exchange(connection->proved, connection->proved | bit) & bit) != 0;
+    const bool told_already = std::exchange(connection->line_told, true);
     // A connection is reset once: of two lines about it, one that may be forged is.
     if (was_tainted && told_already) return hand(event, call);
     confirmed = confirmed || !was_tainted;
@@ -165,6 +163,8 @@ void Testimony::State::prove(Event event, Ended* connection, const Call& call) {
   bool harmless = false;
   if (connection != nullptr && rule.witnessed == Witnessed::exactly)
     weigh(event, *connection, rule, harmless);
+  // Coturn's own line may still come: the same reset is not charged twice.
+  if (was_tainted && connection != nullptr) connection->charged = connection->charged + event.points;
   hand(event, call, harmless);
 }
 
@@ -193,7 +193,7 @@ void Testimony::State::ended_at(const Address& address, Time now) {
 void Testimony::State::closed(const Connection& connection, const Call& call) {
   const Endpoint& client = connection.client;
   Ended& end = ended.touch(client, call.now);
-  end = {call.now, connection.counted, connection.received_bytes, connection.acked_bytes, 0, {}};
+  end = {call.now, connection.counted, connection.received_bytes, connection.acked_bytes, false, {}};
   if (ended.size() > kMaxEnded) {
     unbroken_since = std::max(unbroken_since, ended.oldest().touched);
     ended.drop_oldest();
@@ -201,7 +201,7 @@ void Testimony::State::closed(const Connection& connection, const Call& call) {
   living.ended(client);
 
   std::vector<WaitingLine> lines;
-  for (WaitingLines* const waiting : {&exact, &tainted}) waiting->take(client, lines);
+  exact.take(client, lines);
   const bool line_tells = !lines.empty();
   seen.take({client.address, 0}, lines);
   for (WaitingLine& line : lines) {
@@ -288,9 +288,8 @@ void Testimony::State::settle_broken(const Call& call) {
 
 void Testimony::State::settle_living(const Call& call) {
   std::vector<WaitingLine> lines;
-  for (WaitingLines* const waiting : {&seen, &tainted})
-    if (!waiting->empty())
-      waiting->take_if([&](const WaitingLine& line) { return living.lives(*line.event.client); }, lines);
+  if (!seen.empty())
+    seen.take_if([&](const WaitingLine& line) { return living.lives(*line.event.client); }, lines);
   for (WaitingLine& line : lines) prove(lend(std::move(line)), nullptr, call);
 }
 

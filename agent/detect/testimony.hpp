@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What coturn's log says and what the kernel saw, joined: a line about a TCP connection that never was is
-// refuted, one that the kernel confirms is proven even where an attacker's text may stand, and what coturn
-// never logs is told by the kernel alone. Pure: the kernel's side is source/witness.
+// refuted, one that the kernel confirms is proven (of a reset even where an attacker's text may stand: the
+// first line about it), and what coturn never logs is told by the kernel alone. Pure: the kernel's side is
+// source/witness.
 //
 // Refutation needs an unbroken witness from 2 s before the line came to 2 s after; without it a line is what
 // it was before. Either may come first. An offence is handed on at once when both are there, or when no
