@@ -126,8 +126,10 @@ void Pipeline::judge(const Attributed& attributed, const Now& now, Outcome& outc
     return;
   }
   const Rule& rule = rules().rule(event.rule);
+  // Whoever writes lines into the log must not have the operator told of others either.
+  const bool reported = !rule.report.empty() && event.evidence != Evidence::tainted;
   if (rule.tells_only()) {
-    if (!rule.report.empty()) outcome.reports.push_back({address, event.rule});
+    if (reported) outcome.reports.push_back({address, event.rule});
     return;
   }
   by_rule_[event.rule][static_cast<std::size_t>(event.evidence)] += event.count;
@@ -147,7 +149,7 @@ void Pipeline::judge(const Attributed& attributed, const Now& now, Outcome& outc
     counted_.spared += event.count;
     return trace(offence, Effect::spared, {}, {}, now, outcome);
   }
-  if (!rule.report.empty()) report(offence, rule, now, outcome);
+  if (reported) report(offence, rule, now, outcome);
   if (event.evidence == Evidence::spoofable || event.evidence == Evidence::tainted) {
     static_cast<void>(ledger_.record(offence, now));  // counts it
     return trace(offence, Effect::not_bannable, {}, {}, now, outcome);

@@ -47,6 +47,7 @@ class Story {
 
   Pipeline pipeline;
   Outcome outcome;
+  std::size_t reports = 0;  // of all calls
   Now now{std::chrono::steady_clock::time_point(std::chrono::hours(1)), {}};
 
  private:
@@ -54,6 +55,7 @@ class Story {
   std::optional<Verdict> verdict() {
     REQUIRE(outcome.verdicts.size() <= 1);
     const auto found = outcome.verdicts.empty() ? std::nullopt : std::optional(outcome.verdicts.front());
+    reports += outcome.reports.size();
     outcome.clear();
     return found;
   }
@@ -289,6 +291,89 @@ TEST_CASE("a tainted line that the kernel confirms counts again", "[pipeline][wi
   }
   REQUIRE(verdict);
   CHECK(story.pipeline.testimony().counters().given_back == 3);
+}
+
+// Guesses over UDP wait for the line that names whose they were. Neither a flood of sessions before them nor
+// one behind them may hide that they were made.
+TEST_CASE("a flood of sessions hides no password guess", "[pipeline][hostile]") {
+  constexpr int kFlood = static_cast<int>(Attribution::kMaxSessions) + 1000;
+  Story story;
+  const auto flood = [&](int first) {
+    for (int i = 0; i < kFlood; ++i)
+      CHECK_FALSE(
+          story.says(fmt::format("7: : {}: realm <example.org> user <>: incoming packet message "
+                                 "processed, error 401: Unauthorized",
+                                 session(first + i))));
+  };
+  SECTION("before it") {
+    flood(1000);
+    CHECK(guesses(story, 1, "203.0.113.6:1001", "alice", 5));
+    CHECK(story.pipeline.attribution().counters().evicted >= 1000);
+  }
+  SECTION("behind it") {
+    for (int i = 0; i < 5; ++i)
+      CHECK_FALSE(story.says(
+          fmt::format("7: : {}: realm <example.org> user <alice>: incoming packet message processed, "
+                      "error 401: Unauthorized",
+                      session(1))));
+    const auto nameless = story.pipeline.attribution().counters().unattributed;
+    flood(1000);
+    const auto& counters = story.pipeline.attribution().counters();
+    CHECK(counters.evicted >= 1000);
+    CHECK(counters.unattributed >= nameless + 5);  // told, though nobody can be charged any more
+  }
+}
+
+// Windows, waiting and the length of bans follow the monotonic clock alone.
+TEST_CASE("steps of the clock lose no offence and make none", "[pipeline]") {
+  const auto step = GENERATE(std::chrono::hours(1), std::chrono::hours(-1), std::chrono::hours(24 * 365));
+  Story story;
+  story.now.wall += std::chrono::hours(24 * 365 * 30);
+  CHECK_FALSE(story.reset("203.0.113.5:1001"));
+  story.now.wall += step;
+  CHECK_FALSE(story.reset("203.0.113.5:1002"));
+  story.ticks();
+  story.now.wall -= 2 * step;
+  CHECK(story.reset("203.0.113.5:1003"));
+  // What lies two hours apart stays apart, whatever the wall says.
+  CHECK_FALSE(story.reset("203.0.113.6:1001"));
+  CHECK_FALSE(story.reset("203.0.113.6:1002"));
+  story.now.mono += std::chrono::hours(2);
+  story.now.wall -= std::chrono::hours(1);
+  CHECK_FALSE(story.reset("203.0.113.6:1003"));
+  // And a password guess waits for its session's client, no longer and no shorter.
+  Story guess;
+  guess.now.wall += std::chrono::hours(24 * 365 * 30);
+  for (int i = 0; i < 5; ++i) {
+    CHECK_FALSE(guess.says(
+        fmt::format("7: : {}: realm <example.org> user <alice>: incoming packet message processed, "
+                    "error 401: Unauthorized",
+                    session(1))));
+    guess.now.wall += step;
+    guess.ticks();
+  }
+  auto verdict = guess.says(
+      fmt::format("8: : {}: closed (2nd stage), user <alice> realm <example.org> origin <>, local "
+                  "198.51.100.10:3478, remote 203.0.113.6:1001, reason: allocation watchdog determined stale "
+                  "session state",
+                  session(1)));
+  if (auto later = guess.ticks(std::chrono::seconds(2))) verdict = later;
+  CHECK(verdict);
+}
+
+TEST_CASE("a forged line has nobody reported", "[pipeline][hostile]") {
+  Story story;
+  CHECK_FALSE(story.says("33: : ERROR: check_stun_auth: wrong username: x"));
+  for (int i = 0; i < 3; ++i) {
+    CHECK_FALSE(story.says("7: : IPv4. CLI authentication success: 192.0.2.99:1234"));
+    CHECK_FALSE(
+        story.says("7: : ERROR: session 000000000000000009: proxy protocol violated (local "
+                   "198.51.100.10:3555, remote 192.0.2.99:1234)"));
+  }
+  CHECK(story.reports == 0);
+  for (int i = 0; i < 8; ++i) CHECK_FALSE(story.says("34: : Relay ports initialization done, nothing else"));
+  CHECK_FALSE(story.says("35: : IPv4. CLI authentication success: 203.0.113.35:43797"));
+  CHECK(story.reports == 1);
 }
 
 TEST_CASE("who is only reported is told once it floods, and never banned", "[pipeline]") {
