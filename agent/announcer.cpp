@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "events.hpp"
 #include "util/duration.hpp"
 
@@ -51,12 +53,40 @@ void Announcer::unban(const Prefix& prefix, const std::string& why, const Now& n
 }
 
 void Announcer::witness(const WitnessState& state, const Now& now) {
+  // Not a witness that went: one that is back at once, again and again under a flood.
+  if (state.dropped) {
+    if (!std::exchange(warned_of_behind_, true))
+      log_.write(events::kWitnessBehind,
+                 {{"text", state.why + ": until it has caught up no line is refuted"},
+                  {"remedy", "nothing where it is rare; else give the service more of the processor"}},
+                 now.mono);
+    return;
+  }
   if (state.available && !witness_.available)
     log_.write(events::kWitness,
                {{"text", "the kernel tells of each connection to coturn: forged log lines count nothing"}},
                now.mono);
   if (state.available) missed_since_.reset();
   witness_ = state;
+}
+
+void Announcer::stopped(const Pipeline& pipeline, std::size_t bans, std::uint64_t overflows, const Now& now) {
+  const auto& seen = pipeline.recogniser().counters();
+  const auto& heard = pipeline.testimony().counters();
+  const auto& charged = pipeline.attribution().counters();
+  log_.write(events::kStopped,
+             {{"bans", std::to_string(bans)},
+              {"lines", std::to_string(seen.lines)},
+              {"recognised", std::to_string(seen.recognised)},
+              {"hostile_texts", std::to_string(seen.taints)},
+              {"tainted", std::to_string(seen.tainted)},
+              {"given_back", std::to_string(heard.given_back)},
+              {"proven", std::to_string(heard.proven)},
+              {"refuted", std::to_string(heard.refuted)},
+              {"unattributed", std::to_string(charged.unattributed)},
+              {"sessions_evicted", std::to_string(charged.evicted)},
+              {"witness_overflows", std::to_string(overflows)}},
+             now.mono);
 }
 
 void Announcer::look(const Pipeline& pipeline, const Now& now) {

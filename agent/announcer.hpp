@@ -24,6 +24,8 @@ class Announcer {
   void reports(const std::vector<Notice>& reports, const RuleSet& rules, const Now& now);
   void unban(const Prefix& prefix, const std::string& why, const Now& now);
   void witness(const WitnessState& state, const Now& now);
+  // The end, with what was counted of forgery and of what could not be told: `overflows` of the witness.
+  void stopped(const Pipeline& pipeline, std::size_t bans, std::uint64_t overflows, const Now& now);
   // Once a second: what the counters show for the first time.
   void look(const Pipeline& pipeline, const Now& now);
 
@@ -42,6 +44,7 @@ class Announcer {
   WitnessState witness_;
   std::optional<std::chrono::steady_clock::time_point> missed_since_;  // lines come, and no witness
   bool told_missing_witness_ = false;
+  bool warned_of_behind_ = false;
   std::uint64_t gateway_offences_ = 0;
   std::optional<Prefix> told_gateway_;
 };

