@@ -178,6 +178,15 @@ def bindings_then_reset(server, port, count, hold, source=None):
     reset(stream)
 
 
+def allocate_then_reset(transport, server, port, user, password, source=None):
+    """A phone that loses its network: logs in, gets its relay, vanishes with RST. -> did it get the relay?"""
+    stream = connect(transport, server, port, source)
+    allocated = Session(stream, user, password).allocate()
+    time.sleep(0.05)
+    reset(stream)
+    return allocated
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--server", required=True)
@@ -191,6 +200,7 @@ def main():
     verb.add_argument("--transport", choices=("udp", "tcp", "tls"), default="udp")
     verb.add_argument("--user", default="alice")
     verb.add_argument("--password", default="secret1")
+    verb.add_argument("--vanish", action="store_true", help="over tcp or tls: end with a reset instead, like a phone without network")
     verbs.add_parser("garbage", help="connect, send garbage, reset")
     verbs.add_parser("tls-reset", help="finish a TLS handshake, reset")
     verbs.add_parser("reset", help="connect, send nothing, reset")
@@ -212,7 +222,9 @@ def main():
         on_tls = options.verb in ("garbage", "tls-reset") or getattr(options, "transport", "") == "tls"
         port = options.port or (5349 if on_tls else 3478)
         try:
-            if options.verb == "allocate":
+            if options.verb == "allocate" and options.vanish:
+                failed |= not allocate_then_reset(options.transport, options.server, port, options.user, options.password, options.source)
+            elif options.verb == "allocate":
                 ok, detail = allocate_once(options.transport, options.server, port, options.user, options.password,
                                            options.source, options.timeout)
                 print(f"allocated over {options.transport} in {detail * 1000:.0f} ms" if ok else f"no allocation: {detail}",

@@ -455,6 +455,60 @@ def a_lone_attacker(world):
 
 
 @case
+def passwords_are_guessed(world):
+    world.start_coturn("verbose", "max-allocate-timeout=3")  # a guess over UDP is charged when its session ends
+    guard = world.guard()
+    world.customer.play("allocate", "--password", "typo")
+    hosts = (("attacker", ATTACKER4), ("clumsy", CLUMSY), ("victim", VICTIM))  # three attackers, here
+    for (name, address), transport in zip(hosts, ("udp", "tcp", "tls")):
+        for _ in range(4):
+            world.hosts[name].play("allocate", "--transport", transport, "--password", "wrong")
+        time.sleep(6 if transport == "udp" else 2)
+        ok(not banned(address), "four failed logins over %s are no ban" % transport.upper(), guard.text)
+        world.hosts[name].play("allocate", "--transport", transport, "--password", "wrong")
+        ok(eventually(lambda: banned(address), 12), "the fifth is", guard.text)
+        ok(re.search(r"ban\b.*address=%s .*rule=password-guess" % re.escape(address), guard.text), "as password-guess", guard.text)
+    ok(not banned("192.0.2.11") and world.customer.served(), "who mistyped once is served", guard.text)
+
+
+@case
+def what_coturn_never_logs(world):
+    world.start_coturn()
+    guard = world.guard()
+    time.sleep(3)
+
+    def tries(name, most, *words):
+        address = dict(attacker=ATTACKER4, clumsy=CLUMSY, victim=VICTIM)[name]
+        before = os.path.getsize(world.log)
+        for number in range(most):
+            world.hosts[name].play(*words, timeout=1)
+            time.sleep(0.1)
+            if banned(address):
+                break
+        silent = os.path.getsize(world.log) == before
+        return eventually(lambda: banned(address), 8) and silent
+    ok(tries("attacker", 12, "--port", "3478", "reset"), "connections that are reset at once: banned, with no line in the log", guard.text)
+    ok(tries("clumsy", 40, "--port", "3478", "connect"), "connections that are closed at once: banned, with no line", guard.text)
+    program = "import socket; held = [socket.create_connection(('%s', 3478)) for _ in range(12)]; import time; time.sleep(60)" % SERVER4
+    idle = subprocess.Popen(["ip", "netns", "exec", "victim", sys.executable, "-c", program])
+    ok(eventually(lambda: banned(VICTIM), 50), "connections that say nothing: banned, with no line", guard.text)
+    idle.kill()
+    ok(world.customer.served() and not banned("192.0.2.11"), "the customer is served", guard.text)
+
+
+@case
+def phones_lose_their_network(world):
+    world.start_coturn("verbose")
+    guard = world.guard()
+    time.sleep(2.5)
+    for transport in ("tcp", "tls"):
+        ok(all(world.customer.play("allocate", "--transport", transport, "--vanish") for _ in range(8)),
+           "eight connections over %s of one who logged in break off" % transport.upper())
+    time.sleep(3)
+    ok(not nobody_but() and world.customer.served(), "and he is not banned", guard.text)
+
+
+@case
 def credit_is_not_bought_with_bindings(world):
     world.start_coturn()
     guard = world.guard()
