@@ -23,8 +23,8 @@ enum class Witnessed : std::uint8_t {
 enum class KernelSign : std::uint8_t {
   none,
   reset_unread,  // connected and reset, not a byte sent either way
-  brief,         // ended in the normal way before it was ever seen living: connect and close, a failed TLS
-                 // handshake, HTTP and other protocols
+  brief,         // ended in the normal way before it was ever seen living, or was broken off without an
+                 // answer: connect and close, a failed TLS handshake, HTTP and other protocols
   idle,          // lives for 30 s and has not sent as much as a STUN header
 };
 

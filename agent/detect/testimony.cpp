@@ -17,6 +17,9 @@ namespace {
 using Time = std::chrono::steady_clock::time_point;
 
 constexpr std::size_t kMaxBusy = 65'536;  // until take_busy() is called
+// The shortest answer that a client of coturn's has any use for: a STUN header (RFC 8489, section 5). A TLS
+// alert has 7.
+constexpr std::uint64_t kAnswerBytes = 20;
 
 // A connection that ended, port and all.
 struct Ended {
@@ -24,7 +27,8 @@ struct Ended {
   bool counted = false;
   std::uint64_t received_bytes = 0, acked_bytes = 0;
   bool line_told = false;  // a line was about it already
-  Points charged;          // for what the kernel alone told of it, or a line that it gave back
+  bool brief = false;      // among the brief ends
+  Points charged;          // for what the kernel alone told of it, or lines that it proved
 };
 
 }  // namespace
@@ -161,15 +165,17 @@ void Testimony::State::prove(Event event, Ended* connection, const Call& call) {
   }
   event.evidence = Evidence::proven;
   bool harmless = false;
-  if (connection != nullptr && rule.witnessed == Witnessed::exactly)
-    weigh(event, *connection, rule, harmless);
-  // Coturn's own line may still come: the same reset is not charged twice.
-  if (was_tainted && connection != nullptr) connection->charged = connection->charged + event.points;
+  if (connection != nullptr) {
+    if (rule.witnessed == Witnessed::exactly) weigh(event, *connection, rule, harmless);
+    // One connection, one misdeed: of all that is told of it the worst counts.
+    event.points.milli = std::max(0, event.points.milli - connection->charged.milli);
+    connection->charged = connection->charged + event.points;
+    if (connection->brief) briefs.line_told(event.client->address, call.now);
+  }
   hand(event, call, harmless);
 }
 
 void Testimony::State::weigh(Event& event, const Ended& connection, const Rule& rule, bool& harmless) {
-  event.points.milli = std::max(0, event.points.milli - connection.charged.milli);
   if (!connection.counted || rule.trait.credit != Credit::spares) return;
   harmless = connection.received_bytes >= kRealTrafficBytes && connection.acked_bytes >= kRealTrafficBytes;
   if (harmless) {
@@ -193,7 +199,11 @@ void Testimony::State::ended_at(const Address& address, Time now) {
 void Testimony::State::closed(const Connection& connection, const Call& call) {
   const Endpoint& client = connection.client;
   Ended& end = ended.touch(client, call.now);
-  end = {call.now, connection.counted, connection.received_bytes, connection.acked_bytes, false, {}};
+  end = {.at = call.now,
+         .counted = connection.counted,
+         .received_bytes = connection.received_bytes,
+         .acked_bytes = connection.acked_bytes,
+         .charged = {}};
   if (ended.size() > kMaxEnded) {
     unbroken_since = std::max(unbroken_since, ended.oldest().touched);
     ended.drop_oldest();
@@ -202,18 +212,28 @@ void Testimony::State::closed(const Connection& connection, const Call& call) {
 
   std::vector<WaitingLine> lines;
   exact.take(client, lines);
-  const bool line_tells = !lines.empty();
+  bool line_tells = !lines.empty();
   seen.take({client.address, 0}, lines);
   for (WaitingLine& line : lines) {
     const Event& event = lend(std::move(line));
-    if (event.client == client)
+    if (event.client == client) {
       prove(event, &end, call);
-    else
+      line_tells = line_tells || call.rule(event).is_offence();
+    } else {
       hand(event, call);
+    }
   }
-  if (!line_tells && !connection.foreign && connection.counted && connection.received_bytes == 0 &&
-      connection.acked_bytes == 0)
+  // Nothing worth a STUN header came back: no TLS handshake began, no request was answered.
+  if (line_tells || connection.foreign || !connection.counted || connection.acked_bytes >= kAnswerBytes)
+    return;
+  if (connection.received_bytes == 0 && connection.acked_bytes == 0) {
     end.charged = sign(KernelSign::reset_unread, client, connection.local, call);
+  } else {
+    end.brief = true;
+    std::vector<BriefEnd> due;
+    briefs.add({client.address, connection.local, call.now}, due);
+    tell(due, call);
+  }
 }
 
 void Testimony::State::closed_by_coturn(const Connection& connection, const Call& call) {

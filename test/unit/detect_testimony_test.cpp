@@ -149,8 +149,8 @@ TEST_CASE("a line about a connection that never was is refuted after two seconds
   Court court;
   const auto evidence = GENERATE(Evidence::claimed, Evidence::tainted);
   CHECK(court.take(line(kReset, kVictim, evidence)).empty());
-  court.take(end_of(kClient));
-  court.take(end_of({kVictim.address, 1235}));
+  court.take(end_of(kClient, 64, 64));
+  court.take(end_of({kVictim.address, 1235}, 64, 64));
   CHECK(court.pass(1900ms).empty());
   court.pass(100ms);
   CHECK(court.only().refuted);
@@ -392,7 +392,7 @@ TEST_CASE("no line is refuted by a witness that may have missed something", "[de
   }
   SECTION("it had to forget ends to make room") {
     for (std::uint32_t i = 0; i <= Testimony::kMaxEnded; ++i)
-      court.take(end_of({Address::v4(0x0a000000 + i), 1}, 1));
+      court.take(end_of({Address::v4(0x0a000000 + i), 1}, 1, 64));
     court.take(line(kReset, kClient));
     court.pass(2s);
     CHECK(court.settled_is(kReset, Evidence::claimed, 1000));
@@ -469,6 +469,38 @@ TEST_CASE("a connection that was reset unread is told by the kernel alone", "[de
   }
 }
 
+TEST_CASE("a connection that was broken off without an answer is brief", "[detect][testimony]") {
+  Court court;
+  SECTION("a moment later, by its port's end alone") {
+    CHECK(court.take(end_of(kClient, 212, 7)).empty());
+    court.pass(1s);
+    CHECK(court.settled_is(kBrief, Evidence::proven, 1000));
+    CHECK(court.only().event.client->address == kClient.address);
+  }
+  SECTION("not where it was answered") {
+    court.take(end_of(kClient, 212, 20));
+    CHECK(court.pass(1s).empty());
+  }
+  SECTION("not where coturn has a line for it, before or after") {
+    court.take(line(kReset, kClient));
+    court.take(end_of(kClient, 64, 0));
+    CHECK(court.settled_is(kReset, Evidence::proven, 1000));
+    court.take(end_of(kOther, 64, 0));
+    court.take(line(kReset, kOther));
+    CHECK(court.settled_is(kReset, Evidence::proven, 1000));
+    CHECK(court.pass(1s).empty());
+  }
+}
+
+TEST_CASE("of all that is told of one connection the worst counts", "[detect][testimony]") {
+  Court court;
+  court.take(end_of(kClient, 64, 0));
+  court.take(line(kSeen, kClient));
+  CHECK(court.settled_is(kSeen, Evidence::proven, 1000));
+  court.take(line(kReset, kClient));
+  CHECK(court.settled_is(kReset, Evidence::proven, 0));
+}
+
 TEST_CASE("a connection that coturn closed before it was seen living is brief", "[detect][testimony]") {
   Court court;
   const Endpoint gone{kClient.address, 0};
@@ -525,7 +557,7 @@ TEST_CASE("a connection that coturn closed before it was seen living is brief", 
   }
   SECTION("one that ended with its port explains nothing") {
     court.sample({life_of(kOther)});
-    court.take(end_of(kOther));
+    court.take(end_of(kOther, 64, 64));
     court.take(end_of(gone));
     court.pass(1s);
     CHECK(court.settled_is(kBrief, Evidence::proven, 1000));
