@@ -35,6 +35,7 @@ Result<std::unique_ptr<App>> App::create(RunOptions options, Setup setup, Log& l
   allowlist.set_ignored(setup.config.ignoreip);
   Pipeline pipeline(std::move(*recogniser), setup.config.policy, random_seed(), std::move(allowlist));
   std::unique_ptr<App> app(new App(std::move(options), std::move(setup.config), std::move(pipeline), log));
+  app->pipeline_.set_admin_ports(app->config_.admin_ports);
   if (auto connected = app->connect(read_clocks()); !connected) return tl::unexpected(connected.error());
   return app;
 }
@@ -270,6 +271,7 @@ void App::apply(Setup setup, const Now& now) {
     log_.write(events::kRejected, {{"problem", set.error().message()}}, now.mono);
   pipeline_.set_rules(std::move(setup.rules));
   pipeline_.set_policy(config_.policy);
+  pipeline_.set_admin_ports(config_.admin_ports);
   pipeline_.allowlist().set_ignored(config_.ignoreip);
   const auto change_enforcer = [&] {
     return old.mode == config_.mode ? enforcer_->reconfigure(enforcer_options(), now)

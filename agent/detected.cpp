@@ -70,6 +70,7 @@ class DetectedReader {
     if (name.text == "verbose") return (void)(detected_.verbose = value.text == "true");
     if (name.text == "log_file") return each(value, detected_.log_file, read_path);
     if (name.text == "ports") return each(value, detected_.ports, read_ports);
+    if (name.text == "admin_ports") return each(value, detected_.admin_ports, read_ports);
     if (name.text == "listening_ip") return each(value, detected_.listening_ip, read_address);
     if (name.text == "external_ip") return each(value, detected_.external_ip, read_address);
     complain(name, fmt::format("unknown key \"{}\"", escape(name.text)));
@@ -139,6 +140,7 @@ void apply(const Detected& detected, Config& config) {
   if (config.log_file_automatic && !detected.log_file.empty()) config.log_file = detected.log_file;
   if (config.log_timestamp_automatic) config.log_timestamp_format = detected.log_timestamp_format;
   if (config.ports_automatic && !detected.ports.empty()) config.ports = detected.ports;
+  config.admin_ports = detected.admin_ports;
   config.coturn_networks = own_networks(detected);
   config.coturn_log = detected.log;
 }
@@ -152,6 +154,7 @@ std::string detected_yaml(const Detected& detected, std::string_view source) {
   text += fmt::format("log_timestamp_format: {}\n", yaml_quoted(detected.log_timestamp_format));
   text += fmt::format("verbose: {}\n", detected.verbose);
   text += fmt::format("ports: {}\n", yaml_list(detected.ports, port_text));
+  text += fmt::format("admin_ports: {}\n", yaml_list(detected.admin_ports, port_text));
   text += fmt::format("listening_ip: {}\n", yaml_list(detected.listening_ip, address_text));
   text += fmt::format("external_ip: {}\n", yaml_list(detected.external_ip, address_text));
   return text;

@@ -22,9 +22,10 @@ struct Detected {
   std::vector<std::string> log_file;  // paths or globs; empty where coturn writes none
   std::string log_timestamp_format;   // strftime text; empty: coturn's own forms
   bool verbose = false;
-  std::vector<PortRange> ports;       // where clients may connect
-  std::vector<Address> listening_ip;  // without the unspecified ones
-  std::vector<Address> external_ip;   // both halves of "public/private"
+  std::vector<PortRange> ports;        // where clients may connect
+  std::vector<PortRange> admin_ports;  // of them, those of administrators: web-admin's and the CLI's
+  std::vector<Address> listening_ip;   // without the unspecified ones
+  std::vector<Address> external_ip;    // both halves of "public/private"
 };
 
 // "coturn's listening-ip" and "coturn's external-ip", never to be banned.

@@ -99,6 +99,7 @@ class Pipeline {
   void set_witness(bool available, bool sure, const Now& now) {
     testimony_.set_witness(available, sure, now);
   }
+  void set_admin_ports(std::vector<PortRange> ports) { testimony_.set_admin_ports(std::move(ports)); }
   // New rules for what comes; what is known of the streams and of the addresses stays.
   void set_rules(RuleSet rules);
   void set_policy(const Policy& policy);

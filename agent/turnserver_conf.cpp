@@ -213,8 +213,9 @@ Detected parse_turnserver_conf(std::string_view text) {
         options.alt_tls_port > 0 ? options.alt_tls_port : options.tls_port + 1, +options.proxy_port})
     add_port(detected.ports, number);
   for (const auto number : options.auxiliary_ports) add_port(detected.ports, number);
-  if (options.cli && options.cli_open) add_port(detected.ports, options.cli_port);
-  if (options.web_admin && options.web_open) add_port(detected.ports, options.web_port);
+  if (options.cli && options.cli_open) add_port(detected.admin_ports, options.cli_port);
+  if (options.web_admin && options.web_open) add_port(detected.admin_ports, options.web_port);
+  for (const PortRange& range : detected.admin_ports) add_port(detected.ports, range.first);
   detected.listening_ip = std::move(options.listening);
   detected.external_ip = std::move(options.external);
   return detected;

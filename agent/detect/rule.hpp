@@ -17,6 +17,8 @@ enum class Witnessed : std::uint8_t {
   no,       // nothing: the line may be about UDP
   seen,     // a TCP connection of that address ended or lives: without one the line is refuted
   exactly,  // the kernel tells of the very address and port within two seconds: else the line is refuted
+  admin,  // as `seen`; and that very connection, if it was to a port of administrators, proves the line even
+          // where it may be forged: customers have none there whose end a forger could use
 };
 
 // What the kernel alone tells, of which coturn has no line.

@@ -24,8 +24,10 @@ constexpr Choices<Credit, 3> kCredit{
     {{"none", Credit::none}, {"spares", Credit::spares}, {"shared", Credit::shared}}};
 constexpr Choices<Evidence, 3> kEvidence{
     {{"claimed", Evidence::claimed}, {"spoofable", Evidence::spoofable}, {"proven", Evidence::proven}}};
-constexpr Choices<Witnessed, 3> kWitnessed{
-    {{"no", Witnessed::no}, {"seen", Witnessed::seen}, {"exactly", Witnessed::exactly}}};
+constexpr Choices<Witnessed, 4> kWitnessed{{{"no", Witnessed::no},
+                                            {"seen", Witnessed::seen},
+                                            {"exactly", Witnessed::exactly},
+                                            {"admin", Witnessed::admin}}};
 constexpr Choices<KernelSign, 3> kKernel{
     {{"reset-unread", KernelSign::reset_unread}, {"brief", KernelSign::brief}, {"idle", KernelSign::idle}}};
 
@@ -101,7 +103,7 @@ void Reader::check_pattern(const YAML::Node& node, const Rule& rule, const Patte
       fields.problem(node[key].Mark(), "\"{}: {}\" needs {} in the pattern", key, node[key].Scalar(),
                      placeholder);
   };
-  if (rule.witnessed == Witnessed::exactly)
+  if (rule.witnessed == Witnessed::exactly || rule.witnessed == Witnessed::admin)
     needs("witnessed", pattern.names_port(), "{client} or {client_unbracketed}");
   if (rule.witnessed == Witnessed::seen)
     needs("witnessed", pattern.names_client(), "{client}, {client_unbracketed} or {client_address}");

@@ -26,6 +26,7 @@ struct Ended {
   Time at{};
   bool counted = false;
   std::uint64_t received_bytes = 0, acked_bytes = 0;
+  bool admin = false;      // to a port of administrators
   bool line_told = false;  // a line was about it already
   bool brief = false;      // among the brief ends
   Points charged;          // for what the kernel alone told of it, or lines that it proved
@@ -76,6 +77,7 @@ struct Testimony::State {
   Time unbroken_since{};  // every end from here on is known
   Time heard_until{};
   std::array<Time, 2> samples_begun{};  // of the last whole samples, the older first
+  std::vector<PortRange> admin_ports;
   RecentTable<Ended> ended;
   RecentTable<Time> places;  // addresses, with when a connection of theirs ended last
   LivingConnections living;
@@ -96,13 +98,15 @@ void Testimony::State::take(const Event& event, const Call& call) {
   const Endpoint& client = *event.client;
   // That a connection is there, or ended in whatever way, says little: with a line for each port somebody
   // could have a customer's connections accused by dozens. Only a reset gives a forgeable line back, once.
-  if (event.evidence == Evidence::tainted && rule.witnessed != Witnessed::exactly) return hand(event, call);
+  const bool was_tainted = event.evidence == Evidence::tainted;
+  if (was_tainted && rule.witnessed == Witnessed::seen) return hand(event, call);
+  const bool any_will_do = rule.witnessed != Witnessed::exactly && !was_tainted;
   if (client.port != 0) {
     if (Ended* const connection = ended.find(client)) return prove(event, connection, call);
-    if (rule.witnessed == Witnessed::seen && living.lives(client)) return prove(event, nullptr, call);
+    if (any_will_do && living.lives(client)) return prove(event, nullptr, call);
   }
   const bool somebody_ended = places.find({client.address, 0}) != nullptr;
-  if (rule.witnessed == Witnessed::seen && somebody_ended) return hand(event, call);
+  if (any_will_do && somebody_ended) return hand(event, call);
   // Without a port nothing can be joined exactly; in a backlog the connection may have ended at any time.
   if (!event.fresh || (rule.witnessed == Witnessed::exactly && client.port == 0)) return hand(event, call);
   wait(event, call);
@@ -119,7 +123,7 @@ void Testimony::State::wait(const Event& event, const Call& call) {
     ++counters.overflowed;
     return hand(event, call);
   }
-  if (call.rule(event).witnessed == Witnessed::exactly)
+  if (call.rule(event).witnessed == Witnessed::exactly || event.evidence == Evidence::tainted)
     exact.add(event, *event.client, call.now);
   else
     seen.add(event, {event.client->address, 0}, call.now);
@@ -153,7 +157,8 @@ void Testimony::State::prove(Event event, Ended* connection, const Call& call) {
   if (connection != nullptr) {
     const bool told_already = std::exchange(connection->line_told, true);
     // A connection is reset once: of two lines about it, one that may be forged is.
-    if (was_tainted && told_already) return hand(event, call);
+    if (was_tainted && (told_already || (rule.witnessed == Witnessed::admin && !connection->admin)))
+      return hand(event, call);
     confirmed = confirmed || !was_tainted;
   }
   ++counters.proven;
@@ -203,6 +208,11 @@ void Testimony::State::closed(const Connection& connection, const Call& call) {
          .counted = connection.counted,
          .received_bytes = connection.received_bytes,
          .acked_bytes = connection.acked_bytes,
+         .admin = std::any_of(admin_ports.begin(), admin_ports.end(),
+                              [&](const PortRange& range) {
+                                return range.first <= connection.local.port &&
+                                       connection.local.port <= range.last;
+                              }),
          .charged = {}};
   if (ended.size() > kMaxEnded) {
     unbroken_since = std::max(unbroken_since, ended.oldest().touched);
@@ -338,6 +348,10 @@ void Testimony::set_witness(bool available, bool sure, const Now& now) {
   }
   state.available = available;
   state.sure = available && sure;
+}
+
+void Testimony::set_admin_ports(std::vector<PortRange> ports) {
+  state_->admin_ports = std::move(ports);
 }
 
 bool Testimony::available() const {

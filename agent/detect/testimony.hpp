@@ -19,6 +19,7 @@
 #include "detect/rule_set.hpp"
 #include "model/clock.hpp"
 #include "model/flow.hpp"
+#include "model/port_range.hpp"
 #include "util/siphash.hpp"
 
 namespace coturn_guard {
@@ -67,6 +68,9 @@ class Testimony {
   // may); if not, nothing is refuted until a line was confirmed exactly once.
   void set_witness(bool available, bool sure, const Now& now);
   [[nodiscard]] bool available() const;
+
+  // Where only administrators connect (Witnessed::admin).
+  void set_admin_ports(std::vector<PortRange> ports);
 
   // `rules` tells what of the event's rule must be witnessed, and which rules the kernel's signs are.
   void take(const Event& event, const RuleSet& rules, const Now& now, std::vector<Settled>& settled);

@@ -14,7 +14,7 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr HashSeed kSeed{1, 2};
-constexpr RuleId kReset = 0, kSeen = 1, kUdp = 2, kStrict = 3, kUnread = 4, kBrief = 5, kIdle = 6;
+constexpr RuleId kReset = 0, kSeen = 1, kUdp = 2, kStrict = 3, kUnread = 4, kBrief = 5, kIdle = 6, kAdmin = 7;
 
 RuleSet make_rules() {
   const auto rule = [](const char* name, Witnessed witnessed, Credit credit, KernelSign kernel) {
@@ -37,7 +37,8 @@ RuleSet make_rules() {
                 rule("strict", Witnessed::exactly, Credit::none, KernelSign::none),
                 rule("unread", Witnessed::no, Credit::spares, KernelSign::reset_unread),
                 rule("brief", Witnessed::no, Credit::spares, KernelSign::brief),
-                rule("idle", Witnessed::no, Credit::none, KernelSign::idle)};
+                rule("idle", Witnessed::no, Credit::none, KernelSign::idle),
+                rule("admin", Witnessed::admin, Credit::none, KernelSign::none)};
   return RuleSet::create(book).value();
 }
 
@@ -489,6 +490,41 @@ TEST_CASE("a connection that was broken off without an answer is brief", "[detec
     court.take(line(kReset, kOther));
     CHECK(court.settled_is(kReset, Evidence::proven, 1000));
     CHECK(court.pass(1s).empty());
+  }
+}
+
+TEST_CASE("a connection to an administrators' port gives its line back, where it may be forged",
+          "[detect][testimony]") {
+  Court court;
+  court.testimony.set_admin_ports({{8443, 8443}});
+  const auto ended = [](const Endpoint& client, std::uint16_t port) {
+    Connection connection = end_of(client, 764, 2112);
+    connection.local.port = port;
+    return connection;
+  };
+  SECTION("before the line or after it") {
+    court.take(ended(kClient, 8443));
+    court.take(line(kAdmin, kClient, Evidence::tainted));
+    CHECK(court.settled_is(kAdmin, Evidence::proven, 1000));
+    CHECK(court.take(line(kAdmin, kOther, Evidence::tainted)).empty());
+    court.take(ended(kOther, 8443));
+    CHECK(court.settled_is(kAdmin, Evidence::proven, 1000));
+  }
+  SECTION("once") {
+    court.take(ended(kClient, 8443));
+    court.take(line(kAdmin, kClient, Evidence::tainted));
+    court.take(line(kAdmin, kClient, Evidence::tainted));
+    CHECK(court.only().event.evidence == Evidence::tainted);
+  }
+  SECTION("not where it was a customer's") {
+    court.take(ended(kClient, 5349));
+    court.take(line(kAdmin, kClient, Evidence::tainted));
+    CHECK(court.only().event.evidence == Evidence::tainted);
+  }
+  SECTION("nor for one that never was") {
+    court.take(line(kAdmin, kVictim, Evidence::tainted));
+    court.pass(2s);
+    CHECK(court.only().refuted);
   }
 }
 

@@ -19,6 +19,7 @@ TEST_CASE("what was detected is read back as it was", "[detected]") {
   detected.log_timestamp_format = "'%F' \"%T\" \\ {}";
   detected.verbose = true;
   detected.ports = {{1, 1}, {3478, 3480}};
+  detected.admin_ports = {{5766, 5766}};
   detected.listening_ip = {*Address::parse("2001:db8::1"), *Address::parse("192.0.2.1")};
   detected.external_ip = {*Address::parse("198.51.100.1")};
   const auto back = parse_detected(detected_yaml(detected, "/etc/a\nb.conf"), "detected.yaml");
@@ -28,6 +29,7 @@ TEST_CASE("what was detected is read back as it was", "[detected]") {
   CHECK(back->log_timestamp_format == detected.log_timestamp_format);
   CHECK(back->verbose);
   CHECK(back->ports == detected.ports);
+  CHECK(back->admin_ports == detected.admin_ports);
   CHECK(back->listening_ip == detected.listening_ip);
   CHECK(back->external_ip == detected.external_ip);
   for (const auto log : {CoturnLog::unknown, CoturnLog::syslog, CoturnLog::standard_output}) {
