@@ -27,9 +27,9 @@ def attribute(kind, value):
     return struct.pack("!HH", kind, len(value)) + value + b"\0" * (-len(value) % 4)
 
 
-def request(method, attributes, key=None):
+def request(method, attributes, key=None, transaction=None):
     """A request of `method`; with a key, MESSAGE-INTEGRITY over everything before it (RFC 8489 section 14.5)."""
-    transaction = os.urandom(12)
+    transaction = transaction or os.urandom(12)
     if key is not None:
         covered = struct.pack("!HHI", method, len(attributes) + 24, MAGIC_COOKIE) + transaction + attributes
         attributes += attribute(MESSAGE_INTEGRITY, hmac.new(key, covered, hashlib.sha1).digest())
@@ -74,13 +74,13 @@ class Session:
         self.realm = self.nonce = b""
         self.error = None
 
-    def ask(self, method, attributes):
+    def ask(self, method, attributes, transaction=None):
         key = None
         if self.nonce:
             key = hashlib.md5(b":".join((self.user.encode(), self.realm, self.password.encode()))).digest()
             attributes += (attribute(USERNAME, self.user.encode()) + attribute(REALM, self.realm) +
                            attribute(NONCE, self.nonce))
-        self.stream.sendall(request(method, attributes, key))
+        self.stream.sendall(request(method, attributes, key, transaction))
         ok, answer = parse(self.stream.recv(4096))
         self.error = None if ok else error_of(answer)
         if NONCE in answer:
