@@ -497,6 +497,25 @@ def what_coturn_never_logs(world):
 
 
 @case
+def what_coturn_never_logs_of_other_protocols(world):
+    world.start_coturn()
+    guard = world.guard()
+    time.sleep(3)
+    speak = {
+        "HTTP": "s = socket.create_connection((%r, 3478), 2); s.sendall(b'GET / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n'); s.settimeout(1); s.recv(100); s.close()",
+        "TLS whose certificate is refused": "s = socket.create_connection((%r, 5349), 2); ssl.create_default_context().wrap_socket(s, server_hostname='turn.example.org')",
+    }
+    for (name, address), (what, program) in zip((("attacker", ATTACKER4), ("clumsy", CLUMSY)), speak.items()):
+        for _ in range(45):
+            subprocess.run(["ip", "netns", "exec", name, sys.executable, "-c", "import socket, ssl; " + program % SERVER4], stderr=subprocess.DEVNULL)
+            if banned(address):
+                break
+        ok(eventually(lambda: banned(address), 8), "%s again and again: banned" % what, guard.text)
+    ok(not open(world.log).read().count(ATTACKER4), "of the first there is no line in the log")
+    ok(world.customer.served(), "the customer is served", guard.text)
+
+
+@case
 def phones_lose_their_network(world):
     world.start_coturn("verbose")
     guard = world.guard()
