@@ -156,7 +156,7 @@ void Pipeline::judge(const Attributed& attributed, const Now& now, Outcome& outc
   }
   const Prefix network = ledger_.network_of(offence);
   const Standing standing = credit_.standing(network, now);
-  const Points cost = tally_.cost(network, offence, rule.trait, policy_.findtime, now);
+  const Points cost = tally_.cost(network, offence, shared_out(rule.trait, standing), policy_.findtime, now);
   if (cost.milli == 0) return trace(offence, Effect::free, {}, standing, now, outcome);
   const Points weight = lightened(cost, rule.trait.credit, standing);
   if (weight.milli == 0) {

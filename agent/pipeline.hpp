@@ -116,6 +116,7 @@ class Pipeline {
   [[nodiscard]] const Testimony& testimony() const { return testimony_; }
   [[nodiscard]] const Attribution& attribution() const { return attribution_; }
   [[nodiscard]] const CreditBook& credit() const { return credit_; }
+  [[nodiscard]] const Tally& tally() const { return tally_; }
   [[nodiscard]] PipelineCounters counters() const;
   // PipelineCounters::gateway alone, which costs nothing to ask.
   [[nodiscard]] std::uint64_t counted_at_gateway() const { return counted_.gateway; }

@@ -217,6 +217,7 @@ void Testimony::State::closed(const Connection& connection, const Call& call) {
   if (ended.size() > kMaxEnded) {
     unbroken_since = std::max(unbroken_since, ended.oldest().touched);
     ended.drop_oldest();
+    ++counters.forgotten;
   }
   living.ended(client);
 

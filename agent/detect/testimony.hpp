@@ -34,6 +34,7 @@ struct TestimonyCounters {
   std::uint64_t excused = 0;      // of its signs, those that a line tells better
   std::uint64_t overflowed = 0;   // lines handed on unproven, because too many waited
   std::uint64_t connections = 0;  // told of by the kernel, closed
+  std::uint64_t forgotten = 0;    // of them, those dropped before kEndedFor, because there were too many
 };
 
 // What happened to an event; `event.user` and `event.session` of one that waited are views into storage that

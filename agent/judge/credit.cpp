@@ -5,6 +5,7 @@
 #include <array>
 #include <bitset>
 #include <cmath>
+#include <limits>
 #include <list>
 #include <unordered_map>
 #include <utility>
@@ -228,6 +229,13 @@ std::size_t CreditBook::size() const {
 }
 std::uint64_t CreditBook::evicted() const {
   return state_->evicted;
+}
+
+Trait shared_out(Trait trait, const Standing& standing) {
+  if (trait.credit != Credit::shared || standing.users < kSharedFrom) return trait;
+  constexpr std::uint64_t kMost = std::numeric_limits<std::uint32_t>::max();
+  trait.free = static_cast<std::uint32_t>(std::min(std::uint64_t{trait.free} * standing.users, kMost));
+  return trait;
 }
 
 Points lightened(Points points, Credit credit, const Standing& standing) {

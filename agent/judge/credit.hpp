@@ -48,6 +48,9 @@ class CreditBook {
   std::unique_ptr<State> state_;
 };
 
+// The trait as it holds for somebody of this standing: where a good name is shared, what is free for one
+// customer is free for each user that logged in from there, so that a NAT's ordinary calls are no flood.
+[[nodiscard]] Trait shared_out(Trait trait, const Standing& standing);
 // What an offence of this trait weighs for somebody of this standing.
 [[nodiscard]] Points lightened(Points points, Credit credit, const Standing& standing);
 

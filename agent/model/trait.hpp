@@ -17,7 +17,9 @@ enum class Distinct : std::uint8_t { nothing, user, peer, session };
 enum class Credit : std::uint8_t {
   none,    // floods, probing: a customer must not do that either
   spares,  // resets, handshake noise: a login within the hour makes it nothing, a long busy connection half
-  shared,  // guessing: divided by the number of users that logged in from there, if they are five or more
+  // Guessing, floods: divided by the number of users that logged in from there, if they are five or more, and
+  // what is free is free for each of them.
+  shared,
 };
 
 // So many different things of one network and rule are told apart; `free` and `from` above it mean it.

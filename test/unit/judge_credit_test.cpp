@@ -117,3 +117,16 @@ TEST_CASE("credit lightens what it is for and nothing else", "[judge][credit]") 
   CHECK(lightened({1}, Credit::shared, crowd) == Points{1});
   CHECK(lightened({0}, Credit::shared, crowd) == Points{0});
 }
+
+TEST_CASE("what is free is free for each user where a good name is shared", "[judge][credit]") {
+  const Standing crowd{.by_login = true, .users = 50};
+  const auto given = [](Credit credit, std::uint32_t free, const Standing& standing) {
+    return shared_out({.free = free, .credit = credit}, standing).free;
+  };
+  CHECK(given(Credit::shared, 30, crowd) == 1500);
+  CHECK(given(Credit::shared, 30, {.by_login = true, .users = 4}) == 30);
+  CHECK(given(Credit::shared, 0, crowd) == 0);
+  CHECK(given(Credit::none, 30, crowd) == 30);
+  CHECK(given(Credit::spares, 30, crowd) == 30);
+  CHECK(given(Credit::shared, 4'000'000'000U, crowd) == 0xffffffff);
+}

@@ -250,6 +250,22 @@ TEST_CASE("fifty customers behind one address are not banned for one who guesses
   for (int i = 0; i < 20; ++i) CHECK_FALSE(guesses(story, 200 + i, "192.0.2.50:1002", "alice"));
 }
 
+TEST_CASE("fifty customers behind one address may each connect as often as one alone", "[pipeline]") {
+  const auto connects = [](Story& story, int times) {
+    bool banned = false;
+    for (int i = 0; i < times; ++i)
+      banned = story.says("7: : IPv4. tcp or tls connected to: 192.0.2.50:1003").has_value() || banned;
+    return banned;
+  };
+  Story crowd;
+  for (int i = 0; i < 50; ++i) logs_in(crowd, 100 + i, "192.0.2.50:1001", fmt::format("customer{}", i));
+  CHECK_FALSE(connects(crowd, 50 * 50));
+  CHECK(crowd.pipeline.ledger().points(*Prefix::parse("192.0.2.50/32"), crowd.now) == Points{});
+  Story alone;
+  logs_in(alone, 100, "192.0.2.50:1001", "alice");
+  CHECK(connects(alone, 60 + 60));
+}
+
 TEST_CASE("a phone that logged in may lose its connection as often as it likes", "[pipeline]") {
   Story story;
   for (int i = 1; i < 40; ++i) {
