@@ -124,20 +124,21 @@ class World:
         if not eventually(lambda: self.customer.play("allocate") and self.customer.play("allocate", server=SERVER6), 20):
             raise AssertionError("turnserver does not serve")
 
-    def configure(self, text, main=None):
-        """The packaged configuration; what the case wants stands in conf.d."""
-        os.makedirs(self.place + "/conf.d", exist_ok=True)
+    def configure(self, text, main=None, place=None):
+        """The packaged configuration; what the case wants stands in conf.d. `place`: of another daemon's files."""
+        place = place or self.place
+        os.makedirs(place + "/conf.d", exist_ok=True)
         with open(TREE + "/examples/coturn-guard.yaml") as packaged:
             main = packaged.read() if main is None else main
-        with open(self.place + "/coturn-guard.yaml", "w") as file:
+        with open(place + "/coturn-guard.yaml", "w") as file:
             file.write(main)
-        with open(self.place + "/conf.d/10-test.yaml", "w") as file:
+        with open(place + "/conf.d/10-test.yaml", "w") as file:
             file.write("log_file: %s\n" % self.log + ("" if "rules_file" in text else "rules_file: %s/rules/coturn.yaml\n" % TREE) + text)
         for file in ("/coturn-guard.yaml", "/conf.d/10-test.yaml"):
-            os.chmod(self.place + file, 0o644)
+            os.chmod(place + file, 0o644)
 
-    def guard(self, *arguments, before=(), environment=None, ready=True):
-        guard = Guard(self, arguments, before, environment)
+    def guard(self, *arguments, before=(), environment=None, ready=True, place=None):
+        guard = Guard(self, arguments, before, environment, place or self.place)
         self.guards.append(guard)
         if ready:
             guard.wait_until_following()
@@ -157,9 +158,9 @@ class World:
 class Guard:
     program = None
 
-    def __init__(self, world, arguments, before, environment):
+    def __init__(self, world, arguments, before, environment, place):
         self.world, self.output = world, b""
-        self.process = subprocess.Popen([*before, Guard.program, "run", "--config", world.place + "/coturn-guard.yaml", *arguments],
+        self.process = subprocess.Popen([*before, Guard.program, "run", "--config", place + "/coturn-guard.yaml", *arguments],
                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={**os.environ, **(environment or {})})
         self.reader = threading.Thread(target=self.read, daemon=True)
         self.reader.start()

@@ -74,13 +74,16 @@ class Session:
         self.realm = self.nonce = b""
         self.error = None
 
+    def signed(self, attributes):
+        """-> these attributes with who we are, and the key to sign them with; without one until the server gave a nonce."""
+        if not self.nonce:
+            return attributes, None
+        key = hashlib.md5(b":".join((self.user.encode(), self.realm, self.password.encode()))).digest()
+        return (attributes + attribute(USERNAME, self.user.encode()) + attribute(REALM, self.realm) +
+                attribute(NONCE, self.nonce)), key
+
     def ask(self, method, attributes, transaction=None):
-        key = None
-        if self.nonce:
-            key = hashlib.md5(b":".join((self.user.encode(), self.realm, self.password.encode()))).digest()
-            attributes += (attribute(USERNAME, self.user.encode()) + attribute(REALM, self.realm) +
-                           attribute(NONCE, self.nonce))
-        self.stream.sendall(request(method, attributes, key, transaction))
+        self.stream.sendall(request(method, *self.signed(attributes), transaction))
         ok, answer = parse(self.stream.recv(4096))
         self.error = None if ok else error_of(answer)
         if NONCE in answer:
