@@ -10,7 +10,9 @@ socket of our own told the end of that very connection (a recv that never waits)
 Line and event happened after the last look that had not shown them, so the BEGINNING of that look is taken as their time;
 the drop is taken at the sending of the first SYN that did not arrive (confirmed by a second). Both errors make the latency
 longer than it is, by one turn of the loop each; its median length is told. No tracer slows coturn down, and the time that a
-reader would need to wake up and look at its clock is in none of the numbers.
+reader would need to wake up and look at its clock is in none of the numbers. The loop never rests, so it has a processor of
+its own and leaves the others, on a machine with two the other one, to coturn and the contestant: where it took turns with
+coturn, line and event would happen between two looks, long after the first.
 
 Only contestants that read coturn's lines take part. The bursts of SYNs go to a port of coturn's that nobody listens on.
 """
@@ -89,6 +91,7 @@ class Range:
             sent = time.monotonic()
             if probe.banned():
                 trial.dropped = sent
+            os.sched_yield()
         self.look(trial, looked, before, who)
         return trial
 
@@ -97,6 +100,22 @@ class Range:
             trial.line = since
         if trial.end is None and who in self.ear.heard():
             trial.end = since
+
+
+class OtherProcessors:
+    """What is started within runs on all processors but one, which this process can then have for itself."""
+
+    def __enter__(self):
+        self.all = os.sched_getaffinity(0)
+        self.own = {max(self.all)}
+        os.sched_setaffinity(0, self.all - self.own or self.all)
+        return self
+
+    def take_own(self):
+        os.sched_setaffinity(0, self.own)
+
+    def __exit__(self, *_):
+        os.sched_setaffinity(0, self.all)
 
 
 def wait_for_witness(contestant):
@@ -118,10 +137,11 @@ def measure(context, name):
         if contestant.form != "coturn":
             say("%s: %s reads no line of coturn's" % (PHASE, name))
             return []
-        with Coturn(contestant.directory, contestant.log), Clients(context.arena) as clients:
+        with OtherProcessors() as processors, Coturn(contestant.directory, contestant.log), Clients(context.arena) as clients:
             contestant.start()
             if name == OURS:
                 wait_for_witness(contestant)
+            processors.take_own()
             ear, log = Ear(), os.open(contestant.log, os.O_RDONLY)
             field = Range(context, clients, ear, log, limit)
             for serial in range(2):  # what happens once in a contestant's life: not counted
