@@ -56,12 +56,21 @@ struct Ledger::State {
       }
   }
 
+  // Each kind keeps this share of the table from those that are worth more. Without it, whoever fills the
+  // table with addresses that offended twice, or were banned, makes every newcomer's record the next to go:
+  // two who offend in turns would each be forgotten before their second offence.
+  static constexpr std::size_t kShares = 8;
+
+  [[nodiscard]] Index victim() const {
+    const std::size_t share = table.size() / kShares;
+    for (const auto worth : {Worth::single, Worth::repeated})
+      if (table.count(worth) > share) return table.oldest(worth);
+    return table.oldest(Worth::banned);  // the rest of a table that is not empty: three quarters at least
+  }
+
   void evict_down_to(std::size_t most) {
     while (table.size() > most) {
-      Index victim = OffenderTable::kNone;
-      for (const auto worth : {Worth::single, Worth::repeated, Worth::banned})
-        if ((victim = table.oldest(worth)) != OffenderTable::kNone) break;
-      table.erase(victim);
+      table.erase(victim());
       ++counters.evicted;
     }
   }

@@ -91,11 +91,13 @@ void OffenderTable::link_newest(Index index, Worth worth) {
   else
     queue.oldest = index;
   queue.newest = index;
+  ++queue.size;
 }
 
 void OffenderTable::unlink(Index index) {
   const Link link = links_[index];
   Queue& queue = queues_[static_cast<std::size_t>(link.worth)];
+  --queue.size;
   if (link.newer != kNone)
     links_[link.newer].older = link.older;
   else

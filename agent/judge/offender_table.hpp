@@ -28,7 +28,7 @@ struct Offender {
 };
 static_assert(sizeof(Offender) == 96);
 
-// How much is lost with a record; the lowest goes first.
+// How much is lost with a record; the lowest goes first, as long as it has more than its share.
 enum class Worth : std::uint8_t { single, repeated, banned };
 
 class OffenderTable {
@@ -50,6 +50,7 @@ class OffenderTable {
     return chunks_[index / kChunk]->records[index % kChunk];
   }
   [[nodiscard]] Index oldest(Worth worth) const { return queues_[static_cast<std::size_t>(worth)].oldest; }
+  [[nodiscard]] std::size_t count(Worth worth) const { return queues_[static_cast<std::size_t>(worth)].size; }
   [[nodiscard]] Index next_newer(Index index) const { return links_[index].newer; }
   [[nodiscard]] std::size_t size() const { return size_; }
   [[nodiscard]] std::size_t bytes() const;  // what it holds of memory
@@ -67,6 +68,7 @@ class OffenderTable {
   };
   struct Queue {
     Index newest = kNone, oldest = kNone;
+    std::size_t size = 0;
   };
   struct Slot {
     Index record = kNone;

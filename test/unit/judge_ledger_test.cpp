@@ -208,6 +208,23 @@ TEST_CASE("a ledger full of the banned forgets the one it heard of longest ago",
   CHECK(ledger.record(offence("192.0.2.2", 3000), at(2min))->earlier_bans == 0);
 }
 
+TEST_CASE("a ledger that somebody filled still counts newcomers who offend in turns",
+          "[judge][ledger][hostile]") {
+  const auto fill_with = GENERATE(2, 3);  // offences each: a record of several, or a ban
+  Policy policy;
+  policy.max_addresses = 8000;
+  Ledger ledger(policy, kSeed);
+  for (unsigned i = 0; i < 10'000; ++i)
+    for (int n = 0; n < fill_with; ++n)
+      static_cast<void>(ledger.record(offence(Address::v4(0x0a000000 + i)), at(1s)));
+  unsigned verdicts = 0;
+  for (int round = 0; round < 3; ++round)
+    for (unsigned i = 0; i < 900; ++i)
+      verdicts += ledger.record(offence(Address::v4(0x60000000 + i)), at(2s)).has_value() ? 1U : 0U;
+  CHECK(verdicts == 900);
+  CHECK(ledger.size() == 8000);
+}
+
 TEST_CASE("what is forgotten anyway makes room and is no eviction", "[judge][ledger]") {
   Ledger ledger(Policy{}, kSeed);
   for (unsigned i = 0; i < 1000; ++i)
