@@ -30,6 +30,7 @@ PRIVATE_CANDIDATES = (("192.168.1.23", 50000), ("10.8.0.6", 50001), ("172.17.0.1
 PACE_SECONDS = 0.04  # between two packets at the most: a call's
 LIGHT, MUCH = 4 * 1024, 160 * 1024  # bytes of data each way in a call
 STORM = 25  # connections, as fast as they come
+MISMATCH = 437  # Allocation Mismatch (RFC 8656 section 19)
 EXPIRED = 1600000000  # seconds since 1970
 
 
@@ -82,9 +83,13 @@ class Customer(threading.Thread):
         return Relay(transport, server, PORTS[transport], user or self.user, password or self.password, self.address)
 
     def log_in(self, transport=None):
-        relay = self.open(transport)
-        expect(relay.allocate(), "an allocation, and coturn answered %s" % relay.error)
-        return relay
+        while True:
+            relay = self.open(transport)
+            if relay.allocate():
+                return relay
+            relay.stream.close()
+            # Our system gave us the port of an allocation that we let vanish: as every client, we take another one.
+            expect(relay.error == MISMATCH, "an allocation, and coturn answered %s" % relay.error)
 
     def talk(self, relay, size):
         """`size` bytes to the peer and back: a little by indications, the rest by a channel, at a call's pace."""
