@@ -19,9 +19,9 @@ from coturn_world import (ALONE, CANARIES, Guard, NET_ADMIN_ALONE, SERVER4, SERV
 
 PEER = "203.0.115.9"
 HOSTS = {"customer": (("192.0.2.1", "fe80::1"), ("192.0.2.11", "2001:db8:600d::11")), "peer": (("203.0.115.1",), (PEER,))}
-# What such customers legitimately leave: the wrong passwords and the expired names that were really sent, and TLS handshakes
-# that were broken off by who never logged in from there before.
-LEFT = {"password-guess", "stale-credential", "handshake-failed"}
+# What such customers legitimately leave: the wrong passwords and the expired names that were really sent, and connections of
+# who never logged in from there before: TLS handshakes that were broken off, and to the kernel a first login that failed.
+LEFT = {"password-guess", "stale-credential", "handshake-failed", "brief-connection"}
 MOST_POINTS = 1.5  # of 3
 OBSERVER = "maxretry: 0.001\nbantime: 1s\nbantime_max: 1s\n"
 
@@ -79,7 +79,7 @@ def look_at(crowd, clients):
     ok(failed * 100 <= done, "at most one act in a hundred went wrong on the way", "%d of %d" % (failed, done + failed))
 
 
-def look_at_daemons(guard, observer):
+def look_at_daemons(guard, observer, clients):
     bans = [line for line in guard.text.splitlines() if re.match(r"ban\b", line)]
     ok(not bans, "the daemon banned nobody", "\n".join(bans))
     ok(set(members(4)) | set(members(6)) <= CANARIES, "nobody is in the kernel's sets", (members(4), members(6)))
@@ -93,6 +93,8 @@ def look_at_daemons(guard, observer):
     ok({rule for rule, _ in costly} <= LEFT, "with the kernel's word nothing costs anything but %s" % " and ".join(sorted(LEFT)),
        "\n".join([line for line in observer.text.splitlines()
                   if "ban.simulated" in line and not any("rule=%s " % r in line for r in LEFT)][:20]))
+    briefs = sum(count for (rule, _), count in costly.items() if rule == "brief-connection")
+    ok(briefs * 20 <= clients, "at most one customer in twenty had a brief connection that costs", briefs)
     ok("log.suppressed" not in observer.text, "and the observer left out nothing", observer.text[-2000:])
 
 
@@ -128,7 +130,7 @@ def inside(options):
     tell("%.0f s; processor time: daemon %.2f s, coturn %.1f s" % (
         seconds, number_of_processors_second(guard.process.pid), number_of_processors_second(world.coturn.pid)))
     look_at(crowd, options.clients)
-    look_at_daemons(guard, observer)
+    look_at_daemons(guard, observer, options.clients)
     ok(guard.stop() == 0, "the daemon ends as it is told", guard.text)
     look_at_replay(world, seconds)
     world.echo.kill()
