@@ -31,7 +31,7 @@ void Announcements::announce(const Event& event, std::uint64_t line, bool certai
   }
   const std::uint64_t session = session_number(event.session);
   if (session == 0) nameless_line_ = line;
-  waiting_.push_back({event.rule, event.log, session, hash_of(event.user), line, certain});
+  waiting_.push_back({event.rule, event.log, session, hash_of(event.user), line, certain, event.peer});
 }
 
 Announcements::Pair& Announcements::pair(const Event& event) {
@@ -48,11 +48,11 @@ bool Announcements::may_be_mixed_up(const Pair& pair, std::uint64_t line) const 
          (within(nameless_line_, line, kReachLines) && within(pair.other_line, line, kNearLines));
 }
 
-Announcements::Answer Announcements::take(const Event& event, const std::vector<RuleId>& rules,
-                                          std::uint64_t line, bool certain) {
+Announcements::Reply Announcements::take(const Event& event, const std::vector<RuleId>& rules,
+                                         std::uint64_t line, bool certain) {
   if (!certain) {
     doubtful_line_ = line;
-    return Answer::uncertain;
+    return {Answer::uncertain, std::nullopt};
   }
   Pair& seen = pair(event);
   const std::uint64_t session = session_number(event.session);
@@ -66,10 +66,12 @@ Announcements::Answer Announcements::take(const Event& event, const std::vector<
     if (announced.session != 0) return announced.session == session;
     return announced.user == 0 || user == 0 || announced.user == user;
   });
-  if (found == waiting_.end()) return may_be_mixed_up(seen, line) ? Answer::uncertain : Answer::unannounced;
-  const bool sure = found->certain;
+  if (found == waiting_.end())
+    return {may_be_mixed_up(seen, line) ? Answer::uncertain : Answer::unannounced, std::nullopt};
+  const Waiting announced = *found;
   waiting_.erase(found);
-  return sure ? Answer::announced : Answer::uncertain;
+  if (!announced.certain) return {Answer::uncertain, std::nullopt};
+  return {Answer::announced, announced.peer};
 }
 
 void Announcements::forget(std::uint64_t line) {

@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <vector>
 
 #include "model/flow.hpp"
@@ -29,13 +30,17 @@ class Announcements {
   static constexpr std::uint64_t kNearLines = 64;
 
   enum class Answer : std::uint8_t { announced, unannounced, uncertain };
+  struct Reply {
+    Answer answer;
+    std::optional<Address> peer;  // that the announcing line named
+  };
 
   // `line` counts the lines read, of all logs. `certain`: no attacker can have written it.
   void announce(const Event& event, std::uint64_t line, bool certain);
   // Was this event announced by one of `rules`? An announcement serves once. An event that is not certain
   // takes none, and makes those around it uncertain.
-  [[nodiscard]] Answer take(const Event& event, const std::vector<RuleId>& rules, std::uint64_t line,
-                            bool certain);
+  [[nodiscard]] Reply take(const Event& event, const std::vector<RuleId>& rules, std::uint64_t line,
+                           bool certain);
   // Something was not shown, or the rules have other numbers from here on.
   void forget(std::uint64_t line);
 
@@ -47,6 +52,7 @@ class Announcements {
     std::uint64_t user;     // hash; 0: the line names none
     std::uint64_t line;
     bool certain;
+    std::optional<Address> peer;
   };
   // What is known of the lines of one rule that should be announced, in one log.
   struct Pair {

@@ -181,7 +181,8 @@ void Recogniser::State::settle_announcement(Event& event, std::uint64_t line) {
   if (rules.announces(event.rule)) announcements.announce(event, line, certain);
   const std::optional<RuleId> unannounced = rules.unannounced(event.rule);
   if (!unannounced || all_announced) return;
-  const auto answer = announcements.take(event, rules.announced_by(event.rule), line, certain);
+  const auto [answer, peer] = announcements.take(event, rules.announced_by(event.rule), line, certain);
+  if (!event.peer) event.peer = peer;
   const bool milder = rules.trait(*unannounced).points < rules.trait(event.rule).points;
   if (answer == Announcements::Answer::announced || (answer == Announcements::Answer::uncertain && !milder))
     return;

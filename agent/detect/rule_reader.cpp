@@ -108,7 +108,9 @@ void Reader::check_pattern(const YAML::Node& node, const Rule& rule, const Patte
   if (rule.witnessed == Witnessed::seen)
     needs("witnessed", pattern.names_client(), "{client}, {client_unbracketed} or {client_address}");
   if (rule.trait.distinct == Distinct::user) needs("distinct", pattern.names_user(), "{user}");
-  if (rule.trait.distinct == Distinct::peer) needs("distinct", pattern.names_peer(), "{peer}");
+  // The announcing line may name it instead.
+  if (rule.trait.distinct == Distinct::peer)
+    needs("distinct", pattern.names_peer() || !rule.announced_by.empty(), "{peer}");
   if (rule.login) needs("login", pattern.names_user(), "{user}");
   needs("if_expired", pattern.names_user(), "{user}");
   needs("if_unexpired", pattern.names_user(), "{user}");

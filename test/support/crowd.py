@@ -193,18 +193,13 @@ def expired_credential_once(customer):
 
 
 def private_candidates(customer):
-    """A browser asks for every candidate that the other side's ICE offers, those of its home networks, too.
-
-    About once a minute: coturn's refusals do not name the peer, so that the rule forbidden-peer can't tell the same three
-    candidates from new ones, and sixty refusals within ten minutes, twenty such calls, are a ban.
-    """
+    """A browser asks for every candidate that the other side's ICE offers, those of its home networks, too."""
     relay = customer.log_in()
     for candidate in PRIVATE_CANDIDATES:
         relay.permit(candidate)
         expect(relay.error == 403, "a refusal of a private peer, not %s" % relay.error)
     customer.talk(relay, LIGHT)
     relay.close()
-    customer.pause(60, 80)
 
 
 def keepalives(customer):

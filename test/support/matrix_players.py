@@ -317,7 +317,7 @@ def loopback(source, times):
     client.stream.close()
 
 
-@scenario("scan of forbidden networks", "attack", 45, live=(None, 60), replay=(None, 60))
+@scenario("scan of forbidden networks", "attack", 45, live=(None, 61), replay=(None, 61))
 def forbidden(source, times):
     client = Login(source, "tcp")
     if client.allocate():
@@ -484,12 +484,12 @@ def expired(source, times):
 
 @scenario("offers ICE candidates", "honest", 19)
 def candidates(source, times):
-    for _ in range(3):
+    for _ in range(12):
         client = Login(source, "tcp", user_of(source))
         assert client.allocate(), "no allocation"
         for i in range(10):
             client.permit("10.0.%d.%d" % (i, i + 1), 50000 + i)
-        client.relay(20000)
+        client.relay(3000)
         client.release()
         client.stream.close()
 

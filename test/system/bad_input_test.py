@@ -63,7 +63,6 @@ def forgeries(victim, session=777):
         "forbidden-peer": [denied, *forbidden] * 70 + end,
         "silent-denial": forbidden * 5 + end,
         "relay-probe": own("A peer IP 127.0.0.1 denied in the range: 127.0.0.0-127.255.255.255 in server 0 ", 5) + end,
-        "peer-denied": [line for i in range(1, 75) for line in own("A peer IP 10.0.0.%d denied in the range: 10.0.0.0-10.255.255.255 in server 0 " % i)] + end,
         "mapped-peer": own("peer ::ffff:127.0.0.1 lifetime updated: 300") + end,
         "connection-id-guess": own(TOLD % ("", "CONNECTION_BIND", "error 400: Wrong connection id"), 5) + end,
         "admin-password": [bare % "CLI authentication error"] * 3,

@@ -61,51 +61,62 @@ std::string forbidden(int session) {
 TEST_CASE("an announcement serves once", "[detect][announcements]") {
   Announcements known;
   known.announce(announcing("", "alice"), 1, true);
-  CHECK(known.take(announced("5", "alice"), kBy, 2, true) == Answer::announced);
-  CHECK(known.take(announced("5", "alice"), kBy, 3, true) == Answer::unannounced);
+  CHECK(known.take(announced("5", "alice"), kBy, 2, true).answer == Answer::announced);
+  CHECK(known.take(announced("5", "alice"), kBy, 3, true).answer == Answer::unannounced);
 }
 
 TEST_CASE("a session or a user that is named must be the same", "[detect][announcements]") {
   Announcements known;
   known.announce(announcing("7", "alice"), 1, true);
-  CHECK(known.take(announced("5", "alice"), kBy, 2, true) == Answer::unannounced);
-  CHECK(known.take(announced("7", "bob"), kBy, 3, true) == Answer::announced);
+  CHECK(known.take(announced("5", "alice"), kBy, 2, true).answer == Answer::unannounced);
+  CHECK(known.take(announced("7", "bob"), kBy, 3, true).answer == Answer::announced);
   known.announce(announcing("", "alice"), 4, true);
-  CHECK(known.take(announced("7", "bob"), kBy, 5, true) != Answer::announced);
+  CHECK(known.take(announced("7", "bob"), kBy, 5, true).answer != Answer::announced);
 }
 
 TEST_CASE("an announcement reaches a bounded number of lines", "[detect][announcements]") {
   Announcements known;
   known.announce(announcing("5"), 1, true);
-  CHECK(known.take(announced("5"), kBy, 2 + Announcements::kReachLines, true) == Answer::unannounced);
+  CHECK(known.take(announced("5"), kBy, 2 + Announcements::kReachLines, true).answer == Answer::unannounced);
   known.announce(announcing("5"), 10'000, true);
-  CHECK(known.take(announced("5"), kBy, 10'000 + Announcements::kReachLines, true) == Answer::announced);
+  CHECK(known.take(announced("5"), kBy, 10'000 + Announcements::kReachLines, true).answer ==
+        Answer::announced);
+}
+
+TEST_CASE("who is announced has the peer that was named before", "[detect][announcements]") {
+  Announcements known;
+  Event denial = announcing("5");
+  denial.peer = Address::parse("10.0.0.5");
+  known.announce(denial, 1, true);
+  CHECK(known.take(announced("5"), kBy, 2, true).peer == denial.peer);
+  known.announce(denial, 3, false);
+  CHECK_FALSE(known.take(announced("5"), kBy, 4, true).peer);
 }
 
 TEST_CASE("another session near by may have taken what names no session", "[detect][announcements]") {
   Announcements known;
   known.announce(announcing(), 1, true);
-  CHECK(known.take(announced("5"), kBy, 2, true) == Answer::announced);
-  CHECK(known.take(announced("6"), kBy, 3, true) == Answer::uncertain);
+  CHECK(known.take(announced("5"), kBy, 2, true).answer == Answer::announced);
+  CHECK(known.take(announced("6"), kBy, 3, true).answer == Answer::uncertain);
   // alone again
-  CHECK(known.take(announced("6"), kBy, 3 + Announcements::kNearLines, true) == Answer::unannounced);
+  CHECK(known.take(announced("6"), kBy, 3 + Announcements::kNearLines, true).answer == Answer::unannounced);
 }
 
 TEST_CASE("where announcements name their session none is mixed up", "[detect][announcements]") {
   Announcements known;
   known.announce(announcing("5"), 1, true);
-  CHECK(known.take(announced("5"), kBy, 2, true) == Answer::announced);
-  CHECK(known.take(announced("6"), kBy, 3, true) == Answer::unannounced);
+  CHECK(known.take(announced("5"), kBy, 2, true).answer == Answer::announced);
+  CHECK(known.take(announced("6"), kBy, 3, true).answer == Answer::unannounced);
 }
 
 TEST_CASE("what an attacker may have written makes nothing certain", "[detect][announcements]") {
   Announcements known;
   known.announce(announcing("5"), 1, false);
-  CHECK(known.take(announced("5"), kBy, 2, true) == Answer::uncertain);
+  CHECK(known.take(announced("5"), kBy, 2, true).answer == Answer::uncertain);
   known.announce(announcing("5"), 3, true);
-  CHECK(known.take(announced("5"), kBy, 4, false) == Answer::uncertain);
-  CHECK(known.take(announced("5"), kBy, 5, true) == Answer::announced);
-  CHECK(known.take(announced("5"), kBy, 6, true) == Answer::uncertain);
+  CHECK(known.take(announced("5"), kBy, 4, false).answer == Answer::uncertain);
+  CHECK(known.take(announced("5"), kBy, 5, true).answer == Answer::announced);
+  CHECK(known.take(announced("5"), kBy, 6, true).answer == Answer::uncertain);
 }
 
 TEST_CASE("a flood of announcements is bounded, and what it pushed out is uncertain",
@@ -113,15 +124,15 @@ TEST_CASE("a flood of announcements is bounded, and what it pushed out is uncert
   Announcements known;
   for (std::uint64_t line = 1; line <= Announcements::kMaxWaiting + 1; ++line)
     known.announce(announcing(line == 1 ? "5" : "6"), line, true);
-  CHECK(known.take(announced("5"), kBy, Announcements::kMaxWaiting + 2, true) == Answer::uncertain);
+  CHECK(known.take(announced("5"), kBy, Announcements::kMaxWaiting + 2, true).answer == Answer::uncertain);
 }
 
 TEST_CASE("after lines that were not shown nothing is certain for a while", "[detect][announcements]") {
   Announcements known;
   known.announce(announcing("5"), 1, true);
   known.forget(2);
-  CHECK(known.take(announced("5"), kBy, 3, true) == Answer::uncertain);
-  CHECK(known.take(announced("5"), kBy, 3 + Announcements::kReachLines, true) == Answer::unannounced);
+  CHECK(known.take(announced("5"), kBy, 3, true).answer == Answer::uncertain);
+  CHECK(known.take(announced("5"), kBy, 3 + Announcements::kReachLines, true).answer == Answer::unannounced);
 }
 
 TEST_CASE("a refusal without the error before it is a challenge, which a forged packet can be",
