@@ -281,6 +281,11 @@ def guess_tls(source, i):
     client.stream.unwrap().close()
 
 
+def attacker_of(source, user, of_twin):
+    """Each has a user of his own, or one would find the other's quota used up."""
+    return user if source.startswith("203.0.113.") else of_twin
+
+
 def log_in_and_stay(source, user):
     client = Login(source, "tcp", user)
     client.allocate()
@@ -289,7 +294,7 @@ def log_in_and_stay(source, user):
 
 @scenario("allocations beyond the quota", "attack", 26, live=(None, QUOTA + 25), replay=(None, QUOTA + 25))
 def quota(source, times):
-    user = "quinn" if source.startswith("203.0.113") else "quentin"
+    user = attacker_of(source, "quinn", "quentin")
     held = []
     for _ in range(times):
         held.append(quietly(log_in_and_stay, source, user))
@@ -310,7 +315,7 @@ def allocations(source, i):
 
 @scenario("relaying to loopback", "attack", 25, live=(None, 4), replay=(None, 4))
 def loopback(source, times):
-    client = Login(source, "tcp")
+    client = Login(source, "tcp", attacker_of(source, "flood4", "flood5"))
     if client.allocate():
         for peer in (["127.0.0.1", "0.0.0.0", "127.0.0.2", "224.0.0.1"] * 4)[:times]:
             client.permit(peer, 80)
@@ -319,7 +324,7 @@ def loopback(source, times):
 
 @scenario("scan of forbidden networks", "attack", 45, live=(None, 61), replay=(None, 61))
 def forbidden(source, times):
-    client = Login(source, "tcp")
+    client = Login(source, "tcp", attacker_of(source, "flood6", "flood7"))
     if client.allocate():
         for i in range(times):
             client.permit("10.%d.%d.1" % (i, i), 80)
@@ -330,7 +335,7 @@ def forbidden(source, times):
 def mapped(source, times):
     if times == 0:
         return
-    client = Login(source, "tcp")
+    client = Login(source, "tcp", "flood8")
     client.challenge()
     wanted = (turn.attribute(turn.REQUESTED_TRANSPORT, turn.RELAY_OVER_UDP) + turn.attribute(turn.REQUESTED_FAMILY, IPV6_RELAY))
     client.ask(turn.ALLOCATE, wanted)
