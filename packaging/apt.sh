@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Sourced by packaging/build-deb, examples/quickstart and test/run: what must be there comes from Debian, by these functions
-# and nothing else. They start no service, and do nothing where everything is installed already.
+# and nothing else. They do nothing where everything is installed already.
 
 source_tree=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
@@ -33,6 +33,22 @@ require() {
   echo "could not install: $1" >&2
   rm -f "$log"
   return 1
+}
+
+# require_stopped 'a, b': the same for services that must not guard this very machine. Debian starts what it installs: only
+# where nobody has a policy of his own yet, ours says no and goes away again.
+require_stopped() {
+  local policy=/usr/sbin/policy-rc.d
+  if [ -e $policy ]; then
+    require "$1"
+    return
+  fi
+  (
+    trap 'rm -f $policy' EXIT
+    printf '#!/bin/sh\nexit 101\n' >$policy
+    chmod 755 $policy
+    require "$1"
+  )
 }
 
 # provide_turnserver DIR: sets `turnserver`, the program. Installing Debian's coturn would start a TURN server on this very

@@ -6,10 +6,12 @@ set -euo pipefail
 build=$(realpath "${1:?usage: test/check_tidy.sh BUILD_DIRECTORY}")
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 program=$(command -v clang-tidy-14 || command -v clang-tidy) || { echo "check_tidy: clang-tidy-14 is not installed" >&2; exit 1; }
+# The analyzer walks each function for 20 000 states instead of 225 000: half the time, and what was found here so far lay within.
+analyzer=(--extra-arg=-Xclang --extra-arg=-analyzer-config --extra-arg=-Xclang --extra-arg=max-nodes=20000)
 # Each source once, though several targets may compile it; g++'s own warning options mean nothing to clang.
 python3 -c '
 import json, os, sys
 root = os.getcwd() + "/"
 files = {os.path.realpath(os.path.join(row["directory"], row["file"])) for row in json.load(open(sys.argv[1] + "/compile_commands.json"))}
 print("\n".join(sorted(file[len(root):] for file in files if file.startswith(root + "agent/"))))' "$build" |
-  xargs -P "$(nproc)" -n 1 "$program" -p "$build" --quiet --extra-arg=-Wno-unknown-warning-option 2>/dev/null
+  xargs -P "$(nproc)" -n 1 "$program" -p "$build" --quiet --extra-arg=-Wno-unknown-warning-option "${analyzer[@]}" 2>/dev/null
