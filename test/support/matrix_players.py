@@ -363,7 +363,7 @@ def cli(source, i):
     stream.close()
 
 
-@scenario("passwords of web-admin", "attack", 36, live=(20, 20), phase=2)
+@scenario("passwords of web-admin", "attack", 36, live=(26, 26), phase=2, spare=19)
 @each(pause=0.2)
 def web_admin(source, i):
     stream = connect(source, WEB, "tls")
