@@ -19,7 +19,6 @@ namespace coturn_guard::drop_rule {
 
 inline constexpr const char* kTable = "coturn-guard";
 inline constexpr const char* kChain = "prerouting";
-inline constexpr std::int32_t kPriority = -300;  // NF_IP_PRI_RAW: before conntrack and before anybody's DNAT
 
 struct Wish {
   ipset::Family family = ipset::Family::v4;
@@ -30,9 +29,6 @@ struct Wish {
 // What must stand in the chain, in order, one line a rule: what it says, without handles and counters. Only
 // for comparing with `describe()` of what the kernel has.
 [[nodiscard]] std::vector<std::string> describe(const Wish& wish);
-
-// Overlapping and neighbouring ranges become one; sorted.
-[[nodiscard]] std::vector<PortRange> merged(std::vector<PortRange> ports);
 
 // --- requests. `sequence` is the first number; the number of the last message that is answered is returned.
 // --- One transaction: the table as wished, whatever stood there before; a packet sees the old or the new,

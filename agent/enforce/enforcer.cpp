@@ -31,4 +31,12 @@ Result<std::unique_ptr<Enforcer>> make_enforcer(boost::asio::io_context& io, con
   return fail("there is no enforcer \"{}\" (known: {})", what, known);
 }
 
+Result<> remove_drop_rule() {
+  return ipset_leftovers().remove_rule();
+}
+
+Result<> remove_everything() {
+  return ipset_leftovers().remove_all();
+}
+
 }  // namespace coturn_guard

@@ -1,266 +1,43 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The enforcer that bans by ipset. Connects three rooms: the table of bans (what should be), the queue of
-// orders (how the kernel hears of it), the proof (that it bites), and tells of what happens in them. It
-// decides nothing about who, and leaves sets and rule in the kernel when it goes.
-#include <algorithm>
-#include <utility>
-
-#include "enforce/backends.hpp"
-#include "enforce/ban_table.hpp"
-#include "enforce/order_queue.hpp"
-#include "enforce/proof.hpp"
-#include "util/random_seed.hpp"
+// The backend that bans by ipset: its parts, and what it leaves in the kernel.
+#include "enforce/ipset_backing.hpp"
+#include "enforce/ipset_wire.hpp"
+#include "enforce/kernel_enforcer.hpp"
 
 namespace coturn_guard {
 namespace {
 
-using ipset::Family;
-using std::chrono::seconds;
-using Level = EnforcerNotice::Level;
-
-constexpr Family kFamilies[] = {Family::v4, Family::v6};
-constexpr seconds kNoticeInterval{60};
-constexpr seconds kRearmRetry{5};
-
-class IpsetEnforcer final : public Enforcer {
- public:
-  IpsetEnforcer(boost::asio::io_context& io, const EnforcerOptions& options, EnforcerEvents events)
-      : events_(std::move(events)),
-        bans_(options.max_bans, options.longest_timeout, random_seed()),
-        queue_(io, bans_, queue_events()),
-        proof_(io, options, bans_, queue_, proof_events()) {}
-
-  Result<> start(const Now& now) override;
-  void ban(const Prefix& prefix, seconds duration, const Now& now) override;
-  void unban(const Prefix& prefix) override;
-  void send() override { queue_.send(now_); }
-  void tick(const Now& now) override;
-  void withdraw() override;
-  Result<> reconfigure(const EnforcerOptions& options, const Now& now) override;
-  [[nodiscard]] bool healthy() const override { return healthy_; }
-  [[nodiscard]] std::size_t live_bans() const override { return bans_.size(); }
-  [[nodiscard]] std::vector<Prefix> banned() const override { return bans_.prefixes(); }
-  [[nodiscard]] const EnforcerCounters& counters() const override { return counters_; }
-
- private:
-  using Time = BanTable::Time;
-
-  [[nodiscard]] OrderQueue::Events queue_events();
-  [[nodiscard]] Proof::Events proof_events();
-  void on_succeeded(const Order& order);
-  void on_deferred(const Order& order);
-  void on_failed(const Order& order, const std::error_code& code);
-  void on_answered();
-  void on_found(Family family, const KernelSets::Adopted& adopted);
-  void prove();
-  void finish(const Prefix& prefix, Fate fate, std::uint64_t& counter) const;
-  void notify(Level level, const char* event, std::string text, std::string remedy = {}) const;
-  void notify_full(const Prefix& prefix);
-
-  EnforcerEvents events_;
-  EnforcerCounters counters_;
-  BanTable bans_;
-  OrderQueue queue_;
-  Proof proof_;
-  Time now_{};  // of the last call that told the time
-  bool starting_ = false;
-  bool healthy_ = false;
-  Time next_full_notice_{};
-  Time next_failure_notice_{};
-};
-
-OrderQueue::Events IpsetEnforcer::queue_events() {
-  OrderQueue::Events events;
-  events.succeeded = [this](const Order& order) { on_succeeded(order); };
-  events.failed = [this](const Order& order, const std::error_code& code) { on_failed(order, code); };
-  events.deferred = [this](const Order& order) { on_deferred(order); };
-  events.answered = [this] { on_answered(); };
-  events.pause = [this](bool full) {
-    if (events_.pause) events_.pause(full);
-  };
-  events.not_sent = [this](const Error& error) {
-    healthy_ = false;
-    notify(Level::error, "enforce.lost", error.message());
-  };
-  return events;
+KernelParts make_parts(boost::asio::io_context& io, const EnforcerOptions& options, const BanTable& bans) {
+  return {std::make_unique<IpsetBacking>(io, options), std::make_unique<IpsetWire>(bans)};
 }
 
-Proof::Events IpsetEnforcer::proof_events() {
-  Proof::Events events;
-  events.found = [this](Family family, const KernelSets::Adopted& adopted) { on_found(family, adopted); };
-  events.repaired = [this](const std::string& what) {
-    ++counters_.repairs;
-    notify(Level::warning, "enforce.repaired", what,
-           "find out which program changes sets or rules that are not its own");
-  };
-  events.contested = [this](std::size_t lately, seconds wait) {
-    notify(Level::error, "enforce.contested",
-           fmt::format("sets or rule were repaired {} times within a minute; the next repair waits {} s",
-                       lately, wait.count()),
-           "stop the program that removes them: bans do not hold meanwhile");
-  };
-  return events;
+Result<> remove_all() {
+  if (auto done = KernelRule::remove_all(); !done) return done;
+  return KernelSets::destroy_all();
 }
 
-Result<> IpsetEnforcer::start(const Now& now) {
-  now_ = now.mono;
-  if (auto opened = proof_.is_open() ? Result<>{} : proof_.open(); !opened) return opened;
-  if (auto opened = queue_.is_open() ? Result<>{} : queue_.open(); !opened) return opened;
-  starting_ = true;
-  auto started = proof_.start(now.mono);
-  starting_ = false;
-  if (started) healthy_ = true;
-  return started;
-}
-
-void IpsetEnforcer::on_found(Family family, const KernelSets::Adopted& adopted) {
-  std::size_t refused = 0;
-  for (const auto& element : adopted.elements) {
-    if (element.exempt) continue;
-    const bool for_ever = element.timeout_seconds == 0;
-    const auto rest = seconds(element.timeout_seconds);
-    if (bans_.ban(element.prefix, for_ever ? BanTable::kForever : now_ + rest, now_) ==
-        BanTable::Change::refused)
-      ++refused;
-    else if (events_.adopted)
-      events_.adopted(element.prefix, for_ever ? kLongestBan : rest);
-  }
-  if (adopted.dropped + refused > 0)
-    notify(Level::warning, "enforce.full",
-           fmt::format("{} bans that stood in the kernel are more than max_bans allows",
-                       adopted.dropped + refused),
-           "raise max_bans");
-  if (starting_ && !adopted.elements.empty())
-    notify(
-        Level::info, "enforce.adopted",
-        fmt::format("took over {} bans that stood in the set {}", adopted.elements.size(), set_name(family)));
-}
-
-void IpsetEnforcer::ban(const Prefix& prefix, seconds duration, const Now& now) {
-  now_ = now.mono;
-  if (prefix == canary(ipset::family_of(prefix))) return finish(prefix, Fate::unchanged, counters_.unchanged);
-  if (queue_.overfull()) return finish(prefix, Fate::failed, counters_.failed);
-  switch (bans_.ban(prefix, now.mono + std::min(duration, kLongestBan), now.mono)) {
-    case BanTable::Change::added: return queue_.push(prefix, Order::Why::new_ban);
-    case BanTable::Change::lengthened: return queue_.push(prefix, Order::Why::longer_ban);
-    case BanTable::Change::unchanged: return finish(prefix, Fate::unchanged, counters_.unchanged);
-    case BanTable::Change::refused:
-      ++counters_.refused;
-      notify_full(prefix);
-      return finish(prefix, Fate::failed, counters_.failed);
-  }
-}
-
-void IpsetEnforcer::unban(const Prefix& prefix) {
-  if (bans_.remove(prefix)) queue_.push(prefix, Order::Why::release);
-}
-
-void IpsetEnforcer::on_succeeded(const Order& order) {
-  switch (order.why) {
-    case Order::Why::new_ban: return finish(order.prefix, Fate::enforced, counters_.enforced);
-    case Order::Why::longer_ban: return finish(order.prefix, Fate::lengthened, counters_.lengthened);
-    case Order::Why::rearm: ++counters_.rearmed; return;
-    case Order::Why::release:
-    case Order::Why::refill: return;
-  }
-}
-
-void IpsetEnforcer::on_deferred(const Order& order) {
-  if (order.why == Order::Why::new_ban || order.why == Order::Why::longer_ban)
-    finish(order.prefix, Fate::deferred, counters_.deferred);
-}
-
-void IpsetEnforcer::on_failed(const Order& order, const std::error_code& code) {
-  if (code == ipset::make_error(ipset::kFull)) {
-    ++counters_.refused;
-    notify_full(order.prefix);
-  } else if (now_ >= next_failure_notice_) {
-    next_failure_notice_ = now_ + kNoticeInterval;
-    notify(Level::error, "enforce.failed",
-           fmt::format("the kernel refused {}: {}", order.prefix.to_string(), code.message()));
-  }
-  if (order.why == Order::Why::rearm) return bans_.retry(order.prefix, now_ + kRearmRetry);
-  if (order.why == Order::Why::release) return;
-  // A ban that the kernel does not hold is none; a longer end that it did not take leaves the shorter one
-  // standing.
-  if (order.why != Order::Why::longer_ban) bans_.remove(order.prefix);
-  finish(order.prefix, Fate::failed, counters_.failed);
-}
-
-void IpsetEnforcer::on_answered() {
-  const bool suspect = std::any_of(std::begin(kFamilies), std::end(kFamilies),
-                                   [this](Family family) { return queue_.suspect(family); });
-  if (suspect) prove();
-  send();
-}
-
-void IpsetEnforcer::tick(const Now& now) {
-  now_ = now.mono;
-  for (const auto& prefix : bans_.take_due(now.mono).rearm) queue_.push(prefix, Order::Why::rearm);
-  if (proof_.is_open()) prove();
-  send();
-}
-
-void IpsetEnforcer::prove() {
-  const auto proved = proof_.prove(now_);
-  const bool was_healthy = std::exchange(healthy_, proved.has_value());
-  if (proved) {
-    if (!was_healthy) notify(Level::info, "enforce.recovered", "the sets and the drop rule are proved again");
-    return;
-  }
-  if (!was_healthy && now_ < next_failure_notice_) return;
-  next_failure_notice_ = now_ + kNoticeInterval;
-  notify(Level::error, "enforce.lost", proved.error().message());
-}
-
-void IpsetEnforcer::withdraw() {
-  if (auto done = proof_.withdraw(); !done) notify(Level::error, "enforce.failed", done.error().message());
-}
-
-Result<> IpsetEnforcer::reconfigure(const EnforcerOptions& options, const Now& now) {
-  now_ = now.mono;
-  auto changed = proof_.change(options, now.mono);
-  if (changed) bans_.set_bound(options.max_bans);
-  return changed;
-}
-
-void IpsetEnforcer::finish(const Prefix& prefix, Fate fate, std::uint64_t& counter) const {
-  ++counter;
-  if (events_.done) events_.done(prefix, fate);
-}
-
-void IpsetEnforcer::notify(Level level, const char* event, std::string text, std::string remedy) const {
-  if (events_.notice) events_.notice({level, event, std::move(text), std::move(remedy)});
-}
-
-void IpsetEnforcer::notify_full(const Prefix& prefix) {
-  if (now_ < next_full_notice_) return;
-  next_full_notice_ = now_ + kNoticeInterval;
-  notify(Level::error, "enforce.full",
-         fmt::format(
-             "no room for {}: {} {} bans stand already, and none of them is ended early (refused so far: {})",
-             prefix.to_string(), bans_.size(prefix.is_v4()), family_word(ipset::family_of(prefix)),
-             counters_.refused),
-         "raise max_bans");
-}
+// No other backend was here before.
+constexpr Leftovers kNothing{"nothing", [] { return Result<std::optional<std::vector<Element>>>{}; },
+                             [] { return Result<>{}; }, [] { return Result<>{}; }};
 
 }  // namespace
 
+Result<> ask_for_ipset() {
+  const auto sets = KernelSets::create(0);
+  if (!sets) return tl::unexpected(sets.error());
+  const auto rule = KernelRule::create();
+  if (!rule) return tl::unexpected(rule.error());
+  return {};
+}
+
+const Leftovers& ipset_leftovers() {
+  static constexpr Leftovers kLeftovers{"ipset", KernelSets::leftovers, KernelRule::remove_all, remove_all};
+  return kLeftovers;
+}
+
 Result<std::unique_ptr<Enforcer>> make_ipset_enforcer(boost::asio::io_context& io,
                                                       const EnforcerOptions& options, EnforcerEvents events) {
-  if (options.longest_timeout < seconds{2} || options.longest_timeout > seconds{2147483})
-    return fail("the longest timeout of a set is 2 to 2147483 seconds, not {}",
-                options.longest_timeout.count());
-  return std::make_unique<IpsetEnforcer>(io, options, std::move(events));
-}
-
-Result<> remove_drop_rule() {
-  return KernelRule::remove_all();
-}
-
-Result<> remove_everything() {
-  if (auto done = KernelRule::remove_all(); !done) return done;
-  return KernelSets::destroy_all();
+  return make_kernel_enforcer(io, options, std::move(events), make_parts, kNothing);
 }
 
 }  // namespace coturn_guard

@@ -140,10 +140,6 @@ std::optional<Element> decode_element(ByteView attributes) {
 
 }  // namespace
 
-std::uint8_t netfilter_family(Family family) {
-  return family == Family::v4 ? NFPROTO_IPV4 : NFPROTO_IPV6;
-}
-
 const std::error_category& error_category() {
   static const Category category;
   return category;

@@ -13,8 +13,8 @@
 #include <system_error>
 #include <vector>
 
+#include "enforce/element.hpp"
 #include "enforce/netlink_bytes.hpp"
-#include "model/prefix.hpp"
 
 namespace coturn_guard::ipset {
 
@@ -22,11 +22,10 @@ inline constexpr std::string_view kSetType = "hash:net";
 inline constexpr std::uint8_t kLowestRevision = 3;   // of hash:net: the first one with counters
 inline constexpr std::uint8_t kHighestRevision = 7;  // the newest that ipset 7.17 (Debian 12) can still list
 
-enum class Family : std::uint8_t { v4, v6 };
-[[nodiscard]] inline Family family_of(const Prefix& prefix) {
-  return prefix.is_v4() ? Family::v4 : Family::v6;
-}
-[[nodiscard]] std::uint8_t netfilter_family(Family family);  // NFPROTO_IPV4, NFPROTO_IPV6
+using coturn_guard::Element;
+using coturn_guard::Family;
+using coturn_guard::family_of;
+using coturn_guard::netfilter_family;
 
 // The kernel's private codes (ip_set.h: enum ipset_errno) as an error_code, with words for people.
 [[nodiscard]] const std::error_category& error_category();
@@ -41,18 +40,6 @@ struct CreateRequest {
   std::uint8_t revision = kHighestRevision;
   std::uint32_t hash_size = 1024;  // buckets to begin with; the kernel doubles them as it fills
   std::uint32_t max_elements = 65536;
-};
-
-// One element. `timeout_seconds` 0: for ever. The counters are written only where they are not 0 (a copy of a
-// set).
-struct Element {
-  Prefix prefix;
-  std::uint32_t timeout_seconds = 0;
-  std::uint64_t packets = 0;
-  std::uint64_t bytes = 0;
-  bool exempt = false;  // ipset's "nomatch": the opposite of a ban
-
-  friend bool operator==(const Element&, const Element&) = default;
 };
 
 // What `ipset list -t` shows. Absent timeout: the set was made without; its elements cannot have one.

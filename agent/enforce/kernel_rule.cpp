@@ -6,9 +6,6 @@
 namespace coturn_guard {
 namespace {
 
-using ipset::Family;
-
-constexpr Family kFamilies[] = {Family::v4, Family::v6};
 constexpr unsigned kMostLooks = 5;  // at a chain that changes while it is being listed
 
 std::string where(Family family) {

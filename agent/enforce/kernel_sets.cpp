@@ -9,9 +9,6 @@
 namespace coturn_guard {
 namespace {
 
-using ipset::Family;
-
-constexpr Family kFamilies[] = {Family::v4, Family::v6};
 // 128 KiB of buckets. The kernel doubles the table as the set fills, each time walking it: from here six
 // doublings reach a million elements, and a host that bans nobody pays next to nothing.
 constexpr std::uint32_t kFirstBuckets = 16384;
@@ -28,12 +25,6 @@ bool missing(const Error& error) {
 
 std::string set_name(Family family) {
   return family == Family::v4 ? "coturn-guard-4" : "coturn-guard-6";
-}
-
-const Prefix& canary(Family family) {
-  static const Prefix v4(Address::v4(0xc63364fe), 31);  // 198.51.100.254/31
-  static const Prefix v6 = *Prefix::parse("2001:db8:ffff:ffff::/64");
-  return family == Family::v4 ? v4 : v6;
 }
 
 Result<KernelSets> KernelSets::create(std::uint32_t max_bans) {
@@ -208,6 +199,23 @@ Result<std::uint16_t> KernelSets::index(Family family) {
         explain(Request::other, "ask for the number of the set " + set_name(family), answer.error()));
   if (!index) return fail("ask for the number of the set {}: the kernel's answer has none", set_name(family));
   return *index;
+}
+
+Result<std::optional<std::vector<Element>>> KernelSets::leftovers() {
+  auto socket = NetlinkSocket::create();
+  if (!socket) return tl::unexpected(explain(Request::open_socket, socket.error().what, socket.error()));
+  KernelSets sets(std::move(*socket), 0);
+  std::optional<std::vector<Element>> all;
+  for (const auto family : kFamilies) {
+    const auto found = sets.header(family);
+    if (!found) return tl::unexpected(found.error());
+    if (!*found || (*found)->type != ipset::kSetType) continue;
+    const auto held = sets.elements(family);
+    if (!held) return tl::unexpected(held.error());
+    if (!all) all.emplace();
+    all->insert(all->end(), held->begin(), held->end());
+  }
+  return all;
 }
 
 Result<> KernelSets::destroy_all() {

@@ -7,31 +7,18 @@
 #include <string>
 #include <vector>
 
+#include "enforce/backing.hpp"
 #include "enforce/ipset_codec.hpp"
 #include "enforce/netlink_socket.hpp"
 
 namespace coturn_guard {
 
-[[nodiscard]] std::string set_name(ipset::Family family);             // "coturn-guard-4", "coturn-guard-6"
-[[nodiscard]] inline const char* family_word(ipset::Family family) {  // for people
-  return family == ipset::Family::v4 ? "IPv4" : "IPv6";
-}
-
-// An element that is always there and bans nobody: an address range of RFC 5737 and RFC 3849. Not a single
-// host, because a test for a host is also answered by a network around it.
-[[nodiscard]] const Prefix& canary(ipset::Family family);
+[[nodiscard]] std::string set_name(ipset::Family family);  // "coturn-guard-4", "coturn-guard-6"
 
 class KernelSets {
  public:
-  // What stands in the way when the set is there but has no timeouts or counters, as a hand-made one may.
-  enum class Misfit : std::uint8_t { is_an_error, is_replaced };
-
-  struct Adopted {
-    bool created = false;     // there was none
-    bool replaced = false;    // it had other properties; ours is now under its name, and under its rules
-    std::size_t dropped = 0;  // elements that a smaller set had no room for
-    std::vector<ipset::Element> elements;  // what it held, without the canary
-  };
+  using Misfit = Backing::Misfit;
+  using Adopted = Backing::Adopted;
 
   // Asks the kernel what it can do. `max_bans`: elements of each set.
   [[nodiscard]] static Result<KernelSets> create(std::uint32_t max_bans);
@@ -45,6 +32,8 @@ class KernelSets {
   [[nodiscard]] Result<std::uint16_t> index(ipset::Family family);
   void set_max_bans(std::uint32_t max_bans) { max_bans_ = max_bans; }
 
+  // What both sets hold; absent: neither is there.
+  [[nodiscard]] static Result<std::optional<std::vector<Element>>> leftovers();
   // Removes both sets and what an interrupted resize left; no set is no error.
   [[nodiscard]] static Result<> destroy_all();
 

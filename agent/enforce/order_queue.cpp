@@ -2,26 +2,17 @@
 #include "enforce/order_queue.hpp"
 
 #include <algorithm>
-#include <span>
 #include <utility>
-
-#include "enforce/kernel_sets.hpp"
 
 namespace coturn_guard {
 namespace {
 
-using ipset::Family;
-
-constexpr Family kFamilies[] = {Family::v4, Family::v6};
 constexpr std::size_t kLimit = 65536;
-constexpr std::size_t kMessageEntries = 256;   // in one message
-constexpr std::size_t kTurnMessages = 8;       // in one send(2): the kernel works some 2 ms on that many
-constexpr std::size_t kTurnLoneMessages = 64;  // where each entry travels alone, after a failure
 
 }  // namespace
 
-OrderQueue::OrderQueue(boost::asio::io_context& io, const BanTable& bans, Events events)
-    : bans_(bans), events_(std::move(events)), answers_(io) {}
+OrderQueue::OrderQueue(boost::asio::io_context& io, const BanTable& bans, OrderWire& wire, Events events)
+    : bans_(bans), wire_(wire), events_(std::move(events)), answers_(io) {}
 
 OrderQueue::~OrderQueue() {
   if (answers_.is_open()) answers_.release();  // socket_ owns it
@@ -46,13 +37,13 @@ bool OrderQueue::idle() const {
 
 void OrderQueue::push(const Prefix& prefix, Order::Why why) {
   const Order order{prefix, why};
-  if (road(ipset::family_of(prefix)).state == State::closed) return events_.deferred(order);
+  if (road(family_of(prefix)).state == State::closed) return events_.deferred(order);
   queue_.push_back(order);
   set_pause();
 }
 
 void OrderQueue::put_back(const Order& order) {
-  if (road(ipset::family_of(order.prefix)).state == State::closed) return events_.deferred(order);
+  if (road(family_of(order.prefix)).state == State::closed) return events_.deferred(order);
   queue_.push_front(order);
 }
 
@@ -65,7 +56,7 @@ void OrderQueue::close(Family family) {
   road(family) = {.state = State::closed};
   std::deque<Order> others;
   for (const auto& order : std::exchange(queue_, {})) {
-    if (ipset::family_of(order.prefix) == family)
+    if (family_of(order.prefix) == family)
       events_.deferred(order);
     else
       others.push_back(order);
@@ -96,7 +87,7 @@ std::optional<Order> OrderQueue::next_order() {
         break;
       }
       const Prefix* const prefix = bans_.at(next_slot++);
-      if (prefix != nullptr && ipset::family_of(*prefix) == family) return Order{*prefix, Order::Why::refill};
+      if (prefix != nullptr && family_of(*prefix) == family) return Order{*prefix, Order::Why::refill};
     }
   }
   return std::nullopt;
@@ -109,6 +100,7 @@ void OrderQueue::send(Time now) {
   if (flight_.empty()) return;
   if (auto done = socket_->send(send_buffer_); !done) {
     // Nothing of it was seen by the kernel.
+    wire_.give_up(flight_, fates_, false);
     for (; !flight_.empty(); flight_.pop_back()) put_back(flight_.back());
     events_.not_sent(done.error());
   }
@@ -116,38 +108,16 @@ void OrderQueue::send(Time now) {
 
 void OrderQueue::write_turn(Time now) {
   send_buffer_.clear();
-  sent_.clear();
-  std::vector<ipset::Element> elements;
-  std::optional<Order> order;
-  std::optional<Time> until;
-  const auto take = [&] {
-    order = next_order();
-    if (order) until = bans_.expiry(order->prefix);
-  };
-  bool lone = false;
-  for (take(); order && sent_.size() < (lone ? kTurnLoneMessages : kTurnMessages);) {
-    // One message: as many orders as are of one family and of one verb.
-    elements.clear();
-    const auto family = ipset::family_of(order->prefix);
-    const bool adding = until.has_value();
-    lone = order->alone;
-    const std::size_t first = flight_.size();
-    do {
-      if (ipset::family_of(order->prefix) != family || until.has_value() != adding || order->alone != lone)
-        break;
-      elements.push_back(
-          {.prefix = order->prefix, .timeout_seconds = until ? bans_.kernel_timeout(*until, now) : 0});
-      flight_.push_back(*order);
-      take();
-    } while (order && elements.size() < (lone ? 1 : kMessageEntries));
-    const auto sequence = socket_->next_sequence();
-    if (adding)
-      ipset::put_add(send_buffer_, sequence, set_name(family), elements);
-    else
-      ipset::put_remove(send_buffer_, sequence, set_name(family), elements);
-    sent_.push_back({sequence, first, elements.size()});
+  while (flight_.size() < wire_.most_orders()) {
+    const auto order = next_order();
+    if (!order) break;
+    flight_.push_back(*order);
   }
-  if (order) put_back(*order);
+  if (flight_.empty()) return;
+  const auto written = wire_.write(
+      send_buffer_, [this] { return socket_->next_sequence(); }, flight_, now);
+  for (; flight_.size() > written; flight_.pop_back()) put_back(flight_.back());
+  fates_.assign(written, OrderFate{});
 }
 
 void OrderQueue::await_answers() {
@@ -159,63 +129,39 @@ void OrderQueue::on_answers(const boost::system::error_code& error) {
   if (error == boost::asio::error::operation_aborted) return;
   for (;;) {
     const auto received = NetlinkSocket::receive(socket_->fd(), receive_buffer_, false);
-    if (!received) {
-      put_back_unanswered();
+    if (!received) {  // ENOBUFS: some answers are lost
+      wire_.give_up(flight_, fates_, true);
       break;
     }
     if (received->empty()) break;
     ByteView rest = *received;
-    while (const auto message = next_message(rest)) {
-      const auto acknowledgement = decode_acknowledgement(*message);
-      const auto sent = std::find_if(sent_.begin(), sent_.end(),
-                                     [&](const Sent& one) { return one.sequence == message->sequence; });
-      if (acknowledgement && sent != sent_.end() && !sent->answered) settle(*sent, *acknowledgement);
-    }
+    while (const auto message = next_message(rest)) wire_.read(*message, flight_, fates_);
   }
-  if (!flight_.empty() &&
-      std::all_of(sent_.begin(), sent_.end(), [](const Sent& one) { return one.answered; }))
-    end_of_flight();
+  if (!flight_.empty() && std::none_of(fates_.begin(), fates_.end(), [](const OrderFate& fate) {
+        return fate.kind == OrderFate::Kind::waits;
+      }))
+    settle();
   await_answers();
 }
 
-void OrderQueue::settle(Sent& sent, const Acknowledgement& acknowledgement) {
-  sent.answered = true;
-  const auto orders = std::span(flight_).subspan(sent.first, sent.count);
-  if (acknowledgement.error == 0) {
-    for (const auto& order : orders) events_.succeeded(order);
-    return;
-  }
-  const auto code = ipset::make_error(acknowledgement.error);
-  std::size_t at = std::min(ipset::failed_element(acknowledgement).value_or(0), orders.size() - 1);
-  for (const auto& order : orders.first(at)) events_.succeeded(order);
-  // No set, or one that somebody exchanged: all of it again, once the set is ours again.
-  if (code == std::errc::no_such_file_or_directory || code == ipset::make_error(ipset::kNoTimeouts)) {
-    auto& state = road(ipset::family_of(orders[0].prefix)).state;
+// All of the turn was answered.
+void OrderQueue::settle() {
+  const auto flight = std::exchange(flight_, {});
+  for (std::size_t i = 0; i < flight.size(); ++i) {
+    if (fates_[i].kind == OrderFate::Kind::done) events_.succeeded(flight[i]);
+    if (fates_[i].kind == OrderFate::Kind::failed) events_.failed(flight[i], fates_[i].code);
+    if (fates_[i].kind != OrderFate::Kind::suspect) continue;
+    auto& state = road(family_of(flight[i].prefix)).state;
     if (state == State::open) state = State::suspect;
-  } else if (ipset::failed_element(acknowledgement) || orders.size() == 1) {
-    events_.failed(orders[at], code);
-    ++at;
   }
-  // What stands behind the failed one was not looked at. It goes alone: a full set refuses nearly all of
-  // them, and with one answer a message that stays linear.
-  for (std::size_t i = orders.size(); i > at; --i) {
-    orders[i - 1].alone = true;
-    put_back(orders[i - 1]);
+  for (std::size_t i = flight.size(); i > 0; --i) {
+    const auto& fate = fates_[i - 1];
+    if (fate.kind != OrderFate::Kind::again && fate.kind != OrderFate::Kind::suspect) continue;
+    Order order = flight[i - 1];
+    order.alone = fate.alone;
+    put_back(order);
   }
-}
-
-// The socket's buffer overflowed (ENOBUFS): adding twice is harmless, so whatever was not answered goes
-// again.
-void OrderQueue::put_back_unanswered() {
-  for (auto& sent : sent_) {
-    for (std::size_t i = sent.count; !sent.answered && i > 0; --i) put_back(flight_[sent.first + i - 1]);
-    sent.answered = true;
-  }
-}
-
-void OrderQueue::end_of_flight() {
-  flight_.clear();
-  sent_.clear();
+  fates_.clear();
   set_pause();
   events_.answered();
 }

@@ -2,7 +2,8 @@
 // The way to the kernel for what comes by the thousand: orders wait in a bounded queue, go many at a time,
 // and the answers are read in the loop. An order names a prefix and no more. What the kernel should hold is
 // read from the table of bans at the moment of sending, so that an order which was overtaken (banned, freed,
-// banned again) ends where the last word was. It changes neither the table nor the sets' properties.
+// banned again) ends where the last word was. It changes neither the table nor the sets' properties, and how
+// an order is said to the kernel is the wire's business.
 #pragma once
 
 #include <array>
@@ -15,18 +16,11 @@
 #include <vector>
 
 #include "enforce/ban_table.hpp"
-#include "enforce/ipset_codec.hpp"
+#include "enforce/element.hpp"
 #include "enforce/netlink_socket.hpp"
+#include "enforce/order_wire.hpp"
 
 namespace coturn_guard {
-
-// Something about a prefix that the kernel has to hear.
-struct Order {
-  enum class Why : std::uint8_t { new_ban, longer_ban, release, rearm, refill };
-  Prefix prefix;
-  Why why = Why::new_ban;
-  bool alone = false;  // was behind a failed one in its message
-};
 
 class OrderQueue {
  public:
@@ -40,7 +34,7 @@ class OrderQueue {
     std::function<void()> answered;              // everything that was under way: look at suspect(), send()
   };
 
-  OrderQueue(boost::asio::io_context& io, const BanTable& bans, Events events);
+  OrderQueue(boost::asio::io_context& io, const BanTable& bans, OrderWire& wire, Events events);
   ~OrderQueue();
   OrderQueue(const OrderQueue&) = delete;
   OrderQueue& operator=(const OrderQueue&) = delete;
@@ -49,10 +43,10 @@ class OrderQueue {
   [[nodiscard]] bool is_open() const { return socket_.has_value(); }
   void push(const Prefix& prefix, Order::Why why);
   // Tells the kernel all bans of the family once more, behind what waits already. The set is ours (again).
-  void refill(ipset::Family family);
+  void refill(Family family);
   // The set cannot be repaired at present: its orders are dropped, and no more are taken, until refill(). So
   // they never fill the queue, and the other family goes on.
-  void close(ipset::Family family);
+  void close(Family family);
   // Sends one turn of orders; `answered` asks for the next. Does nothing while answers are awaited, or where
   // a set is suspect (which is to be answered by refill() or close()).
   void send(Time now);
@@ -61,8 +55,8 @@ class OrderQueue {
   [[nodiscard]] bool overfull() const;
   [[nodiscard]] bool idle() const;
   // An answer said that the set is not what it should be.
-  [[nodiscard]] bool suspect(ipset::Family family) const { return road(family).state == State::suspect; }
-  [[nodiscard]] bool open(ipset::Family family) const { return road(family).state == State::open; }
+  [[nodiscard]] bool suspect(Family family) const { return road(family).state == State::suspect; }
+  [[nodiscard]] bool open(Family family) const { return road(family).state == State::open; }
 
  private:
   enum class State : std::uint8_t { open, suspect, closed };
@@ -71,36 +65,27 @@ class OrderQueue {
     bool refilling = false;
     std::size_t next_slot = 0;  // of the table, to be told again
   };
-  struct Sent {
-    std::uint32_t sequence = 0;
-    std::size_t first = 0, count = 0;  // in flight_
-    bool answered = false;
-  };
-
-  [[nodiscard]] Road& road(ipset::Family family) { return roads_[static_cast<std::size_t>(family)]; }
-  [[nodiscard]] const Road& road(ipset::Family family) const {
-    return roads_[static_cast<std::size_t>(family)];
-  }
+  [[nodiscard]] Road& road(Family family) { return roads_[static_cast<std::size_t>(family)]; }
+  [[nodiscard]] const Road& road(Family family) const { return roads_[static_cast<std::size_t>(family)]; }
   [[nodiscard]] std::optional<Order> next_order();
   void write_turn(Time now);
   void put_back(const Order& order);
   void await_answers();
   void on_answers(const boost::system::error_code& error);
-  void settle(Sent& sent, const Acknowledgement& acknowledgement);
-  void put_back_unanswered();
-  void end_of_flight();
+  void settle();
   void set_pause();
 
   const BanTable& bans_;
+  OrderWire& wire_;
   Events events_;
   std::optional<NetlinkSocket> socket_;  // its descriptor is borrowed by answers_
   boost::asio::posix::stream_descriptor answers_;
   Bytes receive_buffer_;
   Bytes send_buffer_;
   std::deque<Order> queue_;
-  std::array<Road, 2> roads_;  // by address family
-  std::vector<Order> flight_;
-  std::vector<Sent> sent_;
+  std::array<Road, 2> roads_;     // by address family
+  std::vector<Order> flight_;     // what the wire has written
+  std::vector<OrderFate> fates_;  // of each of them
   bool paused_ = false;
 };
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "enforce/drop_rule.hpp"
 
+#include "enforce/nft_message.hpp"
+
 #include <algorithm>
 
 #include "support/catch.hpp"
@@ -50,11 +52,11 @@ TEST_CASE("a wish is said in full", "[enforce][drop_rule]") {
 }
 
 TEST_CASE("neighbouring and overlapping ports become one range", "[enforce][drop_rule]") {
-  CHECK(drop_rule::merged({{5349, 5350}, {3478, 3478}, {3479, 3479}}) ==
+  CHECK(nft::merged({{5349, 5350}, {3478, 3478}, {3479, 3479}}) ==
         std::vector<PortRange>{{3478, 3479}, {5349, 5350}});
-  CHECK(drop_rule::merged({{1, 65535}, {3478, 3478}}) == std::vector<PortRange>{{1, 65535}});
-  CHECK(drop_rule::merged({{65535, 65535}, {65534, 65534}}) == std::vector<PortRange>{{65534, 65535}});
-  CHECK(drop_rule::merged({}).empty());
+  CHECK(nft::merged({{1, 65535}, {3478, 3478}}) == std::vector<PortRange>{{1, 65535}});
+  CHECK(nft::merged({{65535, 65535}, {65534, 65534}}) == std::vector<PortRange>{{65534, 65535}});
+  CHECK(nft::merged({}).empty());
 }
 
 TEST_CASE("table and chain are recognised", "[enforce][drop_rule]") {
