@@ -15,10 +15,31 @@ struct Backend {
 
 constexpr Backend kBackends[] = {
     {"ipset", make_ipset_enforcer},
+    {"nftables", make_nftables_enforcer},
     {"dry-run", make_dry_run},
 };
 
+// Of every backend: which one was here before us is nobody's memory. The first refusal is told, and the
+// others have their turn all the same.
+Result<> of_each(Result<> (*Leftovers::*remove)()) {
+  Result<> all;
+  for (const auto* const left : {&ipset_leftovers(), &nftables_leftovers()})
+    if (auto done = (left->*remove)(); !done && all) all = std::move(done);
+  return all;
+}
+
 }  // namespace
+
+EnforcerChoice choose_enforcer(const std::string& wanted) {
+  if (wanted != "auto") return {wanted, "as configured"};
+  const auto ipset = ask_for_ipset();
+  if (ipset) return {"ipset", "auto: the kernel has ipset"};
+  if (ipset.error().code == std::errc::operation_not_permitted)
+    return {"ipset", "auto: the kernel must not be asked without CAP_NET_ADMIN"};
+  if (const auto nftables = ask_for_nftables(); !nftables)
+    return {"ipset", "auto: the kernel has neither ipset nor nf_tables"};
+  return {"nftables", "auto: the kernel has nf_tables but no ipset: " + ipset.error().message()};
+}
 
 Result<std::unique_ptr<Enforcer>> make_enforcer(boost::asio::io_context& io, const std::string& what,
                                                 const EnforcerOptions& options, EnforcerEvents events) {
@@ -32,11 +53,11 @@ Result<std::unique_ptr<Enforcer>> make_enforcer(boost::asio::io_context& io, con
 }
 
 Result<> remove_drop_rule() {
-  return ipset_leftovers().remove_rule();
+  return of_each(&Leftovers::remove_rule);
 }
 
 Result<> remove_everything() {
-  return ipset_leftovers().remove_all();
+  return of_each(&Leftovers::remove_all);
 }
 
 }  // namespace coturn_guard

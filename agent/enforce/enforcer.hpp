@@ -84,18 +84,27 @@ class Enforcer {
   [[nodiscard]] virtual const EnforcerCounters& counters() const = 0;
 };
 
-// `what`: "ipset" or "dry-run".
+struct EnforcerChoice {
+  std::string name;  // for make_enforcer()
+  std::string why;   // for people
+};
+// `wanted`: "auto" (ipset, or nftables where the kernel has no ipset) or a name, which is taken as it is.
+// Asks the kernel, changes nothing.
+[[nodiscard]] EnforcerChoice choose_enforcer(const std::string& wanted);
+
+// `what`: "ipset", "nftables" or "dry-run". The bans that another kernel backend left are taken over when
+// this one starts, and its sets and rule go once this one holds them.
 [[nodiscard]] Result<std::unique_ptr<Enforcer>> make_enforcer(boost::asio::io_context& io,
                                                               const std::string& what,
                                                               const EnforcerOptions& options,
                                                               EnforcerEvents events);
 
-// Removes the drop rule that an earlier, enforcing run left, and keeps its sets: what `mode: observe` begins
-// with.
+// Removes the drop rule that an earlier, enforcing run left by whichever backend, and keeps its sets: what
+// `mode: observe` begins with.
 [[nodiscard]] Result<> remove_drop_rule();
 
-// Ends everything: first the rule, then the sets with all bans. For the daemon being stopped (`flush`,
-// purge); nothing there is no error.
+// Ends everything, of every backend: first the rule, then the sets with all bans. For the daemon being
+// stopped (`flush`, purge); nothing there is no error.
 [[nodiscard]] Result<> remove_everything();
 
 }  // namespace coturn_guard

@@ -16,10 +16,6 @@ Result<> remove_all() {
   return KernelSets::destroy_all();
 }
 
-// No other backend was here before.
-constexpr Leftovers kNothing{"nothing", [] { return Result<std::optional<std::vector<Element>>>{}; },
-                             [] { return Result<>{}; }, [] { return Result<>{}; }};
-
 }  // namespace
 
 Result<> ask_for_ipset() {
@@ -37,7 +33,7 @@ const Leftovers& ipset_leftovers() {
 
 Result<std::unique_ptr<Enforcer>> make_ipset_enforcer(boost::asio::io_context& io,
                                                       const EnforcerOptions& options, EnforcerEvents events) {
-  return make_kernel_enforcer(io, options, std::move(events), make_parts, kNothing);
+  return make_kernel_enforcer(io, options, std::move(events), make_parts, nftables_leftovers());
 }
 
 }  // namespace coturn_guard

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Our table in nf_tables alone, both ways: sets of intervals with timeouts and counters, a chain for each
+// address family at prerouting before conntrack, and in it "this protocol, these ports, source in our set:
+// count and drop". Requests appended to a buffer, answers to values. No socket. Facts:
+// linux/netfilter/nf_tables.h; net/netfilter/nf_tables_api.c and nft_set_rbtree.c for what it leaves out (an
+// interval is two elements, its beginning and the first address behind it).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "enforce/element.hpp"
+#include "enforce/netlink_bytes.hpp"
+#include "model/port_range.hpp"
+
+namespace coturn_guard::nftables {
+
+inline constexpr const char* kTable = "coturn_guard";  // of the family inet
+
+// Every set of ours, and how the chain of its family drops by it, in this order.
+struct SetRow {
+  const char* name;
+  Family family;
+  bool udp_only;  // or all protocols where all ports are meant, else UDP and TCP
+};
+inline constexpr SetRow kSets[] = {
+    {"banned4", Family::v4, false},
+    {"banned6", Family::v6, false},
+};
+[[nodiscard]] const char* banned_set(Family family);
+[[nodiscard]] const char* drop_chain(Family family);
+
+struct Wish {
+  Family family = Family::v4;
+  std::vector<PortRange> ports;  // empty: all
+};
+// What must stand in the family's chain, one line a rule. Only for comparing.
+[[nodiscard]] std::vector<std::string> describe(const Wish& wish);
+
+struct SetHeader {
+  std::uint32_t flags = 0;  // NFT_SET_…
+  std::uint32_t key_type = 0;
+  std::uint32_t key_bytes = 0;
+  std::uint32_t size = 0;  // 0: no bound
+};
+// As ours have it: plain intervals of the family's addresses, with timeouts, unbounded (the table of bans has
+// the bound). Counters are no condition.
+[[nodiscard]] bool fits(const SetHeader& header, Family family);
+// The same addresses, if not the same properties: what it holds may be taken over.
+[[nodiscard]] bool same_keys(const SetHeader& header, Family family);
+
+// --- transactions. `sequence` is the first number; the number of the last message that is answered is
+// --- returned.
+// The table, awake, and the set with these elements; `instead` of a set that is there. `chain`: uses that
+// set, and goes and comes at the same moment.
+std::uint32_t put_make_set(Bytes& out, std::uint32_t sequence, Family family, bool instead,
+                           const std::optional<Wish>& chain, std::span<const Element> elements);
+// The chain with its rules; `anew`: there is one, which goes at the same moment.
+std::uint32_t put_make_chain(Bytes& out, std::uint32_t sequence, const Wish& wish, bool anew);
+std::uint32_t put_delete_chain(Bytes& out, std::uint32_t sequence, Family family);
+std::uint32_t put_delete_table(Bytes& out, std::uint32_t sequence);
+
+// A row of addresses.
+struct Interval {
+  Interval(const Address& from, const Address& to, const Element& what) : first(from), last(to), rest(what) {}
+  explicit Interval(const Element& element);
+  Address first, last;
+  Element rest;  // all but the prefix
+
+  // One, where it is a prefix.
+  [[nodiscard]] std::vector<Element> elements() const;
+};
+// What happens to elements, in order; all of it is one transaction.
+enum class Verb : std::uint8_t {
+  add,     // fails (EEXIST) where it is there, or something that overlaps it
+  renew,   // whether it is there or not
+  remove,  // whether it is there or not
+};
+class ElementBatch {
+ public:
+  // Numbers from `sequence` on.
+  ElementBatch(Bytes& out, std::uint32_t sequence);
+  // All of one family; any number of them.
+  void put(Verb verb, Family family, std::span<const Element> elements);
+  // Which must be there, as they are.
+  void remove(Family family, std::span<const Interval> intervals);
+  // Ends it; only the last message asks for an acknowledgement, and failed ones answer anyhow. Its number.
+  [[nodiscard]] std::uint32_t end();
+
+ private:
+  void message(unsigned command, std::uint16_t flags, Family family, std::span<const Interval> intervals);
+  Bytes& out_;
+  std::uint32_t first_;
+  std::uint32_t sequence_;
+  std::size_t last_message_ = 0;  // where it begins
+};
+
+// --- questions ---
+void put_get_generation(Bytes& out, std::uint32_t sequence);
+void put_get_table(Bytes& out, std::uint32_t sequence, Family family);
+void put_get_chain(Bytes& out, std::uint32_t sequence, Family family);
+void put_list_rules(Bytes& out, std::uint32_t sequence, Family family);
+void put_get_set(Bytes& out, std::uint32_t sequence, Family family);
+void put_list_elements(Bytes& out, std::uint32_t sequence, Family family);
+// ENOENT: no; anything else that is an answer: its first address lies in an interval of the set.
+void put_find_element(Bytes& out, std::uint32_t sequence, const Prefix& prefix);
+
+// --- answers. Absent: the message is something else. ---
+// Counts the transactions of this network namespace, whoever's.
+[[nodiscard]] std::optional<std::uint32_t> decode_generation(const Message& message);
+[[nodiscard]] std::optional<SetHeader> decode_set(const Message& message);
+
+// One end of an interval.
+struct Edge {
+  Address address;  // the first inside, or the first behind
+  bool end = false;
+  std::uint32_t timeout_seconds = 0;  // what is left, rounded up; 0: for ever. Of the beginning.
+  std::uint64_t packets = 0, bytes = 0;
+};
+void decode_edges(const Message& message, Family family, std::vector<Edge>& edges);
+
+// Edges in any order.
+[[nodiscard]] std::vector<Interval> pair_up(std::vector<Edge> edges, Family family);
+
+}  // namespace coturn_guard::nftables
