@@ -151,10 +151,10 @@ Result<Backing::Adopted> NftablesBacking::adopt(Family family, Misfit misfit) {
     if (auto made = make_set(family, false, std::span(&mark, 1)); !made) return tl::unexpected(made.error());
     adopted.created = true;
   } else if (!nftables::same_keys(**found, family) ||
-             (!nftables::fits(**found, family) && misfit == Misfit::is_an_error)) {
+             (!nftables::same_kind(**found, family) && misfit == Misfit::is_an_error)) {
     return fail(
-        "the set {} in {} is not one of ours: a set of {} with flags interval and timeout, without a size, "
-        "is needed (if nothing else needs it: \"nft delete table inet {}\", then start again)",
+        "the set {} in {} is not one of ours: a set of {} with the flags interval and timeout is needed (if "
+        "nothing else needs it: \"nft delete table inet {}\", then start again)",
         nftables::banned_set(family), table_words(), family == Family::v4 ? "ipv4_addr" : "ipv6_addr",
         nftables::kTable);
   } else if (!nftables::fits(**found, family)) {
@@ -213,6 +213,7 @@ Result<bool> NftablesBacking::rule_stands(Family family) {
 }
 
 Result<> NftablesBacking::install_rule(Family family) {
+  if (auto awake = change(nftables::put_wake, "wake " + table_words()); !awake) return awake;
   const auto there = ask_for(nftables::put_get_chain, family);
   if (!there) return tl::unexpected(there.error());
   const auto put = [&](Bytes& out, std::uint32_t sequence) {

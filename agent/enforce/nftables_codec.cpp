@@ -60,10 +60,20 @@ void put_key(MessageWriter& message, const Address& address, Family family) {
   message.close(key);
 }
 
-void put_milliseconds(MessageWriter& message, std::uint16_t type, std::uint64_t value) {
+void put_u64(MessageWriter& message, std::uint16_t type, std::uint64_t value) {
   const std::array<std::uint32_t, 2> halves{big_endian(static_cast<std::uint32_t>(value >> 32)),
                                             big_endian(static_cast<std::uint32_t>(value))};
   message.put(type, {reinterpret_cast<const std::uint8_t*>(halves.data()), sizeof halves});
+}
+
+void put_counter(MessageWriter& message, const Element& element) {
+  const auto expression = message.open(NFTA_SET_ELEM_EXPR);
+  message.put_text(NFTA_EXPR_NAME, "counter");
+  const auto values = message.open(NFTA_EXPR_DATA);
+  put_u64(message, NFTA_COUNTER_BYTES, element.bytes);
+  put_u64(message, NFTA_COUNTER_PACKETS, element.packets);
+  message.close(values);
+  message.close(expression);
 }
 
 // The kernel wants a beginning and its end next to each other.
@@ -71,7 +81,8 @@ void put_interval(MessageWriter& message, const Interval& interval, Family famil
   const auto begin = message.open(NFTA_LIST_ELEM);
   put_key(message, interval.first, family);
   if (timed && interval.rest.timeout_seconds != 0)
-    put_milliseconds(message, NFTA_SET_ELEM_TIMEOUT, std::uint64_t{1000} * interval.rest.timeout_seconds);
+    put_u64(message, NFTA_SET_ELEM_TIMEOUT, std::uint64_t{1000} * interval.rest.timeout_seconds);
+  if (timed && (interval.rest.packets != 0 || interval.rest.bytes != 0)) put_counter(message, interval.rest);
   message.close(begin);
   const auto behind = neighbour(interval.last, family, true);
   if (!behind) return;  // up to the last address there is
@@ -204,9 +215,8 @@ bool same_keys(const SetHeader& header, Family family) {
          (header.flags & (NFT_SET_MAP | NFT_SET_OBJECT | NFT_SET_CONCAT)) == 0;
 }
 
-bool fits(const SetHeader& header, Family family) {
-  return same_keys(header, family) && header.flags == (NFT_SET_INTERVAL | NFT_SET_TIMEOUT) &&
-         header.size == 0;
+bool same_kind(const SetHeader& header, Family family) {
+  return same_keys(header, family) && header.flags == (NFT_SET_INTERVAL | NFT_SET_TIMEOUT);
 }
 
 std::uint32_t put_make_set(Bytes& out, std::uint32_t sequence, Family family, bool instead,
@@ -238,9 +248,18 @@ std::uint32_t put_make_set(Bytes& out, std::uint32_t sequence, Family family, bo
 
 std::uint32_t put_make_chain(Bytes& out, std::uint32_t sequence, const Wish& wish, bool anew) {
   nft::Batch batch(out, sequence, NFPROTO_INET);
-  nft::put_table(batch, NFT_MSG_NEWTABLE, NLM_F_CREATE, kTable);  // and awake
+  nft::put_table(batch, NFT_MSG_NEWTABLE, NLM_F_CREATE, kTable);
   if (anew) nft::delete_chain(batch, kTable, drop_chain(wish.family));
   put_chain_with_rules(batch, wish);
+  return batch.end();
+}
+
+std::uint32_t put_wake(Bytes& out, std::uint32_t sequence) {
+  nft::Batch batch(out, sequence, NFPROTO_INET);
+  const auto table = nft::make_table(kTable);
+  nftnl_table_set_u32(table.get(), NFTNL_TABLE_FLAGS, 0);
+  batch.message(NFT_MSG_NEWTABLE, NLM_F_CREATE,
+                [&](nlmsghdr* header) { nftnl_table_nlmsg_build_payload(header, table.get()); });
   return batch.end();
 }
 

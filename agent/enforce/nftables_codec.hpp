@@ -46,20 +46,26 @@ struct SetHeader {
   std::uint32_t key_bytes = 0;
   std::uint32_t size = 0;  // 0: no bound
 };
-// As ours have it: plain intervals of the family's addresses, with timeouts, unbounded (the table of bans has
-// the bound). Counters are no condition.
-[[nodiscard]] bool fits(const SetHeader& header, Family family);
-// The same addresses, if not the same properties: what it holds may be taken over.
+// Of the family's addresses: what it holds may be taken over.
 [[nodiscard]] bool same_keys(const SetHeader& header, Family family);
+// And of intervals with timeouts, nothing else.
+[[nodiscard]] bool same_kind(const SetHeader& header, Family family);
+// As ours are: unbounded, too (the table of bans has the bound). Counters are no condition.
+[[nodiscard]] inline bool fits(const SetHeader& header, Family family) {
+  return same_kind(header, family) && header.size == 0;
+}
 
 // --- transactions. `sequence` is the first number; the number of the last message that is answered is
 // --- returned.
-// The table, awake, and the set with these elements; `instead` of a set that is there. `chain`: uses that
+// The table and the set with these elements; `instead` of a set that is there. `chain`: uses that
 // set, and goes and comes at the same moment.
 std::uint32_t put_make_set(Bytes& out, std::uint32_t sequence, Family family, bool instead,
                            const std::optional<Wish>& chain, std::span<const Element> elements);
 // The chain with its rules; `anew`: there is one, which goes at the same moment.
 std::uint32_t put_make_chain(Bytes& out, std::uint32_t sequence, const Wish& wish, bool anew);
+// The table is there, and not dormant. Alone: the kernel refuses to wake a table and change its chains at
+// once.
+std::uint32_t put_wake(Bytes& out, std::uint32_t sequence);
 std::uint32_t put_delete_chain(Bytes& out, std::uint32_t sequence, Family family);
 std::uint32_t put_delete_table(Bytes& out, std::uint32_t sequence);
 

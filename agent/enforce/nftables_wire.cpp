@@ -7,9 +7,9 @@
 namespace coturn_guard {
 namespace {
 
-// The kernel works some milliseconds on that many, and walks its lists of what is to be done once a
-// transaction.
-constexpr std::size_t kTurnOrders = 2048;
+// The kernel works some 10 ms on that many. More at a time would be cheaper in a large set, which newer
+// kernels write anew for each transaction, but the loop waits meanwhile.
+constexpr std::size_t kTurnOrders = 4096;
 
 nftables::Verb verb_of(Cover::Step::Kind kind) {
   switch (kind) {
@@ -73,9 +73,10 @@ void NftablesWire::read(const Message& message, std::span<const Order> orders, s
   if (acknowledgement->error != 0) {
     const std::error_code code(acknowledgement->error, std::generic_category());
     if (!refusal_) refusal_ = code;
-    // The set or the table is gone, or holds what overlaps with what we know of it.
+    // The set or the table is gone, is of another kind, or holds what overlaps with what we know of it.
     set_is_other_ = set_is_other_ || code == std::errc::no_such_file_or_directory ||
-                    code == std::errc::file_exists || code == std::errc::device_or_resource_busy;
+                    code == std::errc::file_exists || code == std::errc::device_or_resource_busy ||
+                    code == std::errc::invalid_argument || code == std::errc::operation_not_supported;
   }
   // The beginning is only answered when the transaction as a whole was refused, and then it is the last word.
   if (message.sequence == last_ || message.sequence == first_) settle(orders, fates);

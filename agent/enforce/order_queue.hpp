@@ -9,6 +9,7 @@
 #include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <deque>
 #include <functional>
 #include <optional>
@@ -48,7 +49,8 @@ class OrderQueue {
   // they never fill the queue, and the other family goes on.
   void close(Family family);
   // Sends one turn of orders; `answered` asks for the next. Does nothing while answers are awaited, or where
-  // a set is suspect (which is to be answered by refill() or close()).
+  // a set is suspect (which is to be answered by refill() or close()). After a small turn that kept the
+  // kernel long, and us with it, the next one waits as long.
   void send(Time now);
 
   // Twice the limit is only reached by somebody who does not mind `pause`.
@@ -69,6 +71,7 @@ class OrderQueue {
   [[nodiscard]] const Road& road(Family family) const { return roads_[static_cast<std::size_t>(family)]; }
   [[nodiscard]] std::optional<Order> next_order();
   void write_turn(Time now);
+  [[nodiscard]] bool resting();
   void put_back(const Order& order);
   void await_answers();
   void on_answers(const boost::system::error_code& error);
@@ -80,6 +83,9 @@ class OrderQueue {
   Events events_;
   std::optional<NetlinkSocket> socket_;  // its descriptor is borrowed by answers_
   boost::asio::posix::stream_descriptor answers_;
+  boost::asio::steady_timer rest_;
+  Time rested_{};
+  bool resting_ = false;  // send() comes by itself
   Bytes receive_buffer_;
   Bytes send_buffer_;
   std::deque<Order> queue_;
