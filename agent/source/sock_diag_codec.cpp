@@ -8,6 +8,7 @@
 #include <linux/tcp.h>
 #include <netinet/in.h>
 
+#include <cerrno>
 #include <cstddef>
 #include <cstring>
 #include <optional>
@@ -53,6 +54,8 @@ std::optional<Socket> socket_of(std::string_view payload) {
                 .remote = {*remote, ntohs(header->id.idiag_dport)},
                 .state = header->idiag_state,
                 .uid = header->idiag_uid};
+  socket.interface = header->id.idiag_if;
+  socket.cookie = {header->id.idiag_cookie[0], header->id.idiag_cookie[1]};
   netlink::for_each_attribute(payload, [&](int type, std::string_view value) {
     // One that is too short takes nothing back: known counters never lie beside a `counted` that denies them.
     if (type == INET_DIAG_INFO && take_counters(value, socket)) socket.counted = true;
@@ -89,6 +92,46 @@ std::string list_request(Family family, std::uint32_t states, bool counters, std
   std::string bytes(sizeof message, '\0');
   std::memcpy(bytes.data(), &message, sizeof message);
   return bytes;
+}
+
+std::string destroy_request(const Socket& socket, std::uint32_t sequence) {
+  struct {
+    nlmsghdr header;
+    inet_diag_req_v2 request;
+  } message{};
+  message.header.nlmsg_len = sizeof message;
+  message.header.nlmsg_type = SOCK_DESTROY;
+  message.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+  message.header.nlmsg_seq = sequence;
+  const bool v4 = socket.remote.address.is_v4();
+  message.request.sdiag_family = v4 ? AF_INET : AF_INET6;
+  message.request.sdiag_protocol = IPPROTO_TCP;
+  inet_diag_sockid& id = message.request.id;
+  const auto put = [v4](__be32(&words)[4], const Address& address) {
+    const auto& bytes = address.bytes();
+    std::memcpy(words, bytes.data() + (v4 ? 12 : 0), v4 ? 4 : bytes.size());
+  };
+  put(id.idiag_src, socket.local.address);
+  put(id.idiag_dst, socket.remote.address);
+  id.idiag_sport = htons(socket.local.port);
+  id.idiag_dport = htons(socket.remote.port);
+  id.idiag_if = socket.interface;
+  id.idiag_cookie[0] = socket.cookie[0];
+  id.idiag_cookie[1] = socket.cookie[1];
+  std::string bytes(sizeof message, '\0');
+  std::memcpy(bytes.data(), &message, sizeof message);
+  return bytes;
+}
+
+Destroyed take_destroyed(std::string_view received) {
+  Destroyed all;
+  while (const auto message = netlink::next_message(received)) {
+    if (message->header.nlmsg_type != NLMSG_ERROR) continue;
+    const int error = error_of(message->payload);
+    if (error == 0) ++all.destroyed;
+    if (error == EOPNOTSUPP || error == EPERM || error == EINVAL) all.error = error;
+  }
+  return all;
 }
 
 Answer take_answer(std::string_view received, std::uint32_t sequence, std::vector<Socket>& sockets) {

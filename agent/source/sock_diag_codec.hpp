@@ -6,6 +6,7 @@
 
 #include <linux/filter.h>
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -34,6 +35,9 @@ struct Socket {
   bool counted = false;              // the two below are known
   std::uint64_t received_bytes = 0;  // tcpi_bytes_received
   std::uint64_t acked_bytes = 0;     // tcpi_bytes_acked
+  // Of the kernel's, to name this very socket to it.
+  std::uint32_t interface = 0;
+  std::array<std::uint32_t, 2> cookie{};
 };
 
 enum class Progress : std::uint8_t {
@@ -57,6 +61,17 @@ struct Answer {
 // unasked; messages of other requests are skipped.
 [[nodiscard]] Answer take_answer(std::string_view received, std::uint32_t sequence,
                                  std::vector<Socket>& sockets);
+
+// Asks the kernel to destroy the connection: both sides hear of it at once (the other one by RST). Each is
+// answered.
+[[nodiscard]] std::string destroy_request(const Socket& socket, std::uint32_t sequence);
+
+struct Destroyed {
+  std::uint32_t destroyed = 0;
+  int error = 0;  // an errno: the kernel does not do that at all, or not for us
+};
+// A connection that is gone already is neither.
+[[nodiscard]] Destroyed take_destroyed(std::string_view received);
 
 // A classic BPF program for SO_ATTACH_FILTER on a socket that hears of ends: only those of these local ports.
 // Empty where no port is given or the ranges are too many for a program; then all are heard.

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "enforce/flow_sweep.hpp"
+
+#include <boost/asio/error.hpp>
+#include <fstream>
+#include <utility>
+
+namespace coturn_guard {
+namespace {
+
+constexpr int kPiecesPerTurn = 2;
+constexpr std::size_t kRequestBytes = 16384;  // of deletions, in one send(2)
+
+}  // namespace
+
+FlowSweep::~FlowSweep() {
+  if (answers_.is_open()) answers_.release();  // socket_ owns it
+}
+
+std::uint64_t FlowSweep::flows() {
+  // Not there while the kernel's conntrack is not loaded: and asking for the list would load it.
+  std::ifstream file("/proc/sys/net/netfilter/nf_conntrack_count");
+  std::uint64_t count = 0;
+  return file >> count ? count : 0;
+}
+
+void FlowSweep::begin(Goes goes, Done done) {
+  goes_ = std::move(goes);
+  done_ = std::move(done);
+  busy_ = true;
+  deleted_ = 0;
+  deletions_.clear();
+  if (!socket_) {
+    auto socket = NetlinkSocket::create();
+    if (!socket) return end(tl::unexpected(socket.error()));
+    socket_ = std::move(*socket);
+    answers_.assign(socket_->fd());
+  }
+  Bytes request;
+  sequence_ = socket_->next_sequence();
+  conntrack::put_list(request, sequence_);
+  if (auto sent = socket_->send(request); !sent) return end(sent);
+  wait();
+}
+
+void FlowSweep::wait() {
+  answers_.async_wait(boost::asio::posix::descriptor_base::wait_read,
+                      [this](const boost::system::error_code& error) {
+                        if (!error && busy_) step();
+                      });
+}
+
+void FlowSweep::step() {
+  for (int piece = 0; piece < kPiecesPerTurn; ++piece) {
+    const auto received = NetlinkSocket::receive(socket_->fd(), buffer_, false);
+    if (!received) return end(tl::unexpected(received.error()));
+    if (received->empty()) break;
+    ByteView rest = *received;
+    while (const auto message = next_message(rest)) {
+      if (message->sequence != sequence_) continue;
+      if (const auto last = decode_acknowledgement(*message)) {
+        if (last->error == 0) return end({});
+        return end(fail(last->error, "list the kernel's flows"));
+      }
+      const auto flow = conntrack::decode_flow(*message);
+      if (!flow || deleted_ >= kMost || !goes_(*flow)) continue;
+      ++deleted_;
+      if (deletions_.empty() || deletions_.back().size() > kRequestBytes) deletions_.emplace_back();
+      conntrack::put_delete(deletions_.back(), socket_->next_sequence(), *flow);
+    }
+  }
+  wait();
+}
+
+// Behind the list: the kernel works on one at a time.
+void FlowSweep::end(const Result<>& listed) {
+  for (const auto& request : deletions_) {
+    // The answers are of no use: an entry that is gone already is as good.
+    if (!socket_->send(request)) break;
+    for (auto more = NetlinkSocket::receive(socket_->fd(), buffer_, false); more && !more->empty();)
+      more = NetlinkSocket::receive(socket_->fd(), buffer_, false);
+  }
+  deletions_.clear();
+  busy_ = false;
+  const Done done = std::exchange(done_, {});
+  done(listed ? Result<std::size_t>(deleted_) : Result<std::size_t>(tl::unexpected(listed.error())));
+}
+
+}  // namespace coturn_guard
