@@ -69,20 +69,32 @@ Result<> App::make_enforcer_anew(const Now& now) {
     pipeline_.ledger().adopt(prefix, remaining, read_clocks());
   };
   events.pause = [this](bool full) { on_enforcer_full(full); };
-  events.notice = [this](const EnforcerNotice& notice) {
-    log_.write({notice.event, priority_of(notice.level)}, {{"text", notice.text}, {"remedy", notice.remedy}},
-               std::chrono::steady_clock::now());
-  };
+  events.notice = [this](const EnforcerNotice& notice) { on_notice(notice); };
+  make_eviction_anew();
+  enforcer_choice_ =
+      simulated() ? EnforcerChoice{"dry-run", "nobody is dropped"} : choose_enforcer(config_.enforcer);
   if (simulated()) {
     // A rule of an earlier, enforcing run would go on dropping: observing means that nobody is dropped.
     if (!options_.dry_run) {
       if (auto removed = remove_drop_rule(); !removed) return removed;
     }
   }
-  auto made = make_enforcer(io_, simulated() ? "dry-run" : "ipset", enforcer_options(), std::move(events));
+  auto made = make_enforcer(io_, enforcer_choice_.name, enforcer_options(), std::move(events));
   if (!made) return tl::unexpected(made.error());
   enforcer_ = std::move(*made);
   return enforcer_->start(now);
+}
+
+void App::on_notice(const EnforcerNotice& notice) {
+  log_.write({notice.event, priority_of(notice.level)}, {{"text", notice.text}, {"remedy", notice.remedy}},
+             std::chrono::steady_clock::now());
+}
+
+void App::make_eviction_anew() {
+  eviction_.reset();
+  if (simulated() || !config_.end_connections) return;
+  eviction_ = std::make_unique<Eviction>(io_, config_.ports,
+                                         [this](const EnforcerNotice& notice) { on_notice(notice); });
 }
 
 // Which log is coturn's: again after each reload, and each minute while none was found.
@@ -137,6 +149,8 @@ void App::run() {
   const auto now = read_clocks();
   log_.write(events::kStarted,
              {{"mode", simulated() ? "observe" : "enforce"},
+              {"enforcer", enforcer_choice_.name},
+              {"why", enforcer_choice_.why},
               {"rules", std::to_string(pipeline_.recogniser().rules().rules().size())},
               {"bans", std::to_string(enforcer_->live_bans())}},
              now.mono);
@@ -197,6 +211,7 @@ void App::free_spared(const Now& now) {
 }
 
 void App::on_ban_done(const Prefix& prefix, Fate fate) {
+  if (fate == Fate::enforced && eviction_) eviction_->add(prefix);
   if (fate != Fate::failed) return;
   log_.write(events::kBanFailed, {{"prefix", prefix.to_string()}}, std::chrono::steady_clock::now());
 }
@@ -274,11 +289,15 @@ void App::apply(Setup setup, const Now& now) {
   pipeline_.set_admin_ports(config_.admin_ports);
   pipeline_.allowlist().set_ignored(config_.ignoreip);
   const auto change_enforcer = [&] {
-    return old.mode == config_.mode ? enforcer_->reconfigure(enforcer_options(), now)
-                                    : make_enforcer_anew(now);
+    const bool same = old.mode == config_.mode && old.enforcer == config_.enforcer;
+    return same ? enforcer_->reconfigure(enforcer_options(), now) : make_enforcer_anew(now);
   };
   if (auto changed = change_enforcer(); !changed)
     log_.write(events::kFailed, {{"problem", changed.error().message()}}, now.mono);
+  if (old.end_connections != config_.end_connections)
+    make_eviction_anew();
+  else if (eviction_)
+    eviction_->set_ports(config_.ports);
   if (auto made = choose_source_anew(now); !made)
     log_.write(events::kFailed, {{"problem", made.error().message()}}, now.mono);
   if (old.witness != config_.witness)
@@ -286,7 +305,8 @@ void App::apply(Setup setup, const Now& now) {
   else if (witness_)
     witness_->set_ports(coturn_ports(config_));
   spare_own_networks(now);
-  log_.write(events::kReloaded, {{"mode", simulated() ? "observe" : "enforce"}}, now.mono);
+  log_.write(events::kReloaded,
+             {{"mode", simulated() ? "observe" : "enforce"}, {"enforcer", enforcer_choice_.name}}, now.mono);
 }
 
 }  // namespace coturn_guard

@@ -14,6 +14,7 @@
 
 #include "announcer.hpp"
 #include "enforce/enforcer.hpp"
+#include "eviction.hpp"
 #include "pipeline.hpp"
 #include "service.hpp"
 #include "setup.hpp"
@@ -47,6 +48,8 @@ class App {
   [[nodiscard]] Result<> make_enforcer_anew(const Now& now);
   [[nodiscard]] bool simulated() const { return options_.dry_run || config_.mode == Mode::observe; }
 
+  void make_eviction_anew();
+
   [[nodiscard]] EnforcerOptions enforcer_options() const {
     return {.max_bans = config_.max_bans, .ports = config_.ports};
   }
@@ -56,6 +59,7 @@ class App {
   void on_witness(const WitnessState& state, const Now& now);
   void on_batch_end(const Now& now);
   void on_own_networks(std::vector<OwnNetwork> networks);
+  void on_notice(const EnforcerNotice& notice);
   void on_ban_done(const Prefix& prefix, Fate fate);
   void on_enforcer_full(bool full);
   void on_signal(const boost::system::error_code& error, int signal);
@@ -80,6 +84,8 @@ class App {
 
   // In the order of the journey, so that destruction runs from the front door back: the source goes first.
   std::unique_ptr<Enforcer> enforcer_;
+  EnforcerChoice enforcer_choice_;
+  std::unique_ptr<Eviction> eviction_;
   Outcome outcome_;  // of the batch in hand
   std::vector<OwnNetwork> host_networks_;
   Pipeline pipeline_;

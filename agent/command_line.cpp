@@ -75,7 +75,9 @@ Prefix read_network(const std::string& text) {
 int check_config(const SetupPaths& paths) {
   const auto setup = load_setup(paths);
   if (!setup) return complain(setup.error());
-  fmt::print("{}: ok, {} rules\n", paths.config, setup->rules.rules().size());
+  const auto enforcer = choose_enforcer(setup->config.enforcer);
+  fmt::print("{}: ok, {} rules, enforcer {} ({})\n", paths.config, setup->rules.rules().size(), enforcer.name,
+             enforcer.why);
   return kExitOk;
 }
 

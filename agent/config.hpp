@@ -60,6 +60,8 @@ struct Config {
   bool ports_automatic = true;  // `ports: auto`: `ports` below was found, not written
   std::vector<PortRange> ports{{3478, 3479}, {5349, 5350}};  // empty: all
   std::uint32_t max_bans = 1'048'576;
+  std::string enforcer = "auto";  // see choose_enforcer()
+  bool end_connections = true;    // of who is banned, see eviction.hpp
   // From coturn's own configuration, never from the operator's file:
   std::vector<PortRange> admin_ports;       // of its web-admin and its command line interface
   std::vector<OwnNetwork> coturn_networks;  // its listening-ip and external-ip: never to be banned

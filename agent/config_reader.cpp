@@ -77,6 +77,8 @@ std::span<const ConfigReader::Key> ConfigReader::keys() {
       Key{"max_addresses",
           [](R& r, const N& n) { integer(r, n, r.config_.policy.max_addresses, 1000, 10'000'000); }},
       Key{"max_bans", [](R& r, const N& n) { integer(r, n, r.config_.max_bans, 1000, 16'777'216); }},
+      Key{"enforcer", [](R& r, const N& n) { r.enforcer(n); }},
+      Key{"end_connections", [](R& r, const N& n) { r.end_connections(n); }},
       Key{"ignoreip", [](R& r, const N& n) { r.ignoreip(n); }},
       Key{"ports", [](R& r, const N& n) { r.ports(n); }},
       Key{"rules", [](R& r, const N& n) { r.rules(n); }},
@@ -201,6 +203,23 @@ void ConfigReader::witness(const ConfigNode& node) {
   if (text == nullptr) return;
   if (*text != kWords[0] && *text != kWords[1]) return complain_unknown(node, "value", kWords);
   config_.witness = *text == kWords[0];
+}
+
+void ConfigReader::enforcer(const ConfigNode& node) {
+  static constexpr std::array<std::string_view, 3> kEnforcers{"auto", "ipset", "nftables"};
+  const auto* text = scalar(node);
+  if (text == nullptr) return;
+  if (std::find(kEnforcers.begin(), kEnforcers.end(), *text) == kEnforcers.end())
+    return complain_unknown(node, "enforcer", kEnforcers);
+  config_.enforcer = *text;
+}
+
+void ConfigReader::end_connections(const ConfigNode& node) {
+  static constexpr std::array<std::string_view, 2> kWords{"true", "false"};
+  const auto* text = scalar(node);
+  if (text == nullptr) return;
+  if (*text != kWords[0] && *text != kWords[1]) return complain_unknown(node, "value", kWords);
+  config_.end_connections = *text == kWords[0];
 }
 
 void ConfigReader::log_file(const ConfigNode& node) {

@@ -35,6 +35,8 @@ class ConfigReader {
   void source(const ConfigNode& node);
   void journal_units(const ConfigNode& node);
   void witness(const ConfigNode& node);
+  void enforcer(const ConfigNode& node);
+  void end_connections(const ConfigNode& node);
   void log_file(const ConfigNode& node);
   void log_timestamp_format(const ConfigNode& node);
   void rules_file(const ConfigNode& node);

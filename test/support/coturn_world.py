@@ -46,12 +46,12 @@ def ok(condition, sentence, detail=""):
     return bool(condition)
 
 
-def eventually(condition, seconds=5.0):
+def eventually(condition, seconds=5.0, pause=0.02):
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:
             return False
-        time.sleep(0.02)
+        time.sleep(pause)
     return True
 
 
@@ -110,7 +110,7 @@ class World:
     def __getattr__(self, name):
         return self.__dict__["hosts"][name]
 
-    def start_coturn(self, *lines, cli=False):
+    def start_coturn(self, *lines, cli=False, over=(SERVER4, SERVER6)):
         os.chdir(self.place)
         sh("openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=turn.example.org")
         with open("turnserver.conf", "w") as conf:
@@ -121,7 +121,7 @@ class World:
                                   "log-file=" + self.log, "simple-log", *lines, "")))
         self.coturn = subprocess.Popen([os.environ.get("TURNSERVER", "turnserver"), "-c", "turnserver.conf"],
                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        if not eventually(lambda: self.customer.play("allocate") and self.customer.play("allocate", server=SERVER6), 20):
+        if not eventually(lambda: all(self.customer.play("allocate", server=server) for server in over), 20):
             raise AssertionError("turnserver does not serve")
 
     def configure(self, text, main=None, place=None):

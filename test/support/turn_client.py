@@ -3,7 +3,7 @@
 
 As a module: `Session` speaks STUN/TURN (RFC 8489, RFC 8656) with the long-term credential mechanism over UDP, TCP or TLS.
 As a program: `turn_client.py allocate …` plays an honest customer, the other verbs play what coturn's logs are full of.
-It knows just enough of TURN to be believed by coturn; it relays no media.
+It knows just enough of TURN to be believed by coturn; it relays a datagram, but no media.
 """
 import argparse
 import hashlib
@@ -17,7 +17,8 @@ import sys
 import time
 
 MAGIC_COOKIE = 0x2112A442
-BINDING, ALLOCATE, REFRESH = 0x001, 0x003, 0x004
+BINDING, ALLOCATE, REFRESH, CREATE_PERMISSION, SEND = 0x001, 0x003, 0x004, 0x008, 0x016
+XOR_PEER_ADDRESS, DATA = 0x0012, 0x0013
 USERNAME, MESSAGE_INTEGRITY, ERROR_CODE, LIFETIME = 0x0006, 0x0008, 0x0009, 0x000D
 REALM, NONCE, XOR_RELAYED_ADDRESS, REQUESTED_FAMILY, REQUESTED_TRANSPORT, ORIGIN = 0x0014, 0x0015, 0x0016, 0x0017, 0x0019, 0x802F
 RELAY_OVER_UDP = b"\x11\0\0\0"  # protocol 17 in the first byte, three reserved ones
@@ -99,6 +100,24 @@ class Session:
 
     def release(self):
         return self.ask(REFRESH, attribute(LIFETIME, struct.pack("!I", 0)))[0]
+
+
+def relay(session, peer, port, times, pause):
+    """Sends a datagram to the peer through the relay and waits for its echo, again and again -> how many came back.
+    Prints one line for each. Ends early when the connection does. Over TCP or TLS."""
+    word = struct.unpack("!I", socket.inet_aton(peer))[0] ^ MAGIC_COOKIE
+    where = attribute(XOR_PEER_ADDRESS, struct.pack("!BBHI", 0, 1, port ^ MAGIC_COOKIE >> 16, word))
+    if not session.ask(CREATE_PERMISSION, where)[0]:
+        raise OSError("no permission: coturn answered %s" % session.error)
+    echoed = 0
+    for number in range(times):
+        session.stream.sendall(request(SEND | 0x10, where + attribute(DATA, b"datagram %d" % number)))
+        if not session.stream.recv(4096):
+            break
+        echoed += 1
+        print("echo %d" % number, flush=True)
+        time.sleep(pause)
+    return echoed
 
 
 def allocate_once(transport, server, port, user, password, source=None, timeout=3.0):
@@ -190,6 +209,20 @@ def allocate_then_reset(transport, server, port, user, password, source=None):
     return allocated
 
 
+def relay_main(options):
+    peer, port = options.peer.split(":")
+    try:
+        with connect("tcp", options.server, options.port or 3478, options.source, options.timeout) as stream:
+            session = Session(stream, options.user, options.password)
+            if not session.allocate():
+                print(f"no allocation: coturn answered {session.error}", flush=True)
+                return 1
+            return 0 if relay(session, peer, int(port), options.times, options.pause) == options.times else 1
+    except OSError as problem:
+        print(f"relay: {problem or type(problem).__name__}", flush=True)
+        return 1
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--server", required=True)
@@ -204,6 +237,10 @@ def main():
     verb.add_argument("--user", default="alice")
     verb.add_argument("--password", default="secret1")
     verb.add_argument("--vanish", action="store_true", help="over tcp or tls: end with a reset instead, like a phone without network")
+    verb = verbs.add_parser("relay", help="log in over TCP and relay datagrams to an echoing PEER; exit 1 when that ends early")
+    verb.add_argument("--user", default="alice")
+    verb.add_argument("--password", default="secret1")
+    verb.add_argument("peer", help="ADDRESS:PORT, IPv4")
     verbs.add_parser("garbage", help="connect, send garbage, reset")
     verbs.add_parser("tls-reset", help="finish a TLS handshake, reset")
     verbs.add_parser("reset", help="connect, send nothing, reset")
@@ -219,6 +256,8 @@ def main():
     verb.add_argument("victim")
     options = parser.parse_args()
     failed = False
+    if options.verb == "relay":
+        return relay_main(options)
     for attempt in range(options.times):
         if attempt:
             time.sleep(options.pause)

@@ -268,5 +268,116 @@ def what_systemd_hears(world):
     ok(hears("STOPPING=1"), "and so is the end", heard)
 
 
+BOB = ("--user", "bob", "--password", "secret2")
+ECHO = "import socket; s = socket.socket(type=socket.SOCK_DGRAM); s.bind(('', 7777))\nwhile True: s.sendto(*s.recvfrom(2048))"
+
+
+def relay_session(world):
+    """The attacker relays datagrams to the victim and back, logged in as bob."""
+    echo = subprocess.Popen(["ip", "netns", "exec", "victim", sys.executable, "-c", ECHO])
+    time.sleep(0.3)
+    with open(world.place + "/relay.txt", "w") as output:
+        client = subprocess.Popen(["ip", "netns", "exec", "attacker", sys.executable, CLIENT, "--server", SERVER4, "--times", "10000",
+                                   "--pause", "0.05", "--timeout", "20", "relay", *BOB, VICTIM + ":7777"], stdout=output)
+    echoes = lambda: open(world.place + "/relay.txt").read().count("echo")
+    if not eventually(lambda: echoes() > 5, 10):
+        raise AssertionError("no datagram was relayed: " + open(world.place + "/relay.txt").read())
+    return client, echoes, echo
+
+
+def guess_passwords(world, times=6):
+    for _ in range(times):
+        world.attacker.play("allocate", "--transport", "tcp", "--user", "bob", "--password", "wrong")
+    time.sleep(0.3)
+
+
+def count_flows():
+    sh("nft add table inet flows; nft 'add chain inet flows in { type filter hook input priority 0; }'; "
+       "nft add rule inet flows in ct state new counter")
+
+
+def flows(address):
+    return sum("src=%s " % address in line and "dport=3478" in line for line in open("/proc/net/nf_conntrack"))
+
+
+def what_runs_is_ended(world, guard):
+    count_flows()
+    client, echoes, echo = relay_session(world)
+    other = world.customer.play("allocate", "--transport", "tcp", *BOB)
+    ok(not other, "with user-quota=1 the user's one slot is the attacker's")
+    ok(flows(ATTACKER4) > 0, "the kernel's table has flows of the attacker")
+    honest = subprocess.Popen(["ip", "netns", "exec", "clumsy", sys.executable, "-c", "import socket, sys, time; "
+                               "s = socket.create_connection(('%s', 3478)); time.sleep(4); s.settimeout(.1)\n"
+                               "try: sys.exit(0 if s.recv(1) else 1)\nexcept TimeoutError: sys.exit(0)" % SERVER4])
+    time.sleep(0.3)
+    guess_passwords(world)
+    ok(eventually(lambda: banned_in_either(ATTACKER4)), "the attacker guesses passwords and is banned", guard.text)
+    ban = time.monotonic()
+    try:
+        client.wait(5)
+    except subprocess.TimeoutExpired:
+        pass
+    ok(client.poll() is not None and time.monotonic() - ban < 1.5, "its relay session ends within a second", "%.1f s" % (time.monotonic() - ban))
+    ok(echoes() > 5, "after it had relayed", echoes())
+    ok(eventually(lambda: re.search(r"session .*closed.*" + re.escape(ATTACKER4), open(world.log, errors="replace").read()), 3),
+       "coturn logs that the session is closed", open(world.log, errors="replace").read()[-1500:])
+    ok(eventually(lambda: world.customer.play("allocate", "--transport", "tcp", *BOB), 3, pause=0.5), "and the slot is free: another one gets in")
+    ok(eventually(lambda: flows(ATTACKER4) == 0, 2), "the attacker's flows have left the kernel's table",
+       open("/proc/net/nf_conntrack").read())
+    ok(flows("192.0.2.11") > 0 and flows(CLUMSY) > 0, "those of others stay", open("/proc/net/nf_conntrack").read())
+    ok(honest.wait(8) == 0, "and so does another one's connection")
+    ok(len(re.findall(r"\bban\b.*" + re.escape(ATTACKER4), guard.text)) == 1, "what was ended so is no further offence", guard.text)
+    ok("evict" not in guard.text, "and nothing went wrong", guard.text)
+    echo.kill()
+
+
+def banned_in_either(address):
+    return banned(address) or subprocess.run(["nft", "get", "element", "inet", "coturn_guard", "banned4", "{ %s }" % address],
+                                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+
+
+@case
+def a_relay_session_of_who_is_banned(world):
+    world.start_coturn("user-quota=1", "user=bob:secret2", "verbose", over=(SERVER4,))
+    what_runs_is_ended(world, world.guard(before=NET_ADMIN_ALONE))
+
+
+@case
+def a_relay_session_of_who_is_banned_by_nftables(world):
+    world.start_coturn("user-quota=1", "user=bob:secret2", "verbose", over=(SERVER4,))
+    world.configure("enforcer: nftables\n")
+    guard = world.guard(before=NET_ADMIN_ALONE)
+    ok("enforcer=nftables" in guard.text.replace('"', ""), "the start line names the enforcer", guard.text)
+    what_runs_is_ended(world, guard)
+    ok("coturn-guard" not in sh("ipset list -n") + sh("nft list tables"), "no ipset is used")
+    world.configure("enforcer: ipset\n")
+    guard.send(signal.SIGHUP)
+    ok(eventually(lambda: banned(ATTACKER4)), "a reload with another enforcer takes the ban over", guard.text)
+    ok(eventually(lambda: "coturn_guard" not in sh("nft list tables")), "and the other one's table goes", guard.text)
+    ok(not world.attacker.play("connect"), "the attacker stays dropped")
+    world.configure("enforcer: nftables\nmode: observe\n")
+    guard.send(signal.SIGHUP)
+    ok(eventually(lambda: world.attacker.play("connect")), "mode: observe frees it, whichever enforcer it was", guard.text)
+
+
+@case
+def end_connections_false(world):
+    world.start_coturn("user-quota=1", "user=bob:secret2", "verbose", over=(SERVER4,))
+    world.configure("end_connections: false\n")
+    guard = world.guard()
+    client, _, echo = relay_session(world)
+    guess_passwords(world)
+    ok(eventually(lambda: banned(ATTACKER4)), "the attacker is banned", guard.text)
+    time.sleep(2)
+    ok(client.poll() is None and not world.customer.play("allocate", "--transport", "tcp", *BOB),
+       "and its session is left to coturn's own timeouts")
+    client.kill()
+    echo.kill()
+
+
+for relayed in (a_relay_session_of_who_is_banned, a_relay_session_of_who_is_banned_by_nftables, end_connections_false):
+    relayed.no_coturn = True
+
+
 if __name__ == "__main__":
     run_cases(CASES, __file__, __doc__)

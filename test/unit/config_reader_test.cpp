@@ -66,6 +66,8 @@ ipv4_prefix: 24
 ipv6_prefix: 56
 max_addresses: 1000
 max_bans: 16777216
+enforcer: nftables
+end_connections: false
 ignoreip: [192.0.2.0/24, 2001:db8::1]
 ports: [3478, 5349-5350, "8443"]
 rules:
@@ -90,6 +92,8 @@ rules_file: /etc/coturn-guard/rules.yaml
   CHECK(config.policy.ipv6_prefix == 56);
   CHECK(config.policy.max_addresses == 1000);
   CHECK(config.max_bans == 16'777'216);
+  CHECK(config.enforcer == "nftables");
+  CHECK_FALSE(config.end_connections);
   CHECK(config.ignoreip ==
         std::vector<Prefix>{*Prefix::parse("192.0.2.0/24"), *Prefix::parse("2001:db8::1")});
   CHECK_FALSE(config.ports_automatic);
@@ -97,7 +101,7 @@ rules_file: /etc/coturn-guard/rules.yaml
   REQUIRE(config.rules.size() == 2);
   CHECK(config.rules[0].name == "tcp-reset");
   CHECK(config.rules[0].points == Points{500});
-  CHECK(config.rules[0].where == "a.yaml:19:3");
+  CHECK(config.rules[0].where == "a.yaml:21:3");
   CHECK(config.rules[1].points == Points{0});
   CHECK(config.rules_file == "/etc/coturn-guard/rules.yaml");
 }
@@ -127,6 +131,8 @@ TEST_CASE("the packaged file holds every key, and its values are the defaults", 
   CHECK(config.ports_automatic == defaults.ports_automatic);
   CHECK(config.ports == defaults.ports);
   CHECK(config.max_bans == defaults.max_bans);
+  CHECK(config.enforcer == defaults.enforcer);
+  CHECK(config.end_connections == defaults.end_connections);
   Problems problems;
   std::vector<std::string> written;
   for (const auto& key : parse_config_tree(yaml, "a.yaml", problems).keys) written.push_back(key.text);
