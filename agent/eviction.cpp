@@ -124,7 +124,7 @@ void Eviction::destroy() {
 }
 
 void Eviction::sweep() {
-  if (!can_sweep_ || FlowSweep::flows() == 0) return end();
+  if (!can_sweep_) return end();
   sweep_.begin([this](const conntrack::Flow& flow) { return hunted(flow.source, flow.port); },
                [this](const Result<std::size_t>& deleted) { on_swept(deleted); });
 }

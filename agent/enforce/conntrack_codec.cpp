@@ -24,6 +24,10 @@ std::optional<Address> address_in(ByteView ip) {
 
 }  // namespace
 
+void put_count(Bytes& out, std::uint32_t sequence) {
+  MessageWriter message(out, type_of(IPCTNL_MSG_CT_GET_STATS), NLM_F_ACK, sequence, AF_UNSPEC);
+}
+
 void put_list(Bytes& out, std::uint32_t sequence) {
   MessageWriter message(out, type_of(IPCTNL_MSG_CT_GET), NLM_F_DUMP, sequence, AF_UNSPEC);
 }
@@ -34,6 +38,12 @@ void put_delete(Bytes& out, std::uint32_t sequence, const Flow& flow) {
   if (flow.id) message.put_host_u32(CTA_ID, *flow.id);
   if (flow.zone)
     message.put(CTA_ZONE, {reinterpret_cast<const std::uint8_t*>(&*flow.zone), sizeof *flow.zone});
+}
+
+std::optional<std::uint32_t> decode_count(const Message& message) {
+  if (message.type != type_of(IPCTNL_MSG_CT_GET_STATS)) return std::nullopt;
+  const auto entries = find_attribute(message.attributes(), CTA_STATS_GLOBAL_ENTRIES);
+  return entries ? entries->network_u32() : std::nullopt;
 }
 
 std::optional<Flow> decode_flow(const Message& message) {

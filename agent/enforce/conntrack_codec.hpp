@@ -24,10 +24,12 @@ struct Flow {
   std::optional<std::uint16_t> zone;  // as the kernel sent it
 };
 
-void put_list(Bytes& out, std::uint32_t sequence);  // both families
+void put_count(Bytes& out, std::uint32_t sequence);  // of flows in this network namespace
+void put_list(Bytes& out, std::uint32_t sequence);   // both families
 // This very entry: not one that took its place.
 void put_delete(Bytes& out, std::uint32_t sequence, const Flow& flow);
 
+[[nodiscard]] std::optional<std::uint32_t> decode_count(const Message& message);
 // Absent: no flow of TCP or UDP, or one that is not complete.
 [[nodiscard]] std::optional<Flow> decode_flow(const Message& message);
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "enforce/flow_sweep.hpp"
 
+#include <unistd.h>
+
 #include <boost/asio/error.hpp>
-#include <fstream>
 #include <utility>
 
 namespace coturn_guard {
@@ -17,11 +18,17 @@ FlowSweep::~FlowSweep() {
   if (answers_.is_open()) answers_.release();  // socket_ owns it
 }
 
-std::uint64_t FlowSweep::flows() {
-  // Not there while the kernel's conntrack is not loaded: and asking for the list would load it.
-  std::ifstream file("/proc/sys/net/netfilter/nf_conntrack_count");
-  std::uint64_t count = 0;
-  return file >> count ? count : 0;
+// A question to a conntrack that is not loaded would load it. (/proc/sys is not to be seen from the unit.)
+Result<bool> FlowSweep::any_flows() {
+  if (::access("/sys/module/nf_conntrack", F_OK) != 0) return false;
+  Bytes request;
+  conntrack::put_count(request, socket_->next_sequence());
+  std::optional<std::uint32_t> count;
+  const auto answer = socket_->ask(request, [&](const Message& message) {
+    if (const auto told = conntrack::decode_count(message)) count = told;
+  });
+  if (!answer) return tl::unexpected(Error{answer.error().code, "ask for the number of the kernel's flows"});
+  return count != 0;  // not told: then the list will tell
 }
 
 void FlowSweep::begin(Goes goes, Done done) {
@@ -36,6 +43,9 @@ void FlowSweep::begin(Goes goes, Done done) {
     socket_ = std::move(*socket);
     answers_.assign(socket_->fd());
   }
+  const auto any = any_flows();
+  if (!any) return end(tl::unexpected(any.error()));
+  if (!*any) return end({});
   Bytes request;
   sequence_ = socket_->next_sequence();
   conntrack::put_list(request, sequence_);

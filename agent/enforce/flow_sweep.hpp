@@ -27,13 +27,12 @@ class FlowSweep {
   FlowSweep(const FlowSweep&) = delete;
   FlowSweep& operator=(const FlowSweep&) = delete;
 
-  // Flows that the kernel counts in this network namespace at present; 0 also where it counts none.
-  [[nodiscard]] static std::uint64_t flows();
-  // One walk at a time.
+  // One walk at a time; none at all where the kernel counts no flows at present.
   void begin(Goes goes, Done done);
   [[nodiscard]] bool busy() const { return busy_; }
 
  private:
+  [[nodiscard]] Result<bool> any_flows();
   void wait();
   void step();
   void end(const Result<>& listed);

@@ -8,8 +8,10 @@
 #include <cstdlib>
 #include <vector>
 
+#include "enforce/conntrack_codec.hpp"
 #include "enforce/ipset_codec.hpp"
 #include "enforce/netlink_bytes.hpp"
+#include "enforce/nftables_codec.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   using namespace coturn_guard;
@@ -29,6 +31,22 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
     std::vector<ipset::Element> elements;
     ipset::decode_elements(*message, elements);
     if (elements.size() > received.size()) std::abort();
+    (void)nftables::decode_set(*message);
+    (void)nftables::decode_generation(*message);
+    for (const auto family : kFamilies) {
+      std::vector<nftables::Edge> edges;
+      nftables::decode_edges(*message, family, edges);
+      for (const auto& interval : nftables::pair_up(edges, family)) {
+        // A range needs at most two prefixes of each length.
+        const auto pieces = interval.elements();
+        if (pieces.empty() || pieces.size() > 256) std::abort();
+        if (pieces.front().prefix.network() != interval.first) std::abort();
+      }
+    }
+    if (const auto flow = conntrack::decode_flow(*message)) {
+      std::vector<std::uint8_t> request;
+      conntrack::put_delete(request, 1, *flow);
+    }
   }
   return 0;
 }

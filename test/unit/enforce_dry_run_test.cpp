@@ -41,7 +41,7 @@ TEST_CASE("an unknown enforcer is an error with the known ones", "[enforce][enfo
   boost::asio::io_context io;
   const auto made = make_enforcer(io, "pf", {}, {});
   REQUIRE_FALSE(made);
-  CHECK(made.error().message() == "there is no enforcer \"pf\" (known: ipset, dry-run)");
+  CHECK(made.error().message() == "there is no enforcer \"pf\" (known: ipset, nftables, dry-run)");
 }
 
 TEST_CASE("a timeout that no set can hold is an error", "[enforce][enforcer]") {
