@@ -140,6 +140,15 @@ void Eviction::on_swept(const Result<std::size_t>& deleted) {
 
 void Eviction::end() {
   const auto now = steady_clock::now();
+  if (const auto connections = counters_.connections - told_.connections,
+      flows = counters_.flows - told_.flows;
+      connections + flows > 0)
+    notice_(
+        {EnforcerNotice::Level::info,
+         "evict.ended",
+         fmt::format("{} connections and {} flows of {} banned networks", connections, flows, hunted_.size()),
+         {}});
+  told_ = counters_;
   not_before_ = std::max(begun_ + kInterval, now + kRestFactor * (now - begun_));
   running_ = false;
   plan();

@@ -59,6 +59,7 @@ class Eviction {
   std::vector<PortRange> ports_;
   Notice notice_;
   EvictionCounters counters_;
+  EvictionCounters told_;  // up to the last walk
   boost::asio::steady_timer timer_;
   DiagList list_;
   FlowSweep sweep_;
