@@ -12,7 +12,7 @@ namespace {
 
 using std::chrono::steady_clock;
 
-constexpr std::size_t kMostWaiting = 65536;
+constexpr std::size_t kMostWaiting = 262'144;
 constexpr std::size_t kMostDoomed = 65536;        // connections ended in one walk
 constexpr std::size_t kDestroyedAtOnce = 64;      // requests in one send(2)
 constexpr std::chrono::milliseconds kGather{20};  // bans come in batches

@@ -222,6 +222,12 @@ Result<> KernelSets::destroy_all() {
   auto socket = NetlinkSocket::create();
   if (!socket) return tl::unexpected(explain(Request::open_socket, socket.error().what, socket.error()));
   KernelSets sets(std::move(*socket), 0);
+  Bytes request;
+  ipset::put_protocol(request, sets.socket_.next_sequence());
+  // A kernel without ipset holds no set.
+  if (const auto answer = sets.socket_.ask(request);
+      !answer && answer.error().code == std::errc::invalid_argument)
+    return {};
   for (const auto family : kFamilies)
     for (const auto& name : {set_name(family), spare_name(family)})
       if (auto done = sets.destroy(name); !done) return done;
