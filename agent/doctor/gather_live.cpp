@@ -10,15 +10,13 @@
 #include "doctor/gather.hpp"
 #include "doctor/log_tail.hpp"
 #include "doctor/program.hpp"
-#include "enforce/kernel_rule.hpp"
-#include "enforce/kernel_sets.hpp"
+#include "enforce/ipset_backing.hpp"
+#include "enforce/nftables_backing.hpp"
 
 namespace coturn_guard::doctor {
 namespace {
 
 namespace fs = std::filesystem;
-using ipset::Family;
-
 std::string unit_state(const char* unit) {
   return first_line_of({"systemctl", "is-active", unit});
 }
@@ -59,18 +57,23 @@ void ask_witness(const std::vector<PortRange>& ports, Facts::Live& live) {
   if (!live.witness) live.witness_problem = "no answer";
 }
 
+std::unique_ptr<Backing> backing_of(const Config& config, boost::asio::io_context& io) {
+  const EnforcerOptions options{.max_bans = config.max_bans, .ports = config.ports};
+  if (choose_enforcer(config.enforcer).name == "ipset") return std::make_unique<IpsetBacking>(io, options);
+  auto nftables = std::make_unique<NftablesBacking>();
+  nftables->set_options(options);
+  return nftables;
+}
+
 Result<> ask_kernel(const Config& config, KernelFacts& facts) {
-  auto sets = KernelSets::create(config.max_bans);
-  if (!sets) return tl::make_unexpected(sets.error());
-  auto rule = KernelRule::create();
-  if (!rule) return tl::make_unexpected(rule.error());
-  for (const auto family : {Family::v4, Family::v6}) {
-    const auto place = static_cast<std::size_t>(family == Family::v6);
-    const auto canary = sets->canary_lives(family);
+  boost::asio::io_context io;
+  const auto backing = backing_of(config, io);
+  if (auto opened = backing->open(); !opened) return opened;
+  for (const auto family : kFamilies) {
+    const auto place = static_cast<std::size_t>(family);
+    const auto canary = backing->set_stands(family, false);
     facts.canary[place] = canary && *canary;
-    const auto index = sets->index(family);
-    if (!index) continue;  // no such set, so no rule that could name it
-    const auto stands = rule->stands({family, *index, config.ports});
+    const auto stands = backing->rule_stands(family);  // an error: no such set, so no rule that could name it
     facts.rule[place] = stands && *stands;
   }
   return {};

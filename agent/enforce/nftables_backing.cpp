@@ -201,7 +201,7 @@ Result<bool> NftablesBacking::rule_stands(Family family) {
   for (unsigned look = 0; look < kMostLooks; ++look) {
     std::vector<std::string> found;
     bool interrupted = false;
-    const auto rules = ask_for(nftables::put_list_rules, family, [&](const Message& message) {
+    auto rules = ask_for(nftables::put_list_rules, family, [&](const Message& message) {
       interrupted = interrupted || (message.flags & NLM_F_DUMP_INTR) != 0;
       if (auto line = nft::describe(message, nftables::kTable, nftables::drop_chain(family)))
         found.push_back(std::move(*line));

@@ -2,7 +2,7 @@
 // Drives one Enforcer by words on standard input, for enforce_test.py: an io_context with the daemon's 1 s
 // tick, and nothing else of the daemon. Prints one line an event, so that a test reads what an operator would
 // be told.
-//   enforcer_driver [--backend ipset|dry-run] [--max-bans N] [--longest SECONDS] [--ports A-B,C|all]
+//   enforcer_driver [--backend ipset|nftables|dry-run] [--max-bans N] [--longest SECONDS] [--ports A-B,C|all]
 //   enforcer_driver --remove-everything
 // Words: ban PREFIX SECONDS · unban PREFIX · flood COUNT SECONDS [6] · latency COUNT · count · list ·
 // counters · health ·

@@ -252,22 +252,22 @@ TEST_CASE("the filter lets through the local ports that were asked for", "[sourc
 }
 
 TEST_CASE("a connection is named to be destroyed as the kernel named it", "[source][sock_diag]") {
-  for (const char* name : {"living-6"}) {
-    for (const auto& socket : sockets_of(recorded(name), 1, Progress::done)) {
-      const auto bytes = sock_diag::destroy_request(socket, 7);
-      nlmsghdr header;
-      inet_diag_req_v2 request;
-      REQUIRE(bytes.size() == sizeof header + sizeof request);
-      std::memcpy(&header, bytes.data(), sizeof header);
-      std::memcpy(&request, bytes.data() + sizeof header, sizeof request);
-      CHECK(header.nlmsg_type == SOCK_DESTROY);
-      CHECK(request.sdiag_family == (socket.remote.address.is_v4() ? AF_INET : AF_INET6));
-      CHECK(request.sdiag_protocol == IPPROTO_TCP);
-      CHECK(ntohs(request.id.idiag_sport) == socket.local.port);
-      CHECK(ntohs(request.id.idiag_dport) == socket.remote.port);
-      CHECK(request.id.idiag_cookie[0] == socket.cookie[0]);
-      CHECK((socket.cookie[0] | socket.cookie[1]) != 0);
-    }
+  const auto sockets = sockets_of(recorded("living-6"), 7, Progress::done);
+  REQUIRE_FALSE(sockets.empty());
+  for (const auto& socket : sockets) {
+    const auto bytes = sock_diag::destroy_request(socket, 7);
+    nlmsghdr header;
+    inet_diag_req_v2 request;
+    REQUIRE(bytes.size() == sizeof header + sizeof request);
+    std::memcpy(&header, bytes.data(), sizeof header);
+    std::memcpy(&request, bytes.data() + sizeof header, sizeof request);
+    CHECK(header.nlmsg_type == SOCK_DESTROY);
+    CHECK(request.sdiag_family == (socket.remote.address.is_v4() ? AF_INET : AF_INET6));
+    CHECK(request.sdiag_protocol == IPPROTO_TCP);
+    CHECK(ntohs(request.id.idiag_sport) == socket.local.port);
+    CHECK(ntohs(request.id.idiag_dport) == socket.remote.port);
+    CHECK(request.id.idiag_cookie[0] == socket.cookie[0]);
+    CHECK((socket.cookie[0] | socket.cookie[1]) != 0);
   }
 }
 
