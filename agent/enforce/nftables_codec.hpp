@@ -14,6 +14,7 @@
 
 #include "enforce/element.hpp"
 #include "enforce/netlink_bytes.hpp"
+#include "enforce/nftables_interval.hpp"
 #include "model/port_range.hpp"
 
 namespace coturn_guard::nftables {
@@ -69,16 +70,6 @@ std::uint32_t put_wake(Bytes& out, std::uint32_t sequence);
 std::uint32_t put_delete_chain(Bytes& out, std::uint32_t sequence, Family family);
 std::uint32_t put_delete_table(Bytes& out, std::uint32_t sequence);
 
-// A row of addresses.
-struct Interval {
-  Interval(const Address& from, const Address& to, const Element& what) : first(from), last(to), rest(what) {}
-  explicit Interval(const Element& element);
-  Address first, last;
-  Element rest;  // all but the prefix
-
-  // One, where it is a prefix.
-  [[nodiscard]] std::vector<Element> elements() const;
-};
 // What happens to elements, in order; all of it is one transaction.
 enum class Verb : std::uint8_t {
   add,     // fails (EEXIST) where it is there, or something that overlaps it
@@ -119,16 +110,6 @@ void put_find_element(Bytes& out, std::uint32_t sequence, const Prefix& prefix);
 [[nodiscard]] std::optional<std::uint32_t> decode_generation(const Message& message);
 [[nodiscard]] std::optional<SetHeader> decode_set(const Message& message);
 
-// One end of an interval.
-struct Edge {
-  Address address;  // the first inside, or the first behind
-  bool end = false;
-  std::uint32_t timeout_seconds = 0;  // what is left, rounded up; 0: for ever. Of the beginning.
-  std::uint64_t packets = 0, bytes = 0;
-};
 void decode_edges(const Message& message, Family family, std::vector<Edge>& edges);
-
-// Edges in any order.
-[[nodiscard]] std::vector<Interval> pair_up(std::vector<Edge> edges, Family family);
 
 }  // namespace coturn_guard::nftables
