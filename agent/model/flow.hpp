@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The things that travel, in the order of their journey: Line or Connection -> Event -> Offence -> Verdict.
-// Read this first. Passive data only; what makes one of the other lives in detect/ and judge/.
+// The things that travel, in the order of their journey: Line, Connection or Packet -> Event -> Offence ->
+// Verdict. Read this first. Passive data only; what makes one of the other lives in detect/ and judge/.
 #pragma once
 
 #include <chrono>
 #include <compare>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -50,6 +51,14 @@ struct Connection {
   bool foreign = false;
 };
 
+// One packet on its way to coturn, held by the kernel until we say what becomes of it (the gate).
+struct Packet {
+  std::span<const std::uint8_t> bytes;  // from the IP header on; borrowed for the call
+  // How long it is on the wire. More than `bytes` where the kernel copied only its beginning.
+  std::size_t wire_bytes = 0;
+};
+enum class PacketFate : std::uint8_t { accept, drop };
+
 // How sure we are that the address did it (design: evidence classes). Order: strongest first.
 enum class Evidence : std::uint8_t {
   proven,     // the kernel witnessed the connection
@@ -74,7 +83,8 @@ struct Points {
 // Index of a rule in the rule set that made the event; its name is RuleSet::name(id).
 using RuleId = std::uint16_t;
 
-// A line that a rule recognised, or a connection that the kernel told of. Texts are borrowed from the line.
+// A line that a rule recognised, a connection that the kernel told of, or a packet that the gate saw. Texts
+// are borrowed from the line.
 struct Event {
   RuleId rule = 0;
   std::optional<Endpoint> client;  // absent where the line names a session alone, or nobody
@@ -82,6 +92,7 @@ struct Event {
   std::optional<Address> peer;     // whom the client wanted to reach through us. Never the offender
   std::string_view session;        // coturn's 18 digits, empty where the line has none
   std::string_view user;           // hostile text
+  std::string_view protocol{};     // what a packet spoke, in words of our own that live for ever; else empty
   Points points;
   Evidence evidence = Evidence::claimed;
   std::uint32_t count = 1;  // "message repeated N times" stands for N lines
@@ -98,6 +109,7 @@ struct Offence {
   bool alone = false;       // judged by the address itself: its network holds somebody who is never banned
   std::uint32_t count = 1;  // so many times
   std::uint64_t what = 0;  // hash of what the rule counts different ones of (user, peer, session); 0: nothing
+  std::string_view protocol{};  // Event::protocol
 };
 
 // What is to be done about a network, and why. A verdict lengthens an earlier one, never shortens it.
@@ -109,6 +121,17 @@ struct Verdict {
   Evidence evidence = Evidence::claimed;
   Points points;                   // in the window, when it was passed
   std::uint32_t earlier_bans = 0;  // the rung of the ladder it stands on
+  std::string_view protocol{};     // Event::protocol of that last offence
+};
+
+// Not a ban: whoever is there may be the victim, whose address somebody forges. For a short while coturn is
+// to answer nothing that comes from there over UDP, so that it reflects nothing.
+struct Quench {
+  Prefix prefix;
+  std::chrono::seconds duration{};
+  std::uint32_t requests = 0;       // in the window that was too many
+  std::uint64_t request_bytes = 0;  // of them together, IP headers included
+  std::uint64_t answer_bytes = 0;   // what coturn would have sent for as many, about
 };
 
 }  // namespace coturn_guard
