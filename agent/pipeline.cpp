@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "pipeline.hpp"
 
+#include <algorithm>
+
 namespace coturn_guard {
 namespace {
+
+constexpr std::uint32_t kLimit = 100, kProbationLimit = 10;  // in percent of what a source may ask for
+constexpr std::uint32_t kMostCustomers = 10;                 // that a source's limit grows by
 
 // What is reported is few; an attacker who makes many of them must not make us grow.
 Policy policy_of_reports(Policy policy) {
@@ -37,6 +42,7 @@ Pipeline::Pipeline(Recogniser recogniser, const Policy& policy, const HashSeed& 
       tally_(seed),
       ledger_(policy, seed),
       reports_(policy_of_reports(policy), seed),
+      meter_(QuenchPolicy{}, seed),
       policy_(policy),
       by_rule_(recogniser_.rules().rules().size()) {}
 
@@ -54,6 +60,68 @@ void Pipeline::take(const Connection& connection, const Now& now, Outcome& outco
   settled_.clear();
   testimony_.take(connection, rules(), now, settled_);
   settle(now, outcome);
+}
+
+PacketFate Pipeline::take(const Packet& packet, const Now& now, Outcome& outcome) {
+  const Inspection seen = inspect(packet);
+  ++packets_.seen;
+  if (!seen.read) {
+    ++(seen.unreadable ? packets_.malformed : packets_.unread);
+    return seen.fate;
+  }
+  ++packets_.kinds[static_cast<std::size_t>(seen.kind)];
+  const bool of_interest = seen.sign != PacketSign::none || seen.asked_milli != 0;
+  if (!of_interest) return seen.fate;
+  const bool on_probation = ledger_.ended_lately(ledger_.prefix_of(seen.source.address), kProbation, now);
+  if (on_probation) ++packets_.probation;
+  if (seen.sign != PacketSign::none) offend(seen, on_probation, now, outcome);
+  const PacketFate fate = measure(seen, on_probation, now, outcome);
+  if (seen.fate == PacketFate::drop) ++packets_.garbage;
+  return seen.fate == PacketFate::drop ? seen.fate : fate;
+}
+
+void Pipeline::offend(const Inspection& seen, bool on_probation, const Now& now, Outcome& outcome) {
+  ++packets_.foreign[seen.protocol];
+  const auto id = rules().packet_rule(seen.sign);
+  if (!id) return;
+  Event event;
+  event.rule = *id;
+  event.client = seen.source;
+  event.local = seen.destination;
+  event.protocol = seen.protocol;
+  event.points = times(rules().trait(*id).points, on_probation ? 2 : 1);
+  event.evidence = rules().rule(*id).evidence;
+  settled_.clear();
+  testimony_.take(event, rules(), now, settled_);
+  settle(now, outcome);
+}
+
+PacketFate Pipeline::measure(const Inspection& seen, bool on_probation, const Now& now, Outcome& outcome) {
+  if (seen.asked_milli == 0) return PacketFate::accept;
+  const Address& address = seen.source.address;
+  std::uint32_t limit = kLimit;
+  if (on_probation) {
+    limit = kProbationLimit;
+  } else {
+    // Many customers behind one address ask for more; each that logged in lately gives room for as much
+    // again.
+    const Standing standing = credit_.standing(ledger_.prefix_of(address), now);
+    limit += kLimit * std::min(standing.users, kMostCustomers);
+  }
+  Quench quench;
+  switch (
+      meter_.count(address, {seen.asked_milli, seen.packet_bytes, seen.answer_bytes}, limit, now, quench)) {
+    case RequestMeter::Answer::within: return PacketFate::accept;
+    case RequestMeter::Answer::too_many:
+      if (allowlist_.spares(quench.prefix)) return PacketFate::accept;
+      outcome.quenches.push_back(quench);
+      break;
+    case RequestMeter::Answer::quenched:
+      if (allowlist_.spares(RequestMeter::source_of(address))) return PacketFate::accept;
+      break;
+  }
+  ++packets_.quenched;
+  return PacketFate::drop;
 }
 
 void Pipeline::sampled(const Now& begun, const Now& now, Outcome& outcome) {
@@ -138,7 +206,8 @@ void Pipeline::judge(const Attributed& attributed, const Now& now, Outcome& outc
                   .points = event.points,
                   .evidence = event.evidence,
                   .count = event.count,
-                  .what = attributed.what};
+                  .what = attributed.what,
+                  .protocol = event.protocol};
   if (rule.off) {
     counted_.switched_off += event.count;
     return;

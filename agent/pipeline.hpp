@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The whole journey in one place: Line or Connection -> Event -> Offence -> Verdict. Pure: the daemon and
-// `replay` run the same object, one with the real clock, the other with the log's. It counts what it saw; it
-// tells nobody and bans nobody.
+// The whole journey in one place: Line, Connection or Packet -> Event -> Offence -> Verdict. Pure: the daemon
+// and `replay` run the same object, one with the real clock, the other with the log's. It counts what it saw;
+// it tells nobody and bans nobody.
 #pragma once
 
 #include <array>
@@ -12,11 +12,13 @@
 #include <vector>
 
 #include "detect/attribution.hpp"
+#include "detect/packet_inspection.hpp"
 #include "detect/recogniser.hpp"
 #include "detect/testimony.hpp"
 #include "judge/allowlist.hpp"
 #include "judge/credit.hpp"
 #include "judge/ledger.hpp"
+#include "judge/request_meter.hpp"
 #include "judge/tally.hpp"
 #include "model/flow.hpp"
 
@@ -28,6 +30,19 @@ struct PipelineCounters {
   std::uint64_t switched_off = 0;  // events of rules that the operator gave 0 points
   std::uint64_t credited = 0;      // offences that a good name made nothing
   std::uint64_t gateway = 0;       // offences of an address that most customers come from
+};
+
+// What the gate's packets were.
+struct PacketCounters {
+  std::array<std::uint64_t, kPacketKinds> kinds{};  // by PacketKind, of those that were read
+  std::map<std::string_view, std::uint64_t>
+      foreign;  // by PacketContent::protocol; as many as there are names
+  std::uint64_t seen = 0;
+  std::uint64_t unread = 0;     // fragments, and what is neither UDP nor TCP
+  std::uint64_t malformed = 0;  // dropped: their headers contradict themselves
+  std::uint64_t garbage = 0;    // dropped: UDP of a foreign protocol
+  std::uint64_t quenched = 0;   // dropped: of a source that asked too much
+  std::uint64_t probation = 0;  // of addresses whose ban had just ended
 };
 
 // What became of an offence, for who asks why.
@@ -63,11 +78,13 @@ struct Notice {
 // What calls led to; the caller clears it.
 struct Outcome {
   std::vector<Verdict> verdicts;
+  std::vector<Quench> quenches;
   std::vector<Notice> reports;
   std::vector<Judged> judged;  // only while tracing
 
   void clear() {
     verdicts.clear();
+    quenches.clear();
     reports.clear();
     judged.clear();
   }
@@ -75,6 +92,10 @@ struct Outcome {
 
 class Pipeline {
  public:
+  // After the end of a ban an address is looked at more strictly for so long: what its packets show weighs
+  // double, and it may ask for a tenth of the answers.
+  static constexpr std::chrono::minutes kProbation{10};
+
   Pipeline(Recogniser recogniser, const Policy& policy, const HashSeed& seed, Allowlist allowlist);
 
   void take(const Line& line, const Now& now, Outcome& outcome) {
@@ -86,6 +107,8 @@ class Pipeline {
   void recognise(const Line& line, const Now& now);
   void proceed(const Now& now, Outcome& outcome);
   void take(const Connection& connection, const Now& now, Outcome& outcome);
+  // What the gate is to do with it, besides what stands in `outcome`.
+  [[nodiscard]] PacketFate take(const Packet& packet, const Now& now, Outcome& outcome);
   // Once a second: what waited long enough. `caught_up`: there was no more to read, so what did not come
   // after a line does not come.
   void tick(const Now& now, bool caught_up, Outcome& outcome);
@@ -103,6 +126,7 @@ class Pipeline {
   // New rules for what comes; what is known of the streams and of the addresses stays.
   void set_rules(RuleSet rules);
   void set_policy(const Policy& policy);
+  void set_quench(const QuenchPolicy& policy) { meter_.set_policy(policy); }
   // An operator's pardon: the offences in the window, with `ladder` the earlier bans too.
   void forgive(const Prefix& prefix, bool ladder);
   void set_tracing(bool tracing) { tracing_ = tracing; }
@@ -117,6 +141,8 @@ class Pipeline {
   [[nodiscard]] const Attribution& attribution() const { return attribution_; }
   [[nodiscard]] const CreditBook& credit() const { return credit_; }
   [[nodiscard]] const Tally& tally() const { return tally_; }
+  [[nodiscard]] const PacketCounters& packets() const { return packets_; }
+  [[nodiscard]] const RequestMeter& meter() const { return meter_; }
   [[nodiscard]] PipelineCounters counters() const;
   // PipelineCounters::gateway alone, which costs nothing to ask.
   [[nodiscard]] std::uint64_t counted_at_gateway() const { return counted_.gateway; }
@@ -125,6 +151,9 @@ class Pipeline {
   static constexpr std::size_t kEvidenceKinds = 4;
   using ByEvidence = std::array<std::uint64_t, kEvidenceKinds>;
 
+  void offend(const Inspection& seen, bool on_probation, const Now& now, Outcome& outcome);
+  [[nodiscard]] PacketFate measure(const Inspection& seen, bool on_probation, const Now& now,
+                                   Outcome& outcome);
   void settle_events(const Now& now, Outcome& outcome);
   void settle(const Now& now, Outcome& outcome);
   void note_restart();
@@ -143,11 +172,13 @@ class Pipeline {
   Tally tally_;
   Ledger ledger_;
   Ledger reports_;  // the same measure for what is reported instead of banned, so that it is told seldom
+  RequestMeter meter_;
   Policy policy_;
   bool tracing_ = false;
 
   std::vector<ByEvidence> by_rule_;  // indexed by RuleId: the hot path touches no map
   PipelineCounters counted_;         // all but by_rule_
+  PacketCounters packets_;
 
   // Kept for their memory.
   std::vector<Event> events_;

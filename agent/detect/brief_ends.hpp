@@ -12,8 +12,8 @@
 #include <optional>
 #include <vector>
 
-#include "detect/recent_table.hpp"
 #include "model/address.hpp"
+#include "model/recent_table.hpp"
 
 namespace coturn_guard {
 

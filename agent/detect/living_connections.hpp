@@ -11,8 +11,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "detect/recent_table.hpp"
 #include "model/flow.hpp"
+#include "model/recent_table.hpp"
 
 namespace coturn_guard {
 

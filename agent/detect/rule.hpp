@@ -30,6 +30,13 @@ enum class KernelSign : std::uint8_t {
   idle,          // lives for 30 s and has not sent as much as a STUN header
 };
 
+// What the gate alone sees: a packet that coturn has no use for, before coturn has it.
+enum class PacketSign : std::uint8_t {
+  none,
+  foreign_tcp,  // the first that a client said on a connection that the kernel calls established
+  foreign_udp,  // from whoever the packet says
+};
+
 struct Rule {
   std::string name;         // [a-z0-9-]+, what the operator sees
   std::string description;  // one sentence for people
@@ -39,6 +46,7 @@ struct Rule {
   Evidence evidence = Evidence::claimed;
   Witnessed witnessed = Witnessed::no;
   KernelSign kernel = KernelSign::none;  // then it has no begins, pattern, examples
+  PacketSign packet = PacketSign::none;  // as `kernel`
   std::vector<std::string>
       begins;  // how the message can begin, literally: the prefilter. The pattern starts there too
   std::vector<std::string> ends;  // how it can end, literally; empty: in any way. The second prefilter

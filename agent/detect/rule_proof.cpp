@@ -53,10 +53,12 @@ void Proof::check_names(const Rule& rule, const RulePlaces& places) {
     names.push_back(other.name);
     passed_on_to |=
         other.if_expired == rule.name || other.if_unexpired == rule.name || other.unannounced == rule.name;
-    if (&other < &rule && rule.kernel != KernelSign::none && other.kernel == rule.kernel)
+    if (&other < &rule && ((rule.kernel != KernelSign::none && other.kernel == rule.kernel) ||
+                           (rule.packet != PacketSign::none && other.packet == rule.packet)))
       problem(places.rule, "rule \"{}\": \"{}\" is for the same sign of the kernel's", rule.name, other.name);
   }
-  if (rule.begins.empty() && rule.kernel == KernelSign::none && !passed_on_to)
+  if (rule.begins.empty() && rule.kernel == KernelSign::none && rule.packet == PacketSign::none &&
+      !passed_on_to)
     problem(places.rule,
             "rule \"{}\" lacks \"begins\" and \"pattern\", and no other rule passes lines on to it",
             rule.name);
@@ -71,8 +73,9 @@ void Proof::check_names(const Rule& rule, const RulePlaces& places) {
   };
   for (const std::string& name : {rule.if_expired, rule.if_unexpired, rule.unannounced}) {
     const Rule* const other = name.empty() ? nullptr : find(name);
-    if (other != nullptr && (other->kernel != KernelSign::none || !other->if_expired.empty() ||
-                             !other->if_unexpired.empty() || !other->unannounced.empty()))
+    if (other != nullptr &&
+        (other->kernel != KernelSign::none || other->packet != PacketSign::none ||
+         !other->if_expired.empty() || !other->if_unexpired.empty() || !other->unannounced.empty()))
       problem(places.rule,
               "rule \"{}\": the rule \"{}\" cannot take its lines, it is the kernel's or passes on itself",
               rule.name, name);

@@ -30,6 +30,8 @@ constexpr Choices<Witnessed, 4> kWitnessed{{{"no", Witnessed::no},
                                             {"admin", Witnessed::admin}}};
 constexpr Choices<KernelSign, 3> kKernel{
     {{"reset-unread", KernelSign::reset_unread}, {"brief", KernelSign::brief}, {"idle", KernelSign::idle}}};
+constexpr Choices<PacketSign, 2> kPacket{
+    {{"foreign-tcp", PacketSign::foreign_tcp}, {"foreign-udp", PacketSign::foreign_udp}}};
 
 class Reader {
  public:
@@ -126,22 +128,28 @@ void Reader::check_keys(const YAML::Node& node, const Rule& rule) {
                                                                  "distinct"};
   const auto given = [&](std::string_view key) { return node[std::string(key)].IsDefined(); };
   const bool has_line = given("begins") || given("pattern");
+  const bool of_kernel = rule.kernel != KernelSign::none || rule.packet != PacketSign::none;
   for (const std::string_view key : kOfLine) {
     if (has_line && !given(key)) fields.problem(node.Mark(), "a rule lacks \"{}\"", key);
     if (!has_line && given(key))
       fields.problem(node[std::string(key)].Mark(), "\"{}\" needs \"begins\" and \"pattern\"", key);
-    if (rule.kernel != KernelSign::none && given(key))
+    if (of_kernel && given(key))
       fields.problem(node[std::string(key)].Mark(), "\"{}\" is for lines, and the kernel writes none", key);
   }
   for (const std::string_view key : kAboutLine)
     if (!has_line && given(key))
       fields.problem(node[std::string(key)].Mark(), "\"{}\" needs \"begins\" and \"pattern\"", key);
-  if (rule.kernel != KernelSign::none) {
+  if (of_kernel) {
     for (const std::string_view key : kAboutSession)
       if (given(key))
         fields.problem(node[std::string(key)].Mark(), "\"{}\" is for lines, and the kernel writes none", key);
-    if (rule.evidence != Evidence::proven)
-      fields.problem(node["evidence"].Mark(), "what the kernel tells is proven");
+    if (given("kernel") && given("packet"))
+      fields.problem(node["packet"].Mark(), "a rule is for one sign, \"kernel\" or \"packet\"");
+    const bool of_anybody = rule.packet == PacketSign::foreign_udp;
+    if (given("evidence") && rule.evidence != (of_anybody ? Evidence::spoofable : Evidence::proven))
+      fields.problem(node["evidence"].Mark(), "what {} tells is {}",
+                     of_anybody ? "a UDP packet" : "the kernel",
+                     of_anybody ? "spoofable: its sender may be forged" : "proven");
   }
   if (given("announced_by") != given("unannounced"))
     fields.problem(node.Mark(), "\"announced_by\" and \"unannounced\" need each other");
@@ -154,13 +162,12 @@ void Reader::check_keys(const YAML::Node& node, const Rule& rule) {
 }
 
 void Reader::read_rule(const YAML::Node& node) {
-  static constexpr std::array<std::string_view, 27> kKnown{
-      "name",         "description",  "points",      "window",         "distinct",
-      "free",         "from",         "points_from", "credit",         "evidence",
-      "witnessed",    "kernel",       "begins",      "ends",           "pattern",
-      "session",      "login",        "closes",      "unless_counted", "misdeed",
-      "if_expired",   "if_unexpired", "report",      "examples",       "counterexamples",
-      "announced_by", "unannounced"};
+  static constexpr std::array<std::string_view, 28> kKnown{
+      "name",     "description",     "points",       "window",     "distinct",     "free",
+      "from",     "points_from",     "credit",       "evidence",   "witnessed",    "kernel",
+      "packet",   "begins",          "ends",         "pattern",    "session",      "login",
+      "closes",   "unless_counted",  "misdeed",      "if_expired", "if_unexpired", "report",
+      "examples", "counterexamples", "announced_by", "unannounced"};
   static constexpr std::array<std::string_view, 3> kRequired{"name", "description", "points"};
   const std::size_t before = fields.problems.size();
   if (!fields.is_map_of(node, "a rule", kKnown, kRequired)) return;
@@ -174,6 +181,13 @@ void Reader::read_rule(const YAML::Node& node) {
   if (const YAML::Node kernel = node["kernel"]; kernel.IsDefined()) {
     rule.kernel = fields.choice(kernel, "kernel", kKernel);
     rule.evidence = Evidence::proven;
+  }
+  if (const YAML::Node packet = node["packet"]; packet.IsDefined()) {
+    rule.packet = fields.choice(packet, "packet", kPacket);
+    const bool of_anybody = rule.packet == PacketSign::foreign_udp;
+    rule.evidence = of_anybody ? Evidence::spoofable : Evidence::proven;
+    // What conntrack saw of a handshake is held against what the TCP stack tells of its connections.
+    if (!of_anybody) rule.witnessed = Witnessed::seen;
   }
   if (const YAML::Node evidence = node["evidence"]; evidence.IsDefined())
     rule.evidence = fields.choice(evidence, "evidence", kEvidence);

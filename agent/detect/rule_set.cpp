@@ -245,6 +245,12 @@ std::optional<RuleId> RuleSet::kernel_rule(KernelSign sign) const {
     if (compiled_->book.rules[i].kernel == sign) return static_cast<RuleId>(i);
   return std::nullopt;
 }
+std::optional<RuleId> RuleSet::packet_rule(PacketSign sign) const {
+  if (sign == PacketSign::none) return std::nullopt;
+  for (std::size_t i = 0; i < compiled_->book.rules.size(); ++i)
+    if (compiled_->book.rules[i].packet == sign) return static_cast<RuleId>(i);
+  return std::nullopt;
+}
 const std::vector<Rule>& RuleSet::rules() const {
   return compiled_->book.rules;
 }

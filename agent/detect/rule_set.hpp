@@ -55,6 +55,7 @@ class RuleSet {
   [[nodiscard]] bool announces(RuleId rule) const;
   // The rule that says what a sign of the kernel's is worth. Absent: the operator switched it off.
   [[nodiscard]] std::optional<RuleId> kernel_rule(KernelSign sign) const;
+  [[nodiscard]] std::optional<RuleId> packet_rule(PacketSign sign) const;
   [[nodiscard]] const std::vector<Rule>& rules() const;
   // How often RE2::Set ran out of memory. Nothing was missed: the rules were then asked one by one.
   [[nodiscard]] std::uint64_t undecided() const;

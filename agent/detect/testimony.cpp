@@ -8,8 +8,8 @@
 
 #include "detect/brief_ends.hpp"
 #include "detect/living_connections.hpp"
-#include "detect/recent_table.hpp"
 #include "detect/waiting_lines.hpp"
+#include "model/recent_table.hpp"
 
 namespace coturn_guard {
 namespace {

@@ -13,8 +13,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "detect/recent_table.hpp"
 #include "model/flow.hpp"
+#include "model/recent_table.hpp"
 
 namespace coturn_guard {
 

@@ -162,7 +162,8 @@ std::optional<Verdict> Ledger::record(const Offence& offence, seconds window, co
                  .rule = offence.rule,
                  .evidence = offence.evidence,
                  .points = points,
-                 .earlier_bans = earlier_bans};
+                 .earlier_bans = earlier_bans,
+                 .protocol = offence.protocol};
 }
 
 void Ledger::forgive(const Prefix& prefix, bool ladder) {
@@ -207,6 +208,15 @@ Points Ledger::points(const Prefix& network, const Now& now) const {
   Window window = state_->table.at(index).window;
   window.slide(state_->clock.at(now), ticks(state_->policy.findtime));
   return window.sum();
+}
+
+bool Ledger::ended_lately(const Prefix& network, seconds lately, const Now& now) const {
+  const Index index = state_->table.find(network);
+  if (index == OffenderTable::kNone) return false;
+  const Offender& offender = state_->table.at(index);
+  const Tick tick = state_->clock.at(now);
+  return offender.banned_until != 0 && tick >= offender.banned_until &&
+         tick - offender.banned_until < ticks(lately);
 }
 
 Prefix Ledger::prefix_of(const Address& address) const {

@@ -56,6 +56,8 @@ class Ledger {
   // What counts against this unit of judging (prefix_of, or an address judged alone) now; none while its ban
   // runs.
   [[nodiscard]] Points points(const Prefix& network, const Now& now) const;
+  // A ban of this unit of judging ended within the last `lately`, and nobody pardoned it.
+  [[nodiscard]] bool ended_lately(const Prefix& network, std::chrono::seconds lately, const Now& now) const;
   [[nodiscard]] Prefix prefix_of(const Address& address) const;   // the unit of judging
   [[nodiscard]] Prefix network_of(const Offence& offence) const;  // whom it counts against
   [[nodiscard]] std::size_t size() const;                         // networks remembered
