@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "events.hpp"
@@ -14,6 +15,19 @@ namespace {
 constexpr std::uint64_t kLinesBeforeDoubt = 10'000;
 // Coturn may be starting: it writes before it listens.
 constexpr std::chrono::seconds kPatienceForWitness{10};
+constexpr std::chrono::minutes kTotalsInterval{1};
+constexpr std::size_t kNamedProtocols = 5;
+
+// "SIP 40, DNS 7": the most frequent ones.
+std::string most_frequent(const std::map<std::string_view, std::uint64_t>& counts) {
+  std::vector<std::pair<std::uint64_t, std::string_view>> sorted;
+  for (const auto& [name, count] : counts) sorted.emplace_back(count, name);
+  std::sort(sorted.rbegin(), sorted.rend());
+  std::string text;
+  for (std::size_t i = 0; i < std::min(sorted.size(), kNamedProtocols); ++i)
+    text += fmt::format("{}{} {}", i == 0 ? "" : ", ", sorted[i].second, sorted[i].first);
+  return text;
+}
 
 }  // namespace
 
@@ -30,7 +44,8 @@ void Announcer::bans(const std::vector<Verdict>& verdicts, const RuleSet& rules,
                 {"rule", std::string(rules.name(verdict.rule))},
                 {"evidence", std::string(to_string(verdict.evidence))},
                 {"points", to_string(verdict.points)},
-                {"earlier_bans", std::to_string(verdict.earlier_bans)}},
+                {"earlier_bans", std::to_string(verdict.earlier_bans)},
+                {"protocol", std::string(verdict.protocol)}},
                now.mono);
   }
 }
@@ -46,6 +61,45 @@ void Announcer::reports(const std::vector<Notice>& reports, const RuleSet& rules
                 {"remedy", rule.report}},
                now.mono);
   }
+}
+
+void Announcer::quenches(const std::vector<Quench>& quenches, const Now& now) {
+  for (const auto& quench : quenches) {
+    answer_bytes_ = static_cast<double>(quench.answer_bytes) / std::max(quench.requests, 1U);
+    if (log_.suppresses(events::kQuench, now.mono)) continue;
+    const auto asked = std::max<std::uint64_t>(quench.request_bytes, 1);
+    log_.write(
+        events::kQuench,
+        {{"prefix", quench.prefix.to_string()},
+         {"for", to_string(quench.duration)},
+         {"requests", std::to_string(quench.requests)},
+         {"amplification",
+          fmt::format("{:.1f}", static_cast<double>(quench.answer_bytes) / static_cast<double>(asked))},
+         {"text", "asks for more answers than a client; its address may be forged and its owner the victim"}},
+        now.mono);
+  }
+}
+
+void Announcer::gate_totals(const Pipeline& pipeline, const GateCounters& gate, const GateRuleCounters& rule,
+                            const Now& now) {
+  const auto& seen = pipeline.packets();
+  const std::uint64_t dropped = gate.dropped + rule.dropped.packets;
+  if (dropped == told_dropped_ || now.mono - told_totals_ < kTotalsInterval) return;
+  told_dropped_ = dropped;
+  told_totals_ = now.mono;
+  log_.write(
+      events::kGateTotals,
+      {{"packets", std::to_string(gate.packets)},
+       {"garbage", std::to_string(seen.garbage)},
+       {"malformed", std::to_string(seen.malformed)},
+       {"quenched", std::to_string(seen.quenched + rule.dropped.packets)},
+       {"quenched_bytes", std::to_string(rule.dropped.bytes)},
+       {"saved_bytes", fmt::format("{:.0f}", answer_bytes_ * static_cast<double>(rule.dropped.packets))},
+       {"sources", std::to_string(rule.quenched)},
+       {"overflows", std::to_string(gate.overflows)},
+       {"evicted", std::to_string(pipeline.meter().counters().evicted)},
+       {"foreign", most_frequent(seen.foreign)}},
+      now.mono);
 }
 
 void Announcer::unban(const Prefix& prefix, const std::string& why, const Now& now) {

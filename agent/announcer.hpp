@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "config.hpp"
+#include "enforce/gate_rule.hpp"
 #include "pipeline.hpp"
+#include "source/gate.hpp"
 #include "source/witness.hpp"
 #include "util/log.hpp"
 
@@ -23,6 +25,10 @@ class Announcer {
   void bans(const std::vector<Verdict>& verdicts, const RuleSet& rules, bool simulated, const Now& now);
   void reports(const std::vector<Notice>& reports, const RuleSet& rules, const Now& now);
   void unban(const Prefix& prefix, const std::string& why, const Now& now);
+  void quenches(const std::vector<Quench>& quenches, const Now& now);
+  // Once a minute, where the gate dropped something since.
+  void gate_totals(const Pipeline& pipeline, const GateCounters& gate, const GateRuleCounters& rule,
+                   const Now& now);
   void witness(const WitnessState& state, const Now& now);
   // The end, with what was counted of forgery and of what could not be told: `overflows` of the witness.
   void stopped(const Pipeline& pipeline, std::size_t bans, std::uint64_t overflows, const Now& now);
@@ -45,6 +51,9 @@ class Announcer {
   std::optional<std::chrono::steady_clock::time_point> missed_since_;  // lines come, and no witness
   bool told_missing_witness_ = false;
   bool warned_of_behind_ = false;
+  double answer_bytes_ = 0;  // of coturn's for each request of the last quench, about
+  std::uint64_t told_dropped_ = 0;
+  std::chrono::steady_clock::time_point told_totals_{};
   std::uint64_t gateway_offences_ = 0;
   std::optional<Prefix> told_gateway_;
 };

@@ -34,6 +34,7 @@ Result<std::unique_ptr<App>> App::create(RunOptions options, Setup setup, Log& l
   Allowlist allowlist;
   allowlist.set_ignored(setup.config.ignoreip);
   Pipeline pipeline(std::move(*recogniser), setup.config.policy, random_seed(), std::move(allowlist));
+  pipeline.set_quench(setup.config.quench);
   std::unique_ptr<App> app(new App(std::move(options), std::move(setup.config), std::move(pipeline), log));
   app->pipeline_.set_admin_ports(app->config_.admin_ports);
   if (auto connected = app->connect(read_clocks()); !connected) return tl::unexpected(connected.error());
@@ -56,6 +57,7 @@ Result<> App::connect(const Now& now) {
       io_, [this](const std::vector<OwnNetwork>& networks) { on_own_networks(networks); });
   if (auto started = host_addresses_->start(); !started) return started;
   make_witness_anew(now);
+  make_gate_anew(now);
   if (auto made = choose_source_anew(now); !made) return made;
   wait_for_signal();
   wait_for_tick();
@@ -145,6 +147,55 @@ void App::make_witness_anew(const Now& now) {
   }
 }
 
+// A help, not a need: where it cannot be had, the operator is told and the rest goes on.
+void App::make_gate_anew(const Now& now) {
+  close_gate();
+  if (config_.gate == GateMode::off || simulated()) return;
+  auto opened = open_gate(now);
+  if (opened) {
+    log_.write(events::kGate,
+               {{"queue", std::to_string(config_.gate_queue)},
+                {"text", config_.gate == GateMode::udp
+                             ? "UDP to coturn is looked at before coturn has it"
+                             : "UDP and TCP to coturn are looked at before coturn has it"}},
+               now.mono);
+    return;
+  }
+  close_gate();
+  log_.write(events::kGateFailed,
+             {{"problem", opened.error().message()},
+              {"text", "no gate: packets to coturn are not looked at; everything else works"}},
+             now.mono);
+}
+
+Result<> App::open_gate(const Now& now) {
+  auto rule = GateRule::create([this](const EnforcerNotice& notice) {
+    log_.write({notice.event, priority_of(notice.level)}, {{"text", notice.text}, {"remedy", notice.remedy}},
+               std::chrono::steady_clock::now());
+  });
+  if (!rule) return tl::unexpected(rule.error());
+  GateEvents events;
+  events.packet = [this](const Packet& packet, const Now& at) { return on_packet(packet, at); };
+  events.batch_end = [this](const Now& at) { on_batch_end(at); };
+  gate_ = std::make_unique<Gate>(io_, config_.gate_queue, std::move(events));
+  // Somebody must listen before the kernel has anything to hand over.
+  if (auto started = gate_->start(); !started) return started;
+  gate_rule_ = std::move(*rule);
+  return gate_rule_->install(
+      {.ports = coturn_ports(config_), .queue = config_.gate_queue, .tcp = config_.gate == GateMode::all},
+      now.mono);
+}
+
+// Also what an earlier run left that was killed.
+void App::close_gate() {
+  gate_rule_.reset();
+  if (!options_.dry_run) {
+    if (auto removed = GateRule::remove(); !removed)
+      log_.write(events::kFailed, {{"problem", removed.error().message()}}, std::chrono::steady_clock::now());
+  }
+  gate_.reset();
+}
+
 void App::run() {
   const auto now = read_clocks();
   log_.write(events::kStarted,
@@ -157,6 +208,7 @@ void App::run() {
   service_.ready(status(0));
   io_.run();
   service_.stopping();
+  close_gate();
   announcer_.stopped(pipeline_, enforcer_->live_bans(), witness_ ? witness_->counters().overflows : 0,
                      read_clocks());
 }
@@ -167,6 +219,10 @@ void App::on_line(const Line& line, const Now& now) {
 
 void App::on_connection(const Connection& connection, const Now& now) {
   pipeline_.take(connection, now, outcome_);
+}
+
+PacketFate App::on_packet(const Packet& packet, const Now& now) {
+  return pipeline_.take(packet, now, outcome_);
 }
 
 void App::on_witness(const WitnessState& state, const Now& now) {
@@ -181,6 +237,11 @@ void App::on_batch_end(const Now& now) {
     // The kernel first, then the journal: an offender does not gain the time that it takes to write about
     // him.
     announcer_.bans(outcome_.verdicts, pipeline_.rules(), simulated(), now);
+  }
+  if (!outcome_.quenches.empty() && gate_rule_) {
+    for (const auto& quench : outcome_.quenches) gate_rule_->quench(quench);
+    gate_rule_->send();
+    announcer_.quenches(outcome_.quenches, now);
   }
   if (!outcome_.reports.empty()) announcer_.reports(outcome_.reports, pipeline_.rules(), now);
   outcome_.clear();
@@ -255,6 +316,10 @@ void App::on_tick(const boost::system::error_code& error) {
   on_batch_end(now);
   host_addresses_->tick(now);
   enforcer_->tick(now);
+  if (gate_ && gate_rule_) {
+    gate_rule_->tick(now.mono);
+    announcer_.gate_totals(pipeline_, gate_->counters(), gate_rule_->counters(), now);
+  }
   if (source_->healthy() && enforcer_->healthy()) service_.feed_watchdog(now.mono);
   announcer_.look(pipeline_, now);
   log_.tick(now.mono);
@@ -287,6 +352,7 @@ void App::apply(Setup setup, const Now& now) {
   pipeline_.set_rules(std::move(setup.rules));
   pipeline_.set_policy(config_.policy);
   pipeline_.set_admin_ports(config_.admin_ports);
+  pipeline_.set_quench(config_.quench);
   pipeline_.allowlist().set_ignored(config_.ignoreip);
   const auto change_enforcer = [&] {
     const bool same = old.mode == config_.mode && old.enforcer == config_.enforcer;
@@ -304,6 +370,9 @@ void App::apply(Setup setup, const Now& now) {
     make_witness_anew(now);
   else if (witness_)
     witness_->set_ports(coturn_ports(config_));
+  const bool same_gate = old.gate == config_.gate && old.gate_queue == config_.gate_queue &&
+                         old.mode == config_.mode && coturn_ports(old) == coturn_ports(config_);
+  if (!same_gate) make_gate_anew(now);
   spare_own_networks(now);
   log_.write(events::kReloaded,
              {{"mode", simulated() ? "observe" : "enforce"}, {"enforcer", enforcer_choice_.name}}, now.mono);

@@ -89,7 +89,8 @@ int detect(const std::string& turnserver_conf, const std::string& output) {
 }
 
 int flush() {
-  const auto removed = remove_everything();
+  auto removed = GateRule::remove();
+  if (removed) removed = remove_everything();
   return removed ? static_cast<int>(kExitOk) : complain(removed.error());
 }
 

@@ -13,6 +13,7 @@
 
 #include "enforce/enforcer.hpp"
 #include "judge/policy.hpp"
+#include "judge/request_meter.hpp"
 #include "model/own_network.hpp"
 #include "model/prefix.hpp"
 #include "model/trait.hpp"
@@ -42,6 +43,13 @@ struct RuleSetting {
   std::string where;  // "file:line:column" of the rule's name, for that later complaint
 };
 
+// What of coturn's traffic is looked at before coturn has it.
+enum class GateMode : std::uint8_t {
+  off,
+  udp,  // needs no connection tracking
+  all,  // TCP, too: conntrack runs for the whole network namespace then
+};
+
 // In the order in which an operator reads it, not in the order of sizes: there is one of it.
 // NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding)
 struct Config {
@@ -62,6 +70,9 @@ struct Config {
   std::uint32_t max_bans = 1'048'576;
   std::string enforcer = "auto";  // see choose_enforcer()
   bool end_connections = true;    // of who is banned, see eviction.hpp
+  GateMode gate = GateMode::off;
+  std::uint16_t gate_queue = 3478;  // netfilter's number of the queue
+  QuenchPolicy quench;
   // From coturn's own configuration, never from the operator's file:
   std::vector<PortRange> admin_ports;       // of its web-admin and its command line interface
   std::vector<OwnNetwork> coturn_networks;  // its listening-ip and external-ip: never to be banned

@@ -81,6 +81,22 @@ std::span<const ConfigReader::Key> ConfigReader::keys() {
       Key{"end_connections", [](R& r, const N& n) { r.end_connections(n); }},
       Key{"ignoreip", [](R& r, const N& n) { r.ignoreip(n); }},
       Key{"ports", [](R& r, const N& n) { r.ports(n); }},
+      Key{"gate", [](R& r, const N& n) { r.gate(n); }},
+      Key{"gate_queue", [](R& r, const N& n) { integer(r, n, r.config_.gate_queue, 0, 65'535); }},
+      Key{"quench_requests",
+          [](R& r, const N& n) { integer(r, n, r.config_.quench.requests, 10, 1'000'000); }},
+      Key{"quench_window",
+          [](R& r, const N& n) {
+            if (const auto* text = r.scalar(n))
+              r.store(n, read_duration(*text, seconds(1), std::chrono::minutes(10)),
+                      [&](seconds d) { r.config_.quench.window = d; });
+          }},
+      Key{"quench_time",
+          [](R& r, const N& n) {
+            if (const auto* text = r.scalar(n))
+              r.store(n, read_duration(*text, seconds(1), std::chrono::hours(1)),
+                      [&](seconds d) { r.config_.quench.duration = d; });
+          }},
       Key{"rules", [](R& r, const N& n) { r.rules(n); }},
       Key{"rules_file", [](R& r, const N& n) { r.rules_file(n); }},
   };
@@ -220,6 +236,15 @@ void ConfigReader::end_connections(const ConfigNode& node) {
   if (text == nullptr) return;
   if (*text != kWords[0] && *text != kWords[1]) return complain_unknown(node, "value", kWords);
   config_.end_connections = *text == kWords[0];
+}
+
+void ConfigReader::gate(const ConfigNode& node) {
+  static constexpr std::array<std::string_view, 3> kWords{"off", "udp", "on"};  // by GateMode
+  const auto* text = scalar(node);
+  if (text == nullptr) return;
+  const auto at = std::find(kWords.begin(), kWords.end(), *text);
+  if (at == kWords.end()) return complain_unknown(node, "value", kWords);
+  config_.gate = static_cast<GateMode>(at - kWords.begin());
 }
 
 void ConfigReader::log_file(const ConfigNode& node) {

@@ -43,6 +43,7 @@ class ConfigReader {
   void rules(const ConfigNode& node);
   void ignoreip(const ConfigNode& node);
   void ports(const ConfigNode& node);
+  void gate(const ConfigNode& node);
 
   void rule(const ConfigNode& name, const ConfigNode& settings);
   void rule_setting(const ConfigNode& key, const ConfigNode& node, RuleSetting& setting);

@@ -58,6 +58,22 @@ std::string describe(const nftnl_expr* expression) {
                        match.match_set.index, match.match_set.dim, match.match_set.flags, match.flags,
                        match.packets.op, match.bytes.op);
   }
+  if (name == "bitwise")
+    return fmt::format("bitwise {} & {} ^ {} > {}", number(NFTNL_EXPR_BITWISE_SREG),
+                       hex(expression, NFTNL_EXPR_BITWISE_MASK), hex(expression, NFTNL_EXPR_BITWISE_XOR),
+                       number(NFTNL_EXPR_BITWISE_DREG));
+  if (name == "target") {
+    const auto* const target = nftnl_expr_get_str(expression, NFTNL_EXPR_TG_NAME);
+    return fmt::format("target {} {} {}", target != nullptr ? target : "?", number(NFTNL_EXPR_TG_REV),
+                       hex(expression, NFTNL_EXPR_TG_INFO));
+  }
+  if (name == "ct")
+    return fmt::format("ct {} {} {}", number(NFTNL_EXPR_CT_KEY), number(NFTNL_EXPR_CT_SREG),
+                       number(NFTNL_EXPR_CT_DREG));
+  if (name == "queue")
+    return fmt::format("queue {} {} {}", nftnl_expr_get_u16(expression, NFTNL_EXPR_QUEUE_NUM),
+                       nftnl_expr_get_u16(expression, NFTNL_EXPR_QUEUE_TOTAL),
+                       nftnl_expr_get_u16(expression, NFTNL_EXPR_QUEUE_FLAGS));
   return "other " + name;
 }
 

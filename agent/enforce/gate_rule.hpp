@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The gate's table in the kernel: put there, kept alive, proved and repaired, filled with who is quenched,
+// taken away. While it is not ticked the kernel queues nothing (gate_table). It decides nothing about who.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "enforce/enforcer.hpp"
+#include "enforce/gate_table.hpp"
+#include "enforce/netlink_socket.hpp"
+#include "enforce/repair_limit.hpp"
+#include "model/flow.hpp"
+
+namespace coturn_guard {
+
+struct GateRuleCounters {
+  std::uint64_t quenched = 0;   // sources put into the sets
+  std::uint64_t failed = 0;     // that the kernel did not take
+  std::uint64_t repairs = 0;    // of the table, after somebody else changed it
+  gate_table::Dropped dropped;  // by the quench sets, of all tables that stood
+};
+
+class GateRule {
+ public:
+  using Time = RepairLimit::Time;
+  using Notices = std::function<void(const EnforcerNotice&)>;
+
+  [[nodiscard]] static Result<GateRule> create(Notices notices);
+
+  [[nodiscard]] Result<> install(const gate_table::Wish& wish, Time now);
+  void quench(const Quench& quench);  // told to the kernel by send()
+  void send();
+  void tick(Time now);  // once a second
+  [[nodiscard]] const GateRuleCounters& counters() const { return counters_; }
+
+  // No table is no error, nor is a kernel without nf_tables.
+  [[nodiscard]] static Result<> remove();
+
+ private:
+  using Put = std::function<std::uint32_t(Bytes&, std::uint32_t)>;
+
+  GateRule(NetlinkSocket socket, Notices notices)
+      : socket_(std::move(socket)), notices_(std::move(notices)) {}
+  [[nodiscard]] Result<> change(const Put& put);
+  [[nodiscard]] Result<bool> stands();
+  void repair(Time now);
+  void lost(Time now, const std::string& text);
+
+  NetlinkSocket socket_;
+  Notices notices_;
+  gate_table::Wish wish_;
+  std::vector<Quench> waiting_;
+  GateRuleCounters counters_;
+  gate_table::Dropped before_;  // by tables that are gone
+  gate_table::Dropped here_;    // by this one
+  RepairLimit limit_;
+  Time next_look_{};
+  Time next_notice_{};
+};
+
+}  // namespace coturn_guard

@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "enforce/gate_table.hpp"
+
+#include <arpa/inet.h>
+#include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/xt_NFQUEUE.h>
+
+#include <array>
+#include <cstdlib>
+#include <cstring>
+#include <string_view>
+
+#include "enforce/nft_message.hpp"
+
+namespace coturn_guard::gate_table {
+namespace {
+
+using nft::Owned;
+
+constexpr std::int32_t kUdpPriority = nft::kPriority + 1;  // who is banned does not come so far
+constexpr std::int32_t kTcpPriority = -150;                // NF_IP_PRI_MANGLE: behind conntrack (-200)
+constexpr const char* kUdp = "udp";
+constexpr const char* kTcp = "tcp";
+constexpr const char* kInspectUdp = "inspect-udp";
+constexpr const char* kInspectTcp = "inspect-tcp";
+constexpr const char* kAlive = "alive";
+constexpr std::uint32_t kUdpPayload = 8;  // from the transport header on
+
+// What nft(8) calls inet_proto, ipv4_addr and ipv6_addr (its datatype.h).
+struct SetRow {
+  const char* name;
+  std::uint32_t key_type, key_bytes, size;
+};
+constexpr SetRow kSets[] = {
+    {kAlive, 12, 1, 0},
+    {"coturn-guard-quench-4", 7, 4, kMostQuenched},
+    {"coturn-guard-quench-6", 8, 16, kMostQuenched},
+};
+
+// What flows through a relay, by the first four bytes of the payload.
+struct Flowing {
+  std::uint32_t mask, value;
+};
+constexpr Flowing kFlowing[] = {
+    {0xc000e000,
+     0x40000000},  // ChannelData of less than 8 KiB; text has a larger number where its length stands
+    {0xffff0000, 0x00160000},  // Send indication
+    {0xffff0000, 0x17fe0000},  // DTLS application data
+};
+
+class Rule {
+ public:
+  explicit Rule(const char* chain) : rule_(nft::got(nftnl_rule_alloc())) {
+    nftnl_rule_set_u32(rule_.get(), NFTNL_RULE_FAMILY, NFPROTO_INET);
+    nftnl_rule_set_str(rule_.get(), NFTNL_RULE_TABLE, kTable);
+    nftnl_rule_set_str(rule_.get(), NFTNL_RULE_CHAIN, chain);
+  }
+
+  Rule& protocol(std::uint8_t number) { return nft::add_protocol(*rule_, number), *this; }
+  Rule& ports(const PortRange& range) { return nft::add_ports(*rule_, range), *this; }
+  Rule& version(std::uint8_t family) {
+    load_meta(NFT_META_NFPROTO);
+    nft::add_equal(*rule_, &family, sizeof family);
+    return *this;
+  }
+  Rule& payload(std::uint32_t base, std::uint32_t offset, std::uint32_t bytes) {
+    auto* const load = nft::add(*rule_, "payload");
+    nftnl_expr_set_u32(load, NFTNL_EXPR_PAYLOAD_BASE, base);
+    nftnl_expr_set_u32(load, NFTNL_EXPR_PAYLOAD_OFFSET, offset);
+    nftnl_expr_set_u32(load, NFTNL_EXPR_PAYLOAD_LEN, bytes);
+    nftnl_expr_set_u32(load, NFTNL_EXPR_PAYLOAD_DREG, NFT_REG_1);
+    return *this;
+  }
+  // Register 1 becomes (register 1 & mask) ^ flipped; all in the order of the bytes in memory.
+  Rule& bits(ByteView mask, ByteView flipped) {
+    auto* const bitwise = nft::add(*rule_, "bitwise");
+    nftnl_expr_set_u32(bitwise, NFTNL_EXPR_BITWISE_SREG, NFT_REG_1);
+    nftnl_expr_set_u32(bitwise, NFTNL_EXPR_BITWISE_DREG, NFT_REG_1);
+    nftnl_expr_set_u32(bitwise, NFTNL_EXPR_BITWISE_OP, NFT_BITWISE_BOOL);
+    nftnl_expr_set_u32(bitwise, NFTNL_EXPR_BITWISE_LEN, static_cast<std::uint32_t>(mask.size()));
+    nftnl_expr_set(bitwise, NFTNL_EXPR_BITWISE_MASK, mask.data(), static_cast<std::uint32_t>(mask.size()));
+    nftnl_expr_set(bitwise, NFTNL_EXPR_BITWISE_XOR, flipped.data(),
+                   static_cast<std::uint32_t>(flipped.size()));
+    return *this;
+  }
+  Rule& bits(std::uint32_t mask, std::uint32_t flipped = 0) { return bits(view(mask), view(flipped)); }
+  Rule& equal(std::uint32_t value) { return nft::add_equal(*rule_, &value, sizeof value), *this; }
+  Rule& load_ct(std::uint32_t key) {
+    auto* const load = nft::add(*rule_, "ct");
+    nftnl_expr_set_u32(load, NFTNL_EXPR_CT_KEY, key);
+    nftnl_expr_set_u32(load, NFTNL_EXPR_CT_DREG, NFT_REG_1);
+    return *this;
+  }
+  Rule& store_mark() {
+    auto* const store = nft::add(*rule_, "ct");
+    nftnl_expr_set_u32(store, NFTNL_EXPR_CT_KEY, NFT_CT_MARK);
+    nftnl_expr_set_u32(store, NFTNL_EXPR_CT_SREG, NFT_REG_1);
+    return *this;
+  }
+  Rule& load_meta(std::uint32_t key) {
+    auto* const load = nft::add(*rule_, "meta");
+    nftnl_expr_set_u32(load, NFTNL_EXPR_META_KEY, key);
+    nftnl_expr_set_u32(load, NFTNL_EXPR_META_DREG, NFT_REG_1);
+    return *this;
+  }
+  Rule& in_set(const char* name) {
+    auto* const lookup = nft::add(*rule_, "lookup");
+    nftnl_expr_set_u32(lookup, NFTNL_EXPR_LOOKUP_SREG, NFT_REG_1);
+    nftnl_expr_set_str(lookup, NFTNL_EXPR_LOOKUP_SET, name);
+    return *this;
+  }
+  // Ends the rule.
+  Owned<nftnl_rule> verdict(std::int32_t what, const char* chain = nullptr) {
+    auto* const verdict = nft::add(*rule_, "immediate");
+    nftnl_expr_set_u32(verdict, NFTNL_EXPR_IMM_DREG, NFT_REG_VERDICT);
+    nftnl_expr_set_u32(verdict, NFTNL_EXPR_IMM_VERDICT, static_cast<std::uint32_t>(what));
+    if (chain != nullptr) nftnl_expr_set_str(verdict, NFTNL_EXPR_IMM_CHAIN, chain);
+    return std::move(rule_);
+  }
+  Owned<nftnl_rule> drop() { return nft::add_drop(*rule_), std::move(rule_); }
+  Owned<nftnl_rule> queue(const Wish& wish) {
+    nft::add(*rule_, "counter");
+    if (wish.by_target)
+      add_target(wish.queue);
+    else
+      add_queue(wish.queue);
+    return std::move(rule_);
+  }
+
+ private:
+  [[nodiscard]] static ByteView view(const std::uint32_t& number) {
+    return {reinterpret_cast<const std::uint8_t*>(&number), sizeof number};
+  }
+  void add_queue(std::uint16_t number) {
+    auto* const queue = nft::add(*rule_, "queue");
+    nftnl_expr_set_u16(queue, NFTNL_EXPR_QUEUE_NUM, number);
+    nftnl_expr_set_u16(queue, NFTNL_EXPR_QUEUE_TOTAL, 1);
+    nftnl_expr_set_u16(queue, NFTNL_EXPR_QUEUE_FLAGS, NFT_QUEUE_FLAG_BYPASS);
+  }
+  void add_target(std::uint16_t number) {
+    // nft_compat wants the size that xtables would: a multiple of 8. libnftnl frees it.
+    constexpr std::size_t kBytes = (sizeof(xt_NFQ_info_v3) + 7) / 8 * 8;
+    auto* const info = static_cast<xt_NFQ_info_v3*>(nft::got(std::calloc(1, kBytes)));
+    info->queuenum = number;
+    info->queues_total = 1;
+    info->flags = NFQ_FLAG_BYPASS;
+    auto* const target = nft::add(*rule_, "target");
+    nftnl_expr_set_str(target, NFTNL_EXPR_TG_NAME, "NFQUEUE");
+    nftnl_expr_set_u32(target, NFTNL_EXPR_TG_REV, 3);
+    nftnl_expr_set(target, NFTNL_EXPR_TG_INFO, info, kBytes);
+  }  // NOLINT(clang-analyzer-unix.Malloc): it belongs to the expression now
+
+  Owned<nftnl_rule> rule_;
+};
+
+using Rules = std::vector<Owned<nftnl_rule>>;
+
+void add_entrance(Rules& rules, const Wish& wish, const char* chain, std::uint8_t protocol,
+                  const char* inspect) {
+  for (const auto& range : nft::merged(wish.ports))
+    rules.push_back(Rule(chain).protocol(protocol).ports(range).verdict(NFT_GOTO, inspect));
+}
+
+void add_udp(Rules& rules, const Wish& wish) {
+  static constexpr std::array<std::uint8_t, 16> kHalf{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+  static constexpr std::array<std::uint8_t, 16> kNothing{};
+  for (const auto& flowing : kFlowing)
+    rules.push_back(Rule(kInspectUdp)
+                        .payload(NFT_PAYLOAD_TRANSPORT_HEADER, kUdpPayload, 4)
+                        .bits(htonl(flowing.mask))
+                        .equal(htonl(flowing.value))
+                        .verdict(NF_ACCEPT));
+  rules.push_back(Rule(kInspectUdp)
+                      .version(NFPROTO_IPV4)
+                      .payload(NFT_PAYLOAD_NETWORK_HEADER, 12, 4)
+                      .in_set(quench_set(Family::v4))
+                      .drop());
+  rules.push_back(Rule(kInspectUdp)
+                      .version(NFPROTO_IPV6)
+                      .payload(NFT_PAYLOAD_NETWORK_HEADER, 8, 16)
+                      .bits(kHalf, kNothing)
+                      .in_set(quench_set(Family::v6))
+                      .drop());
+  rules.push_back(Rule(kInspectUdp).load_meta(NFT_META_L4PROTO).in_set(kAlive).queue(wish));
+}
+
+void add_tcp(Rules& rules, const Wish& wish) {
+  constexpr std::uint32_t kEstablished = NF_CT_STATE_BIT(IP_CT_ESTABLISHED);  // and in its own direction
+  rules.push_back(Rule(kInspectTcp)
+                      .load_ct(NFT_CT_STATE)
+                      .bits(kEstablished)
+                      .equal(kEstablished)
+                      .load_ct(NFT_CT_STATUS)
+                      .bits(IPS_ASSURED)  // its handshake was seen, too
+                      .equal(IPS_ASSURED)
+                      .load_ct(NFT_CT_MARK)
+                      .bits(kMarkBit)
+                      .equal(0)
+                      .payload(NFT_PAYLOAD_INNER_HEADER, 0, 1)  // has a payload
+                      .load_meta(NFT_META_L4PROTO)
+                      .in_set(kAlive)
+                      .load_ct(NFT_CT_MARK)
+                      .bits(~kMarkBit, kMarkBit)
+                      .store_mark()
+                      .queue(wish));
+}
+
+// Chain by chain, as the kernel lists them.
+Rules make_rules(const Wish& wish) {
+  Rules rules;
+  add_udp(rules, wish);
+  if (wish.tcp) add_tcp(rules, wish);
+  add_entrance(rules, wish, kUdp, IPPROTO_UDP, kInspectUdp);
+  if (wish.tcp) add_entrance(rules, wish, kTcp, IPPROTO_TCP, kInspectTcp);
+  return rules;
+}
+
+Owned<nftnl_set> named_set(const char* name) {
+  Owned<nftnl_set> set(nft::got(nftnl_set_alloc()));
+  nftnl_set_set_u32(set.get(), NFTNL_SET_FAMILY, NFPROTO_INET);
+  nftnl_set_set_str(set.get(), NFTNL_SET_TABLE, kTable);
+  nftnl_set_set_str(set.get(), NFTNL_SET_NAME, name);
+  return set;
+}
+
+void put_set(nft::Batch& batch, const SetRow& row, std::uint32_t id) {
+  const auto set = named_set(row.name);
+  nftnl_set_set_u32(set.get(), NFTNL_SET_FLAGS, NFT_SET_TIMEOUT);
+  nftnl_set_set_u32(set.get(), NFTNL_SET_KEY_TYPE, row.key_type);
+  nftnl_set_set_u32(set.get(), NFTNL_SET_KEY_LEN, row.key_bytes);
+  nftnl_set_set_u32(set.get(), NFTNL_SET_ID, id);
+  if (row.size != 0) nftnl_set_set_u32(set.get(), NFTNL_SET_DESC_SIZE, row.size);
+  if (row.size != 0)
+    nftnl_set_add_expr(set.get(), nft::got(nftnl_expr_alloc("counter")));  // the set frees it
+  batch.message(NFT_MSG_NEWSET, NLM_F_CREATE,
+                [&](nlmsghdr* header) { nftnl_set_nlmsg_build_payload(header, set.get()); });
+}
+
+void put_base_chain(nft::Batch& batch, const char* name, std::int32_t priority) {
+  const auto chain = nft::make_chain(kTable, name);
+  nftnl_chain_set_s32(chain.get(), NFTNL_CHAIN_PRIO, priority);
+  nft::put_chain(batch, *chain);
+}
+
+void put_inner_chain(nft::Batch& batch, const char* name) {
+  const Owned<nftnl_chain> chain(nft::got(nftnl_chain_alloc()));
+  nftnl_chain_set_str(chain.get(), NFTNL_CHAIN_TABLE, kTable);
+  nftnl_chain_set_str(chain.get(), NFTNL_CHAIN_NAME, name);
+  nft::put_chain(batch, *chain);
+}
+
+// `lasting` 0: for ever, or what is there as it is.
+void put_elements(nft::Batch& batch, unsigned command, const char* name, std::span<const ByteView> keys,
+                  std::chrono::seconds lasting) {
+  const auto set = named_set(name);
+  for (const auto key : keys) {
+    auto* const element = nft::got(nftnl_set_elem_alloc());
+    nftnl_set_elem_set(element, NFTNL_SET_ELEM_KEY, key.data(), static_cast<std::uint32_t>(key.size()));
+    if (lasting.count() > 0)
+      nftnl_set_elem_set_u64(element, NFTNL_SET_ELEM_TIMEOUT,
+                             static_cast<std::uint64_t>(std::chrono::milliseconds(lasting).count()));
+    nftnl_set_elem_add(set.get(), element);  // the set frees it
+  }
+  batch.message(command, command == NFT_MSG_NEWSETELEM ? NLM_F_CREATE : 0,
+                [&](nlmsghdr* header) { nftnl_set_elems_nlmsg_build_payload(header, set.get()); });
+}
+
+ByteView key_of(const Prefix& prefix) {
+  return ByteView(prefix.network().bytes()).subspan(prefix.is_v4() ? 12 : 0);
+}
+
+Owned<nftnl_rule> parse_rule(const Message& message) {
+  if (!nft::is(message, NFT_MSG_NEWRULE)) return nullptr;
+  Bytes copy;
+  Owned<nftnl_rule> rule(nft::got(nftnl_rule_alloc()));
+  if (nftnl_rule_nlmsg_parse(nft::header_of(message, copy), rule.get()) != 0) return nullptr;
+  const auto* const table = nftnl_rule_get_str(rule.get(), NFTNL_RULE_TABLE);
+  if (table == nullptr || std::strcmp(table, kTable) != 0) return nullptr;
+  return rule;
+}
+
+std::string with_chain(const nftnl_rule& rule) {
+  const auto* const chain = nftnl_rule_get_str(&rule, NFTNL_RULE_CHAIN);
+  return std::string(chain != nullptr ? chain : "?") + ": " + nft::describe(rule);
+}
+
+}  // namespace
+
+const char* quench_set(Family family) {
+  return kSets[family == Family::v4 ? 1 : 2].name;
+}
+
+std::vector<std::string> describe(const Wish& wish) {
+  std::vector<std::string> lines;
+  for (const auto& rule : make_rules(wish)) lines.push_back(with_chain(*rule));
+  return lines;
+}
+
+std::uint32_t put_install(Bytes& out, std::uint32_t sequence, const Wish& wish) {
+  nft::Batch batch(out, sequence, NFPROTO_INET);
+  // Made first, so that deleting it cannot fail; then made anew.
+  nft::put_table(batch, NFT_MSG_NEWTABLE, NLM_F_CREATE, kTable);
+  nft::put_table(batch, NFT_MSG_DELTABLE, 0, kTable);
+  nft::put_table(batch, NFT_MSG_NEWTABLE, NLM_F_CREATE, kTable);
+  std::uint32_t id = 0;
+  for (const auto& set : kSets) put_set(batch, set, ++id);
+  put_inner_chain(batch, kInspectUdp);
+  if (wish.tcp) put_inner_chain(batch, kInspectTcp);
+  put_base_chain(batch, kUdp, kUdpPriority);
+  if (wish.tcp) put_base_chain(batch, kTcp, kTcpPriority);
+  for (const auto& rule : make_rules(wish)) nft::put_rule(batch, *rule);
+  return batch.end();
+}
+
+std::uint32_t put_delete(Bytes& out, std::uint32_t sequence) {
+  nft::Batch batch(out, sequence, NFPROTO_INET);
+  nft::put_table(batch, NFT_MSG_NEWTABLE, NLM_F_CREATE, kTable);
+  nft::put_table(batch, NFT_MSG_DELTABLE, 0, kTable);
+  return batch.end();
+}
+
+std::uint32_t put_alive(Bytes& out, std::uint32_t sequence, std::chrono::seconds lasting) {
+  static constexpr std::array<std::uint8_t, 1> kProtocols[] = {{IPPROTO_UDP}, {IPPROTO_TCP}};
+  const ByteView keys[] = {kProtocols[0], kProtocols[1]};
+  nft::Batch batch(out, sequence, NFPROTO_INET);
+  // Adding what is there leaves its time as it was (before Linux 6.12), and removing what is not there fails:
+  // so it is made, removed and made anew, of which a packet sees nothing.
+  put_elements(batch, NFT_MSG_NEWSETELEM, kAlive, keys, lasting);
+  put_elements(batch, NFT_MSG_DELSETELEM, kAlive, keys, {});
+  put_elements(batch, NFT_MSG_NEWSETELEM, kAlive, keys, lasting);
+  return batch.end();
+}
+
+std::uint32_t put_quench(Bytes& out, std::uint32_t sequence, Family family, std::span<const Prefix> prefixes,
+                         std::chrono::seconds lasting) {
+  std::vector<ByteView> keys;
+  for (const auto& prefix : prefixes) keys.push_back(key_of(prefix));
+  nft::Batch batch(out, sequence, NFPROTO_INET);
+  put_elements(batch, NFT_MSG_NEWSETELEM, quench_set(family), keys, lasting);
+  return batch.end();
+}
+
+void put_get_table(Bytes& out, std::uint32_t sequence) {
+  MessageWriter message(out, nft::type_of(NFT_MSG_GETTABLE), NLM_F_ACK, sequence, NFPROTO_INET);
+  message.put_text(NFTA_TABLE_NAME, kTable);
+}
+
+void put_list_rules(Bytes& out, std::uint32_t sequence) {
+  MessageWriter message(out, nft::type_of(NFT_MSG_GETRULE), NLM_F_ACK | NLM_F_DUMP, sequence, NFPROTO_INET);
+  message.put_text(NFTA_RULE_TABLE, kTable);
+}
+
+std::optional<std::string> describe(const Message& message) {
+  const auto rule = parse_rule(message);
+  return rule ? std::optional(with_chain(*rule)) : std::nullopt;
+}
+
+std::optional<Dropped> decode_dropped(const Message& message) {
+  const auto rule = parse_rule(message);
+  if (!rule) return std::nullopt;
+  Dropped dropped;
+  bool of_quench = false;
+  const Owned<nftnl_expr_iter> iterator(nft::got(nftnl_expr_iter_create(rule.get())));
+  while (const auto* const expression = nftnl_expr_iter_next(iterator.get())) {
+    const std::string_view name = nftnl_expr_get_str(expression, NFTNL_EXPR_NAME);
+    if (name == "counter") {
+      dropped = {nftnl_expr_get_u64(expression, NFTNL_EXPR_CTR_PACKETS),
+                 nftnl_expr_get_u64(expression, NFTNL_EXPR_CTR_BYTES)};
+    } else if (name == "lookup") {
+      const std::string_view set = nftnl_expr_get_str(expression, NFTNL_EXPR_LOOKUP_SET);
+      of_quench = of_quench || set == quench_set(Family::v4) || set == quench_set(Family::v6);
+    }
+  }
+  return of_quench ? std::optional(dropped) : std::nullopt;
+}
+
+}  // namespace coturn_guard::gate_table

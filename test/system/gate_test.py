@@ -1,0 +1,409 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The gate with real coturn and real packets: what is dropped before coturn has it, and that nobody honest pays for it.
+
+  gate_test.py PATH/TO/coturn-guard PATH/TO/packet_flood [measure] [NAME...]    all cases, or those that have a NAME in theirs
+
+"measure" makes floods longer and also prints what the gate costs an established relay. Each case runs in network, mount and
+process namespaces of its own (root needed; the host is not touched). TURNSERVER names the server's program. Prints TAP.
+"""
+import json, os, re, signal, socket, subprocess, sys, tempfile, threading, time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TREE = os.path.dirname(os.path.dirname(HERE))
+SERVER, SERVER6, PEER = "198.51.100.10", "2001:db8::10", "198.51.100.77"
+CLIENT = [sys.executable, TREE + "/test/support/turn_client.py", "--server", SERVER, "--timeout", "2"]
+CROWD = ["192.0.2.%d" % host for host in range(11, 61)]
+VICTIMS, FIRST_VICTIM, ATTACKER = 100, "10.99.0.1", "203.0.113.66"
+RATE = 50_000
+NET_ADMIN_ALONE = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--no-new-privs",
+                   "--bounding-set", "-all,+net_admin", "--inh-caps", "-all,+net_admin", "--ambient-caps", "-all,+net_admin"]
+failures, CASES, measuring = 0, {}, False
+
+
+def sh(command, check=True):
+    done = subprocess.run(command, shell=True, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if check and done.returncode:
+        raise AssertionError("%s: exit %d: %s" % (command, done.returncode, done.stdout))
+    return done.stdout
+
+
+def ok(condition, sentence, detail=""):
+    global failures
+    failures += not condition
+    print("%s - %s" % ("ok" if condition else "not ok", sentence), flush=True)
+    if not condition and detail:
+        print("\n".join("#   " + line for line in str(detail).splitlines()[-30:]), flush=True)
+    return bool(condition)
+
+
+def say(text):
+    print("# " + text, flush=True)
+
+
+def eventually(condition, seconds=5.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def host(name, ours, theirs, size=24):
+    sh("ip netns add {0}; ip link add to-{0} type veth peer name eth0 netns {0}; ip addr add {1}/{2} dev to-{0}; ip link set to-{0} up; "
+       "ip -n {0} link set lo up; ip -n {0} link set eth0 up".format(name, ours, size))
+    for address in theirs:
+        sh("ip -n %s addr add %s/%d dev eth0" % (name, address, size))
+    sh("ip -n %s route add default via %s" % (name, ours))
+
+
+class World:
+    """This side is the server; the crowd, the attacker and the victims stand at the ends of cables."""
+    program = flood = None
+
+    def __init__(self):
+        self.place = tempfile.mkdtemp()
+        os.chmod(self.place, 0o755)
+        sh("mount -t tmpfs tmpfs /run; mount --make-rshared /run; ip link set lo up; ip addr add %s/32 dev lo; ip addr add %s/32 dev lo; "
+           "ip -6 addr add %s/128 dev lo nodad" % (SERVER, PEER, SERVER6))
+        host("crowd", "192.0.2.1", CROWD)
+        host("attacker", "203.0.113.1", [ATTACKER])
+        host("victims", "10.98.0.1", ["10.98.0.2"])
+        sh("ip -n victims route add blackhole 10.99.0.0/24; ip route add 10.99.0.0/24 via 10.98.0.2; "
+           "for f in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 0 > $f 2>/dev/null; done; true")
+        sh("""nft 'table inet audience { counter to_victims {}; counter to_coturn {};
+              chain out { type filter hook output priority 0; ip daddr 10.99.0.0/24 udp sport 3478 counter name to_victims; };
+              chain in { type filter hook input priority 0; udp dport 3478 counter name to_coturn; }; }'""")
+        self.start_peer()
+        self.start_coturn()
+        self.guards = []
+
+    def start_peer(self):
+        """Echoes."""
+        self.peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.peer.bind((PEER, 4000))
+        self.peer_packets = 0
+
+        def echo():
+            while True:
+                data, source = self.peer.recvfrom(2048)
+                self.peer_packets += 1
+                self.peer.sendto(data, source)
+        threading.Thread(target=echo, daemon=True).start()
+
+    def start_coturn(self):
+        os.chdir(self.place)
+        sh("openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=turn.example.org")
+        self.log = self.place + "/coturn.log"
+        with open("turnserver.conf", "w") as conf:
+            conf.write("\n".join(("listening-ip=" + SERVER, "listening-ip=" + SERVER6, "relay-ip=" + SERVER, "realm=example.org", "lt-cred-mech",
+                                  "user=alice:secret1", "cert=%s/cert.pem" % self.place, "pkey=%s/key.pem" % self.place, "no-cli",
+                                  "userdb=%s/turndb" % self.place, "pidfile=%s/pid" % self.place, "log-file=" + self.log, "simple-log", "")))
+        self.coturn = subprocess.Popen([os.environ.get("TURNSERVER", "turnserver"), "-c", "turnserver.conf"],
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        if not eventually(lambda: self.play("crowd", "allocate"), 20):
+            raise AssertionError("turnserver does not serve")
+
+    def play(self, who, *words):
+        return subprocess.run(["ip", "netns", "exec", who, *CLIENT, *words], stdout=subprocess.DEVNULL).returncode == 0
+
+    def guard(self, gate="on", more=""):
+        os.makedirs(self.place + "/conf.d", exist_ok=True)
+        with open(self.place + "/coturn-guard.yaml", "w") as file:
+            file.write("gate: %s\nlog_file: %s\nsource: file\nrules_file: %s/rules/coturn.yaml\n%s" % (gate, self.log, TREE, more))
+        return Guard(self)
+
+    def crowd(self, seconds, addresses=None):
+        """-> a function that waits for the crowd and says how it fared."""
+        command = ["ip", "netns", "exec", "crowd", sys.executable, TREE + "/test/support/crowd.py", SERVER, "3478", PEER, "4000",
+                   str(seconds), *(addresses or CROWD)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+        def result():
+            said = process.communicate(timeout=seconds + 60)[0]
+            try:
+                return json.loads(said.splitlines()[-1])
+            except (ValueError, IndexError):
+                raise AssertionError("the crowd said: " + said)
+        return result
+
+    def flooding(self, seconds, kind="binding", rate=RATE, ports=1, first=FIRST_VICTIM, victims=VICTIMS):
+        return subprocess.Popen(["ip", "netns", "exec", "attacker", World.flood, SERVER, "3478", first, str(victims), str(rate), str(seconds),
+                                 kind, str(ports)], stdout=subprocess.PIPE, text=True)
+
+    def counted(self, name):
+        return int(re.search(r"packets (\d+)", sh("nft list counter inet audience " + name))[1])
+
+
+class Guard:
+    def __init__(self, world):
+        self.output = b""
+        place = world.place + "/daemon"
+        self.process = subprocess.Popen([*NET_ADMIN_ALONE, World.program, "run", "--config", world.place + "/coturn-guard.yaml"],
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        threading.Thread(target=self.read, daemon=True).start()
+        if not self.says("agent.started|gate.failed|error", 10):
+            raise AssertionError("the daemon did not start: " + self.text)
+
+    def read(self):
+        while chunk := self.process.stdout.read1():
+            self.output += chunk
+
+    @property
+    def text(self):
+        return self.output.decode(errors="backslashreplace")
+
+    def says(self, pattern, seconds=5.0):
+        return eventually(lambda: re.search(pattern, self.text), seconds)
+
+    def cpu(self):
+        with open("/proc/%d/stat" % self.process.pid) as stat:
+            fields = stat.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def stop(self, number=signal.SIGTERM):
+        self.process.send_signal(number)
+        return self.process.wait(10)
+
+
+def gate_is_there():
+    return "table inet coturn-guard-gate" in sh("nft list tables")
+
+
+def case(function):
+    CASES[function.__name__] = function
+    return function
+
+
+def run_flood(world, seconds, guard=None, kind="binding", ports=1):
+    """-> answers to victims in each half second, how the crowd fared, CPU share of the guard."""
+    join = world.crowd(seconds - 1)
+    time.sleep(0.5)
+    before, began, answers = world.counted("to_victims"), time.monotonic(), []
+    cpu = guard.cpu() if guard else 0
+    flood = world.flooding(seconds - 2, kind, ports=ports)
+    while flood.poll() is None:
+        time.sleep(max(0, began + 0.5 * (len(answers) + 1) - time.monotonic()))
+        now = world.counted("to_victims")
+        answers.append(now - before)
+        before = now
+    took = time.monotonic() - began
+    said = flood.stdout.read().strip()
+    share = (guard.cpu() - cpu) / took if guard else 0
+    return answers, join(), share, said
+
+
+def per_second(answers, skip):
+    """Answers a second, without the first `skip` half seconds and the last one."""
+    steady = answers[skip:-1]
+    return 2 * sum(steady) / len(steady)
+
+
+@case
+def reflection(world):
+    seconds = 14 if measuring else 8
+    bare, fared_bare, _, said_bare = run_flood(world, seconds)
+    time.sleep(1)
+    guard = world.guard()
+    ok(guard.says("gate.open"), "the gate opens with CAP_NET_ADMIN alone", guard.text)
+    ok(gate_is_there(), "its table stands", sh("nft list ruleset"))
+    gated, fared, share, said = run_flood(world, seconds, guard)
+    say("without the gate: %s; answers in each half second %s; honest %s" % (said_bare, bare, fared_bare))
+    say("with the gate:    %s; answers in each half second %s; honest %s; agent %.0f %% of one CPU" % (said, gated, fared, 100 * share))
+    ok(fared["served"] == fared["customers"] == len(CROWD), "all fifty customers are served during the flood", fared)
+    ok(fared["returned"] >= 0.99 * fared["sent"], "their packets are relayed", fared)
+    cut = 1 - per_second(gated, 2) / max(per_second(bare, 2), 1)
+    ok(cut >= 0.99, "a second after its begin %.2f %% of the answers to victims are gone" % (100 * cut), (bare, gated))
+    ok(guard.says(r"gate.quench.*10\.99\.0\."), "the quench is told", guard.text)
+    ok(guard.says("ban ", 0.1) is False, "nobody is banned for a forged sender", guard.text)
+    listed = sh("nft list set inet coturn-guard-gate coturn-guard-quench-4")
+    ok(len(re.findall(r"10\.99\.0\.\d+", listed)) == VICTIMS, "all victims stand in the set", listed)
+    ok(not any(address + " " in listed for address in CROWD), "no customer does", listed)
+
+
+@case
+def dies_and_hangs(world):
+    guard = world.guard()
+    guard.says("gate.open")
+    flood = world.flooding(20, "mixed", ports=1000)
+    time.sleep(1)
+    guard.process.send_signal(signal.SIGSTOP)
+    fared = world.crowd(7)()
+    ok(fared["served"] == len(CROWD), "while the daemon is stopped in the middle of a flood, everybody is served", fared)
+    say("stopped, under flood: %s" % fared)
+    guard.process.send_signal(signal.SIGCONT)
+    time.sleep(1)
+    guard.process.kill()
+    guard.process.wait()
+    fared = world.crowd(4)()
+    ok(fared["served"] == len(CROWD), "and after it was killed", fared)
+    say("killed, under flood: %s" % fared)
+    flood.terminate()
+    flood.wait()
+    ok(gate_is_there(), "the table of the killed one still stands")
+    guard = world.guard()
+    guard.process.send_signal(signal.SIGSTOP)
+    fared = world.crowd(9)()
+    ok(fared["served"] == len(CROWD), "stopped without any flood, nothing waits for it longer than a few seconds", fared)
+    say("stopped, quiet: %s" % fared)
+    guard.process.send_signal(signal.SIGCONT)
+    ok(guard.stop() == 0 and not gate_is_there(), "when it ends in order, its table goes", sh("nft list tables"))
+
+
+@case
+def garbage_and_strangers(world):
+    guard = world.guard()
+    guard.says("gate.open")
+    before = world.counted("to_coturn")
+    for name in ("sip-sipsak.udp", "dns-dig.udp", "ntp-ntpdig.udp", "snmp2-snmpget.udp"):
+        with open(TREE + "/test/data/packets/" + name, "rb") as file:
+            send_udp(file.read())
+    time.sleep(0.3)
+    ok(world.counted("to_coturn") == before, "garbage over UDP does not reach coturn", world.counted("to_coturn") - before)
+    ok(world.play("attacker", "allocate"), "and its sender may still have a relay")
+    for _ in range(3):
+        speak_tcp(b"SSH-2.0-Go\r\n")
+        time.sleep(0.2)
+    ok(guard.says(r"\bban\b.*203\.0\.113\.66.*foreign-protocol.*proven.*SSH"), "three connections that speak SSH are a ban that says so", guard.text)
+    ok(not world.play("attacker", "allocate"), "which bites")
+    for transport in ("udp", "tcp", "tls"):
+        ok(world.play("crowd", "allocate", "--transport", transport), "a customer over %s passes" % transport, guard.text)
+    ok(guard.stop() == 0, "the daemon ends in order", guard.text)
+
+
+def send_udp(payload):
+    sh("ip netns exec attacker %s -c 'import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.sendto(bytes.fromhex(\"%s\"), (\"%s\", 3478))'"
+       % (sys.executable, payload.hex(), SERVER))
+
+
+def speak_tcp(payload):
+    sh("ip netns exec attacker %s -c 'import socket, time; s = socket.create_connection((\"%s\", 3478), 2); s.sendall(bytes.fromhex(\"%s\")); time.sleep(0.2)'"
+       % (sys.executable, SERVER, payload.hex()))
+
+
+BROKEN = r"""
+import random, socket, struct, sys
+raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+source, server = map(socket.inet_aton, sys.argv[1:3])
+def packet(upper, protocol=17, fragment=0, total=None, options=b""):
+    size = 20 + len(options)
+    return struct.pack("!BBHHHBBH", 0x40 | size // 4, 0, total or size + len(upper), 7, fragment, 64, protocol, 0) + source + server + options + upper
+def udp(payload, length=None, checksum=0):
+    return struct.pack("!HHHH", 4000, 3478, 8 + len(payload) if length is None else length, checksum) + payload
+stun = bytes.fromhex("000100002112a442") + b"x" * 12
+random.seed(4)
+sent = 0
+for packets in ([packet(udp(b"")), packet(udp(stun, checksum=0xdead)), packet(udp(stun, length=3)), packet(udp(stun, length=900)),
+                 packet(udp(stun)[:3]), packet(udp(stun)[:9]), packet(b""), packet(udp(stun), fragment=0x2000), packet(udp(stun), fragment=0x2003),
+                 packet(b"y" * 16, fragment=3), packet(udp(stun), options=b"\x01" * 40), packet(udp(stun), options=b"\x07\x04\x04\0" * 3)],
+                [packet(udp(bytes(random.randrange(256) for _ in range(random.randrange(0, 200))))) for _ in range(2000)],
+                [packet(udp(stun + bytes(random.randrange(256) for _ in range(random.randrange(0, 60))))) for _ in range(2000)]):
+    for one in packets:
+        try:
+            raw.sendto(one, (sys.argv[2], 0))
+            sent += 1
+        except OSError:
+            pass
+print(sent)
+"""
+
+
+@case
+def broken_packets(world):
+    guard = world.guard()
+    guard.says("gate.open")
+    with open(world.place + "/broken.py", "w") as file:
+        file.write(BROKEN)
+    sent = int(sh("ip netns exec attacker %s %s/broken.py %s %s" % (sys.executable, world.place, ATTACKER, SERVER)))
+    ok(sent > 4000, "truncated, fragmented, checksum-broken, zero-length and random packets were sent")
+    fared = world.crowd(3)()
+    ok(fared["served"] == len(CROWD), "everybody is served all the same", fared)
+    ok(guard.process.poll() is None and guard.stop() == 0, "the daemon lives", guard.text)
+
+
+@case
+def whose_queue(world):
+    holder = world.guard()
+    holder.says("gate.open")
+    second = world.guard(more="max_bans: 2000\n")
+    ok(second.says(r"gate.failed.*another program has it.*gate_queue"), "a queue that is another program's is told, with what to do", second.text)
+    ok(second.says("agent.started"), "and the rest goes on", second.text)
+    second.stop()
+    holder.stop()
+    guard = world.guard()
+    sh("nft delete table inet coturn-guard-gate")
+    ok(eventually(gate_is_there, 6) and guard.says("gate.repaired"), "a table that somebody removed comes back, and that is told", guard.text)
+    sh("nft flush chain inet coturn-guard-gate inspect-udp")
+    ok(eventually(lambda: "queue" in sh("nft list chain inet coturn-guard-gate inspect-udp"), 6), "so do its rules", sh("nft list ruleset"))
+    guard.process.kill()
+    guard.process.wait()
+    sh(World.program + " flush")
+    ok(not gate_is_there(), "flush removes what a killed one left")
+    guard = world.guard("off")
+    ok(not gate_is_there() and "gate.open" not in guard.text, "without `gate: on` there is none", guard.text)
+    guard.stop()
+
+
+@case
+def untracked(world):
+    sh("nft 'table inet operator { chain raw { type filter hook prerouting priority -300; meta l4proto { tcp, udp } th dport 3478 notrack; }; chain out { type filter hook output priority -300; meta l4proto { tcp, udp } th sport 3478 notrack; }; }'")
+    guard = world.guard()
+    guard.says("gate.open")
+    before = world.counted("to_coturn")
+    send_udp(b"\xc9" * 40)
+    time.sleep(0.3)
+    ok(world.counted("to_coturn") == before, "also where the operator tracks nothing, garbage over UDP is dropped")
+    ok(world.play("crowd", "allocate") and world.play("crowd", "allocate", "--transport", "tcp"), "customers pass", guard.text)
+    guard.stop()
+
+
+@case
+def many_behind_one_address(world):
+    guard = world.guard()
+    guard.says("gate.open")
+    fared = world.crowd(4, [CROWD[0]] * 50)()
+    ok(fared["served"] == 50, "fifty customers behind one address that begin at once are served", fared)
+    ok("gate.quench" not in guard.text, "none of it is a flood", guard.text)
+    guard.stop()
+
+
+@case
+def overflow(world):
+    guard = world.guard()
+    guard.says("gate.open")
+    flood = world.flooding(8, "binding", rate=400_000, ports=60_000, first="10.99.0.1", victims=250)
+    time.sleep(1)
+    fared = world.crowd(5)()
+    flood.wait()
+    say("as fast as it can: %s; honest %s; agent %.1f s of CPU" % (flood.stdout.read().strip(), fared, guard.cpu()))
+    ok(fared["served"] == len(CROWD), "everybody is served while more comes than anybody can look at", fared)
+    ok(guard.process.poll() is None, "the daemon lives", guard.text)
+    guard.stop()
+
+
+def main():
+    global measuring
+    words = sys.argv[3:]
+    measuring = "measure" in words
+    names = [word for word in words if word != "measure"]
+    if os.environ.get("GATE_TEST_INSIDE"):
+        World.program, World.flood = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
+        try:
+            CASES[names[0]](World())
+        except AssertionError as problem:
+            ok(False, "%s: %s" % (names[0], str(problem).splitlines()[0]), problem)
+        return 1 if failures else 0
+    failed = []
+    for name in CASES:
+        if names and not any(word in name for word in names):
+            continue
+        say(name)
+        command = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", sys.executable, *sys.argv[:3], name]
+        if subprocess.run(command + ["measure"] * measuring, env={**os.environ, "GATE_TEST_INSIDE": "1"}).returncode:
+            failed.append(name)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
