@@ -81,10 +81,10 @@ void Announcer::quenches(const std::vector<Quench>& quenches, const Now& now) {
 }
 
 void Announcer::gate_totals(const Pipeline& pipeline, const GateCounters& gate, const GateRuleCounters& rule,
-                            const Now& now) {
+                            bool last, const Now& now) {
   const auto& seen = pipeline.packets();
-  const std::uint64_t dropped = gate.dropped + rule.dropped.packets;
-  if (dropped == told_dropped_ || now.mono - told_totals_ < kTotalsInterval) return;
+  const std::uint64_t dropped = gate.dropped + rule.traffic.dropped;
+  if (dropped == told_dropped_ || (!last && now.mono - told_totals_ < kTotalsInterval)) return;
   told_dropped_ = dropped;
   told_totals_ = now.mono;
   log_.write(
@@ -92,10 +92,11 @@ void Announcer::gate_totals(const Pipeline& pipeline, const GateCounters& gate, 
       {{"packets", std::to_string(gate.packets)},
        {"garbage", std::to_string(seen.garbage)},
        {"malformed", std::to_string(seen.malformed)},
-       {"quenched", std::to_string(seen.quenched + rule.dropped.packets)},
-       {"quenched_bytes", std::to_string(rule.dropped.bytes)},
-       {"saved_bytes", fmt::format("{:.0f}", answer_bytes_ * static_cast<double>(rule.dropped.packets))},
+       {"quenched", std::to_string(seen.quenched + rule.traffic.dropped)},
+       {"quenched_bytes", std::to_string(rule.traffic.dropped_bytes)},
+       {"saved_bytes", fmt::format("{:.0f}", answer_bytes_ * static_cast<double>(rule.traffic.dropped))},
        {"sources", std::to_string(rule.quenched)},
+       {"uninspected", std::to_string(rule.traffic.queued - std::min(rule.traffic.queued, gate.packets))},
        {"overflows", std::to_string(gate.overflows)},
        {"evicted", std::to_string(pipeline.meter().counters().evicted)},
        {"foreign", most_frequent(seen.foreign)}},

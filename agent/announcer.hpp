@@ -26,9 +26,9 @@ class Announcer {
   void reports(const std::vector<Notice>& reports, const RuleSet& rules, const Now& now);
   void unban(const Prefix& prefix, const std::string& why, const Now& now);
   void quenches(const std::vector<Quench>& quenches, const Now& now);
-  // Once a minute, where the gate dropped something since.
+  // Once a minute, where the gate dropped something since; `last`: it closes.
   void gate_totals(const Pipeline& pipeline, const GateCounters& gate, const GateRuleCounters& rule,
-                   const Now& now);
+                   bool last, const Now& now);
   void witness(const WitnessState& state, const Now& now);
   // The end, with what was counted of forgery and of what could not be told: `overflows` of the witness.
   void stopped(const Pipeline& pipeline, std::size_t bans, std::uint64_t overflows, const Now& now);

@@ -188,6 +188,10 @@ Result<> App::open_gate(const Now& now) {
 
 // Also what an earlier run left that was killed.
 void App::close_gate() {
+  if (gate_ && gate_rule_) {
+    gate_rule_->look();
+    announcer_.gate_totals(pipeline_, gate_->counters(), gate_rule_->counters(), true, read_clocks());
+  }
   gate_rule_.reset();
   if (!options_.dry_run) {
     if (auto removed = GateRule::remove(); !removed)
@@ -318,7 +322,7 @@ void App::on_tick(const boost::system::error_code& error) {
   enforcer_->tick(now);
   if (gate_ && gate_rule_) {
     gate_rule_->tick(now.mono);
-    announcer_.gate_totals(pipeline_, gate_->counters(), gate_rule_->counters(), now);
+    announcer_.gate_totals(pipeline_, gate_->counters(), gate_rule_->counters(), false, now);
   }
   if (source_->healthy() && enforcer_->healthy()) service_.feed_watchdog(now.mono);
   announcer_.look(pipeline_, now);

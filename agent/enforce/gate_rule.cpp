@@ -2,6 +2,7 @@
 #include "enforce/gate_rule.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "enforce/explain.hpp"
 #include "enforce/nft_message.hpp"
@@ -12,10 +13,14 @@ namespace {
 using std::chrono::seconds;
 using Level = EnforcerNotice::Level;
 
-constexpr seconds kLookInterval{2};
-constexpr seconds kAliveFor{6};  // three looks: so long may we hang until the kernel queues nothing more
+constexpr seconds kLookInterval{1};
+constexpr seconds kAliveFor{3};  // three looks: so long may we hang until the kernel queues nothing more
 constexpr seconds kNoticeInterval{60};
 constexpr const char* kWhere = "the nf_tables table inet coturn-guard-gate";
+
+GateTraffic sum(const GateTraffic& a, const GateTraffic& b) {
+  return {a.dropped + b.dropped, a.dropped_bytes + b.dropped_bytes, a.queued + b.queued};
+}
 
 }  // namespace
 
@@ -37,9 +42,7 @@ Result<> GateRule::install(const gate_table::Wish& wish, Time now) {
   const bool by_target = wish_.by_target;  // what this kernel lacks, it lacks at the repair, too
   wish_ = wish;
   wish_.by_target = by_target;
-  before_.packets += here_.packets;
-  before_.bytes += here_.bytes;
-  here_ = {};
+  before_ = sum(before_, std::exchange(here_, {}));
   const Put put_table = [this](Bytes& out, std::uint32_t sequence) {
     return put_install(out, sequence, wish_);
   };
@@ -96,21 +99,23 @@ Result<bool> GateRule::stands() {
   request.clear();
   gate_table::put_list_rules(request, socket_.next_sequence());
   std::vector<std::string> found;
-  gate_table::Dropped dropped;
+  GateTraffic traffic;
   bool interrupted = false;
   asked = socket_.ask(request, [&](const Message& message) {
     interrupted = interrupted || (message.flags & NLM_F_DUMP_INTR) != 0;
     if (auto line = gate_table::describe(message)) found.push_back(std::move(*line));
-    if (const auto more = gate_table::decode_dropped(message)) {
-      dropped.packets += more->packets;
-      dropped.bytes += more->bytes;
+    if (const auto counted = gate_table::decode_counted(message)) {
+      traffic.queued += counted->queued ? counted->packets : 0;
+      traffic.dropped += counted->queued ? 0 : counted->packets;
+      traffic.dropped_bytes += counted->queued ? 0 : counted->bytes;
     }
   });
   if (missing(asked)) return false;
   if (!asked) return tl::unexpected(asked.error());
   if (interrupted) return true;  // somebody changes something now: the next look tells
-  if (dropped.packets >= here_.packets) here_ = dropped;
-  counters_.dropped = {before_.packets + here_.packets, before_.bytes + here_.bytes};
+  // Of rules that somebody else put there nothing was counted.
+  if (traffic.queued >= here_.queued && traffic.dropped >= here_.dropped) here_ = traffic;
+  counters_.traffic = sum(before_, here_);
   return found == gate_table::describe(wish_);
 }
 

@@ -16,11 +16,17 @@
 
 namespace coturn_guard {
 
+// What the rules counted.
+struct GateTraffic {
+  std::uint64_t dropped = 0, dropped_bytes = 0;  // by the quench sets
+  std::uint64_t queued = 0;                      // handed over, or let pass because the queue was full
+};
+
 struct GateRuleCounters {
-  std::uint64_t quenched = 0;   // sources put into the sets
-  std::uint64_t failed = 0;     // that the kernel did not take
-  std::uint64_t repairs = 0;    // of the table, after somebody else changed it
-  gate_table::Dropped dropped;  // by the quench sets, of all tables that stood
+  std::uint64_t quenched = 0;  // sources put into the sets
+  std::uint64_t failed = 0;    // that the kernel did not take
+  std::uint64_t repairs = 0;   // of the table, after somebody else changed it
+  GateTraffic traffic;         // of all tables that stood, as of the last look
 };
 
 class GateRule {
@@ -33,7 +39,8 @@ class GateRule {
   [[nodiscard]] Result<> install(const gate_table::Wish& wish, Time now);
   void quench(const Quench& quench);  // told to the kernel by send()
   void send();
-  void tick(Time now);  // once a second
+  void tick(Time now);                          // once a second
+  void look() { static_cast<void>(stands()); }  // brings the counters up to date
   [[nodiscard]] const GateRuleCounters& counters() const { return counters_; }
 
   // No table is no error, nor is a kernel without nf_tables.
@@ -54,8 +61,8 @@ class GateRule {
   gate_table::Wish wish_;
   std::vector<Quench> waiting_;
   GateRuleCounters counters_;
-  gate_table::Dropped before_;  // by tables that are gone
-  gate_table::Dropped here_;    // by this one
+  GateTraffic before_;  // by tables that are gone
+  GateTraffic here_;    // by this one
   RepairLimit limit_;
   Time next_look_{};
   Time next_notice_{};

@@ -355,23 +355,27 @@ std::optional<std::string> describe(const Message& message) {
   return rule ? std::optional(with_chain(*rule)) : std::nullopt;
 }
 
-std::optional<Dropped> decode_dropped(const Message& message) {
+std::optional<Counted> decode_counted(const Message& message) {
   const auto rule = parse_rule(message);
   if (!rule) return std::nullopt;
-  Dropped dropped;
-  bool of_quench = false;
+  Counted counted;
+  bool known = false;
   const Owned<nftnl_expr_iter> iterator(nft::got(nftnl_expr_iter_create(rule.get())));
   while (const auto* const expression = nftnl_expr_iter_next(iterator.get())) {
-    const std::string_view name = nftnl_expr_get_str(expression, NFTNL_EXPR_NAME);
-    if (name == "counter") {
-      dropped = {nftnl_expr_get_u64(expression, NFTNL_EXPR_CTR_PACKETS),
-                 nftnl_expr_get_u64(expression, NFTNL_EXPR_CTR_BYTES)};
-    } else if (name == "lookup") {
-      const std::string_view set = nftnl_expr_get_str(expression, NFTNL_EXPR_LOOKUP_SET);
-      of_quench = of_quench || set == quench_set(Family::v4) || set == quench_set(Family::v6);
+    const auto text = [&](std::uint16_t attribute) {
+      const char* const found = nftnl_expr_get_str(expression, attribute);
+      return std::string_view(found != nullptr ? found : "");
+    };
+    if (text(NFTNL_EXPR_NAME) == "counter") {
+      counted.packets = nftnl_expr_get_u64(expression, NFTNL_EXPR_CTR_PACKETS);
+      counted.bytes = nftnl_expr_get_u64(expression, NFTNL_EXPR_CTR_BYTES);
+    } else if (text(NFTNL_EXPR_NAME) == "lookup") {
+      const auto set = text(NFTNL_EXPR_LOOKUP_SET);
+      counted.queued = set == kAlive;
+      known = counted.queued || set == quench_set(Family::v4) || set == quench_set(Family::v6);
     }
   }
-  return of_quench ? std::optional(dropped) : std::nullopt;
+  return known ? std::optional(counted) : std::nullopt;
 }
 
 }  // namespace coturn_guard::gate_table

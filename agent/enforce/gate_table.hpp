@@ -13,7 +13,7 @@
 //          fit): of each one the first packet with a payload is queued, and a bit of its mark says that it
 //          was.
 //
-// Queued is with `bypass`, and only while the set `alive` has what we put there every few seconds: whether we
+// Queued is with `bypass`, and only while the set `alive` has what we put there every second: whether we
 // die, are stopped or hang, traffic flows.
 #pragma once
 
@@ -66,10 +66,11 @@ void put_list_rules(Bytes& out, std::uint32_t sequence);
 // --- answers
 // What a rule of the table says; absent: no rule, or one of another table.
 [[nodiscard]] std::optional<std::string> describe(const Message& message);
-// How much the rule has dropped for a quench; absent: it is another.
-struct Dropped {
+// What a rule has counted: packets it dropped for a quench, or handed to the queue. Absent: it is another.
+struct Counted {
+  bool queued = false;
   std::uint64_t packets = 0, bytes = 0;
 };
-[[nodiscard]] std::optional<Dropped> decode_dropped(const Message& message);
+[[nodiscard]] std::optional<Counted> decode_counted(const Message& message);
 
 }  // namespace coturn_guard::gate_table

@@ -70,7 +70,7 @@ class World:
         host("crowd", "192.0.2.1", CROWD)
         host("attacker", "203.0.113.1", [ATTACKER])
         host("victims", "10.98.0.1", ["10.98.0.2"])
-        sh("ip -n victims route add blackhole 10.99.0.0/24; ip route add 10.99.0.0/24 via 10.98.0.2; "
+        sh("ip -n victims route add blackhole 10.99.0.0/24; ip route add 10.99.0.0/24 via 10.98.0.2; ip route add 10.96.0.0/11 via 10.98.0.2; ip -n victims route add blackhole 10.96.0.0/11; "
            "for f in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 0 > $f 2>/dev/null; done; true")
         sh("""nft 'table inet audience { counter to_victims {}; counter to_coturn {};
               chain out { type filter hook output priority 0; ip daddr 10.99.0.0/24 udp sport 3478 counter name to_victims; };
@@ -116,7 +116,7 @@ class World:
 
     def crowd(self, seconds, addresses=None):
         """-> a function that waits for the crowd and says how it fared."""
-        command = ["ip", "netns", "exec", "crowd", sys.executable, TREE + "/test/support/crowd.py", SERVER, "3478", PEER, "4000",
+        command = ["ip", "netns", "exec", "crowd", sys.executable, TREE + "/test/support/voice_crowd.py", SERVER, "3478", PEER, "4000",
                    str(seconds), *(addresses or CROWD)]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
@@ -177,13 +177,17 @@ def case(function):
 
 
 def run_flood(world, seconds, guard=None, kind="binding", ports=1):
-    """-> answers to victims in each half second, how the crowd fared, CPU share of the guard."""
-    join = world.crowd(seconds - 1)
+    """-> answers to victims in each half second, how the crowd fared, CPU share of the guard. Some of the crowd come before the
+    flood, some as it begins, most while it runs."""
+    joins = [world.crowd(seconds - 1, CROWD[:10])]
     time.sleep(0.5)
     before, began, answers = world.counted("to_victims"), time.monotonic(), []
     cpu = guard.cpu() if guard else 0
     flood = world.flooding(seconds - 2, kind, ports=ports)
+    joins.append(world.crowd(seconds - 2, CROWD[10:20]))
     while flood.poll() is None:
+        if len(answers) == 3:
+            joins.append(world.crowd(seconds - 4, CROWD[20:]))
         time.sleep(max(0, began + 0.5 * (len(answers) + 1) - time.monotonic()))
         now = world.counted("to_victims")
         answers.append(now - before)
@@ -191,7 +195,9 @@ def run_flood(world, seconds, guard=None, kind="binding", ports=1):
     took = time.monotonic() - began
     said = flood.stdout.read().strip()
     share = (guard.cpu() - cpu) / took if guard else 0
-    return answers, join(), share, said
+    fared = [join() for join in joins]
+    together = {key: sum(one[key] for one in fared) for key in ("customers", "served", "sent", "returned")}
+    return answers, {**together, "slowest": max(one["slowest"] for one in fared)}, share, said
 
 
 def per_second(answers, skip):
@@ -372,14 +378,104 @@ def many_behind_one_address(world):
 def overflow(world):
     guard = world.guard()
     guard.says("gate.open")
-    flood = world.flooding(8, "binding", rate=400_000, ports=60_000, first="10.99.0.1", victims=250)
+    # So many senders that none of them is ever quenched: each packet comes to the daemon, as far as it can keep up.
+    flood = world.flooding(8, "garbage", rate=1_000_000, ports=7, first="10.100.0.1", victims=200_000)
     time.sleep(1)
     fared = world.crowd(5)()
     flood.wait()
-    say("as fast as it can: %s; honest %s; agent %.1f s of CPU" % (flood.stdout.read().strip(), fared, guard.cpu()))
+    cpu = guard.cpu()
     ok(fared["served"] == len(CROWD), "everybody is served while more comes than anybody can look at", fared)
-    ok(guard.process.poll() is None, "the daemon lives", guard.text)
-    guard.stop()
+    ok(fared["returned"] >= 0.9 * fared["sent"], "and most of what they send is relayed", fared)
+    ok(guard.process.poll() is None and guard.stop() == 0, "the daemon lives", guard.text)
+    totals = guard.says("gate.totals.*") and guard.says(".*gate.totals.*") and re.findall("gate.totals.*", guard.text)[-1]
+    say("as fast as it can: %s; honest %s; agent %.1f s of CPU; %s" % (flood.stdout.read().strip(), fared, cpu, totals))
+    uninspected = int(re.search(r"uninspected=(\d+)", totals)[1])
+    ok(uninspected > 0, "what it could not look at passed, and was counted (%d)" % uninspected, totals)
+
+
+HOLD = r"""
+import sys, socket, struct
+sys.path.insert(0, sys.argv[1])
+import turn_client as turn
+session = turn.Session(turn.connect("udp", sys.argv[2], 3478, sys.argv[3]), "alice", "secret1")
+assert session.allocate()
+address = int.from_bytes(socket.inet_aton(sys.argv[4]), "big") ^ turn.MAGIC_COOKIE
+to = turn.attribute(0x12, struct.pack("!BBHI", 0, 1, 4001 ^ 0x2112, address))
+assert session.ask(0x009, turn.attribute(0x0C, b"\x40\0\0\0") + to)[0]
+print(session.stream.getsockname()[1], flush=True)
+sys.stdin.read()
+"""
+
+
+@case
+def answer_sizes(world):
+    """What the agent takes for the size of coturn's answers (agent/detect/packet_inspection.cpp) is what they are."""
+    with open(TREE + "/agent/detect/packet_inspection.cpp") as file:
+        known = {name: int(size) for name, size in re.findall(r"(kBindingAnswer|kChallenge|kHelloVerify) = (\d+)", file.read())}
+    for name, constant in (("stun-turnutils.udp", "kBindingAnswer"), ("stun-turn_client.udp", "kChallenge"), ("dtls-openssl.udp", "kHelloVerify")):
+        with open(TREE + "/test/data/packets/" + name, "rb") as file, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.settimeout(2)
+            client.sendto(file.read(), (SERVER, 3478))
+            size = len(client.recv(4096)) + 28
+        ok(abs(size - known[constant]) <= 16, "%s is answered with about %d bytes (%d)" % (name, known[constant], size))
+
+
+@case
+def relay_cost(world):
+    """Packets that an established relay carries in a second, without the gate and with it, pair by pair."""
+    sink = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sink.bind((PEER, 4001))  # nobody reads it: what does not fit is dropped without a word
+    sh("nft add counter inet audience to_peer; nft add rule inet audience in udp dport 4001 counter name to_peer")
+    with open(world.place + "/hold.py", "w") as file:
+        file.write(HOLD)
+    holder = subprocess.Popen(["ip", "netns", "exec", "crowd", sys.executable, world.place + "/hold.py", TREE + "/test/support", SERVER, CROWD[0], PEER],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    port = holder.stdout.readline().strip()
+
+    def carry(rate, seconds):
+        """-> packets a second that came out of the relay, nanoseconds of CPU for bringing one to coturn"""
+        before = world.counted("to_peer")
+        said = sh("ip netns exec crowd %s %s 3478 %s 1 %d %g channel 1 %s" % (World.flood, SERVER, CROWD[0], rate, seconds, port))
+        return (world.counted("to_peer") - before) / float(re.search(r"in ([\d.]+) s", said)[1]), float(re.search(r"(\d+) ns", said)[1])
+
+    def compare(what, without, with_it):
+        """Short turns, one after the other, so that what else this machine does hits both alike."""
+        rates, costs = [], []
+        for pair in range(15 if measuring else 3):
+            fast, slow = {}, {}
+            for turn in (without, with_it) if pair % 2 else (with_it, without):
+                turn()
+                slow[turn] = carry(40_000, 0.5)[1]
+                fast[turn] = carry(1_000_000, 0.5)[0]
+            rates.append((fast[without], fast[with_it]))
+            costs.append(slow[with_it] - slow[without])
+        ratios, costs = sorted(after / before for before, after in rates), sorted(costs)
+        quarter, half = len(costs) // 4, len(costs) // 2
+        say("%s: %d pairs: %.0f packets/s without, %.0f with (median of ratios %.3f, quartiles %.3f %.3f); CPU a packet costs more: median %.0f ns, quartiles %.0f %.0f"
+            % (what, len(rates), sum(pair[0] for pair in rates) / len(rates), sum(pair[1] for pair in rates) / len(rates), ratios[half], ratios[quarter],
+               ratios[-1 - quarter], costs[half], costs[quarter], costs[-1 - quarter]))
+        return costs[half]
+
+    carry(1_000_000, 1)
+    for gate in ("udp", "on"):
+        guard = world.guard(gate)
+        guard.says("gate.open")
+        looked_at = queued()
+        carry(40_000, 0.5)
+        ok(queued() - looked_at < 10, "gate: %s: none of a relay's packets is queued" % gate, (looked_at, queued()))
+        guard.process.kill()  # the table stays, and nobody repairs it
+        guard.process.wait()
+        more = compare("gate: %s, its rules asleep and awake" % gate, lambda: sh("nft 'add table inet coturn-guard-gate { flags dormant; }'"),
+                       lambda: sh("nft 'add table inet coturn-guard-gate { }'"))
+        ok(more < 1000, "gate: %s: it costs a relay's packet next to nothing (%.0f ns)" % (gate, more))
+        sh(World.program + " flush")
+    compare("for comparison, connection tracking alone", lambda: sh("nft delete table inet tracked", False),
+            lambda: sh("nft 'table inet tracked { chain c { type filter hook prerouting priority -150; ct state new counter; }; }'"))
+    holder.kill()
+
+
+def queued():
+    return sum(int(packets) for packets in re.findall(r"counter packets (\d+) bytes \d+ (?:queue|xt target)", sh("nft list chain inet coturn-guard-gate inspect-udp")))
 
 
 def main():
