@@ -182,7 +182,7 @@ Result<> App::open_gate(const Now& now) {
   if (auto started = gate_->start(); !started) return started;
   gate_rule_ = std::move(*rule);
   return gate_rule_->install(
-      {.ports = coturn_ports(config_), .queue = config_.gate_queue, .tcp = config_.gate == GateMode::all},
+      {.ports = gate_ports(config_), .queue = config_.gate_queue, .tcp = config_.gate == GateMode::all},
       now.mono);
 }
 
@@ -375,7 +375,7 @@ void App::apply(Setup setup, const Now& now) {
   else if (witness_)
     witness_->set_ports(coturn_ports(config_));
   const bool same_gate = old.gate == config_.gate && old.gate_queue == config_.gate_queue &&
-                         old.mode == config_.mode && coturn_ports(old) == coturn_ports(config_);
+                         old.mode == config_.mode && gate_ports(old) == gate_ports(config_);
   if (!same_gate) make_gate_anew(now);
   spare_own_networks(now);
   log_.write(events::kReloaded,

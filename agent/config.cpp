@@ -74,6 +74,14 @@ std::vector<PortRange> coturn_ports(const Config& config) {
   return config.ports.empty() ? Config{}.ports : config.ports;
 }
 
+std::vector<PortRange> gate_ports(const Config& config) {
+  auto ports = coturn_ports(config);
+  std::erase_if(ports, [&](const PortRange& range) {
+    return std::find(config.admin_ports.begin(), config.admin_ports.end(), range) != config.admin_ports.end();
+  });
+  return ports;
+}
+
 tl::expected<Config, Problems> load_config(const std::string& main_file, bool required,
                                            const std::string& detected_file) {
   ConfigReader reader;

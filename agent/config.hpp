@@ -76,12 +76,15 @@ struct Config {
   // From coturn's own configuration, never from the operator's file:
   std::vector<PortRange> admin_ports;       // of its web-admin and its command line interface
   std::vector<OwnNetwork> coturn_networks;  // its listening-ip and external-ip: never to be banned
+  std::vector<PortRange> admin_ports;       // among `ports`: its command line and web page
   CoturnLog coturn_log = CoturnLog::unknown;
 };
 
 // The ports that the witness takes for coturn's. `ports: all` closes the whole machine to who is banned; it
 // does not make the mail server's connections an offence against coturn.
 [[nodiscard]] std::vector<PortRange> coturn_ports(const Config& config);
+// Of these, those that the gate looks at: where nothing but TURN is spoken.
+[[nodiscard]] std::vector<PortRange> gate_ports(const Config& config);
 
 // `/etc/coturn-guard/coturn-guard.yaml` and, beside it, `conf.d/*.yaml` in lexical order: maps merge, lists
 // append unless tagged !replace, of single values the later wins. What they leave at `auto` comes from

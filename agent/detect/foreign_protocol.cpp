@@ -363,6 +363,7 @@ std::string_view foreign_protocol(std::span<const std::uint8_t> payload, std::si
 
 std::vector<std::string_view> known_protocols() {
   std::vector<std::string_view> names;
+  names.reserve(kRows.size());
   for (const auto& row : kRows) names.push_back(row.name);
   return names;
 }

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "source/clocks.hpp"
-#include "source/gate_codec.hpp"
+#include "source/gate_messages.hpp"
 #include "util/unique_fd.hpp"
 
 namespace coturn_guard {

@@ -105,6 +105,32 @@ TEST_CASE("a file that is none, or that may not be read, is a mistake", "[config
   }
 }
 
+TEST_CASE("the gate is off unless it is wanted, and its keys are held to their bounds", "[config][gate]") {
+  CHECK(parse_config("", "x")->gate == GateMode::off);
+  const auto config = parse_config(
+      "gate: udp\ngate_queue: 7\nquench_requests: 50\nquench_window: 5s\nquench_time: 2m\n", "x");
+  REQUIRE(config);
+  CHECK(config->gate == GateMode::udp);
+  CHECK(config->gate_queue == 7);
+  CHECK(config->quench.requests == 50);
+  CHECK(config->quench.window == 5s);
+  CHECK(config->quench.duration == 2min);
+  CHECK(parse_config("gate: on\n", "x")->gate == GateMode::all);
+  const auto wrong =
+      parse_config("gate: onn\ngate_queue: 65536\nquench_requests: 9\nquench_window: 0s\n", "x");
+  REQUIRE_FALSE(wrong);
+  CHECK(wrong.error().size() == 4);
+}
+
+TEST_CASE("the gate looks at no port where coturn's administrators speak something else", "[config][gate]") {
+  Config config;
+  config.ports = {{3478, 3478}, {5766, 5766}, {8080, 8080}};
+  config.admin_ports = {{5766, 5766}, {8080, 8080}};
+  CHECK(gate_ports(config) == std::vector<PortRange>{{3478, 3478}});
+  config.ports = {};
+  CHECK(gate_ports(config) == Config{}.ports);
+}
+
 TEST_CASE("closing the whole machine makes no other server coturn for the witness", "[config]") {
   CHECK(coturn_ports(*parse_config("ports: all\n", "a.yaml")) == Config{}.ports);
   CHECK(coturn_ports(*parse_config("ports: [443]\n", "a.yaml")) == std::vector<PortRange>{{443, 443}});

@@ -91,6 +91,8 @@ TEST_CASE("every port that clients reach is found, those on loopback are not", "
   CHECK(parse_turnserver_conf("cli-ip=0.0.0.0\n").admin_ports == single({5766}));
   CHECK(parse_turnserver_conf("").admin_ports.empty());
   CHECK(parse_turnserver_conf("cli-ip=0.0.0.0\n").ports == single({3478, 3479, 5349, 5350, 5766}));
+  CHECK(parse_turnserver_conf("cli-ip=0.0.0.0\n").admin_ports == single({5766}));
+  CHECK(parse_turnserver_conf("cli-ip=::1\n").admin_ports.empty());
   CHECK(parse_turnserver_conf("cli-ip=::1\n").ports == single({3478, 3479, 5349, 5350}));
   CHECK(parse_turnserver_conf("cli-ip=0.0.0.0\nno-cli\n").ports == single({3478, 3479, 5349, 5350}));
   CHECK(parse_turnserver_conf("tcp-proxy-port=99999\nlistening-port=65535\n").ports ==

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "source/gate_codec.hpp"
+#include "source/gate_messages.hpp"
 
 #include <arpa/inet.h>
 #include <linux/netfilter.h>
@@ -98,6 +98,14 @@ TEST_CASE("a message of the queue that ends anywhere is malformed, never read pa
     std::memcpy(cut.data(), &header, sizeof header);
     static_cast<void>(nfqueue::take_messages(
         cut, [](const nfqueue::QueuedPacket& queued) { CHECK(queued.packet.bytes.size() <= 40); }));
+  }
+}
+
+TEST_CASE("a message that claims two gigabytes and more ends the reading", "[source][gate]") {
+  Bytes message = told(7, Bytes(40, 'x'));
+  for (const std::uint32_t length : {0x80000000U, 0xfffffff0U, 15U, 0U}) {
+    std::memcpy(message.data(), &length, sizeof length);
+    CHECK(nfqueue::take_messages(message, [](const nfqueue::QueuedPacket&) {}).malformed == 1);
   }
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "source/gate_codec.hpp"
+#include "source/gate_messages.hpp"
 
 #include <arpa/inet.h>
 #include <libmnl/libmnl.h>
@@ -67,9 +67,10 @@ void read_error(const nlmsghdr* message, Taken& taken) {
 Taken take_messages(std::span<const char> received, const std::function<void(const QueuedPacket&)>& take) {
   Taken taken;
   constexpr int kPacket = NFNL_SUBSYS_QUEUE << 8 | NFQNL_MSG_PACKET;
-  int rest = static_cast<int>(received.size());
-  for (const auto* message = reinterpret_cast<const nlmsghdr*>(received.data()); mnl_nlmsg_ok(message, rest);
-       message = mnl_nlmsg_next(message, &rest)) {
+  // Not by mnl_nlmsg_ok(): that takes a length beyond INT_MAX for a negative one, and goes on for ever.
+  while (received.size() >= sizeof(nlmsghdr)) {
+    const auto* const message = reinterpret_cast<const nlmsghdr*>(received.data());
+    if (message->nlmsg_len < sizeof(nlmsghdr) || message->nlmsg_len > received.size()) break;
     QueuedPacket queued;
     if (message->nlmsg_type == NLMSG_ERROR)
       read_error(message, taken);
@@ -77,8 +78,10 @@ Taken take_messages(std::span<const char> received, const std::function<void(con
       take(queued);
     else if (message->nlmsg_type != NLMSG_NOOP)
       ++taken.malformed;
+    const std::size_t whole = (std::size_t{message->nlmsg_len} + 3) & ~std::size_t{3};
+    received = received.subspan(std::min(whole, received.size()));
   }
-  if (rest > 0) ++taken.malformed;
+  if (!received.empty()) ++taken.malformed;
   return taken;
 }
 
