@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstring>
 
 namespace coturn_guard::nfqueue {
@@ -17,34 +18,45 @@ namespace {
 
 constexpr std::size_t kLongestRequest = 256;
 
+constexpr std::size_t aligned(std::size_t length) {
+  return (length + 3) & ~std::size_t{3};
+}
+
 template <class Fill>
 void append(std::vector<char>& out, int type, std::uint16_t queue, Fill&& fill) {
   alignas(nlmsghdr) std::array<char, kLongestRequest> buffer{};
   nlmsghdr* const message = nfq_nlmsg_put(buffer.data(), type, queue);
   fill(message);
-  out.insert(out.end(), buffer.data(), buffer.data() + ((message->nlmsg_len + 3U) & ~3U));
+  out.insert(out.end(), buffer.data(), buffer.data() + aligned(message->nlmsg_len));
 }
 
-// Absent id: it is no packet.
-bool read_packet(const nlmsghdr* message, QueuedPacket& queued) {
-  std::array<nlattr*, NFQA_MAX + 1> attributes{};
-  if (mnl_nlmsg_get_payload_len(message) < sizeof(nfgenmsg) ||
-      nfq_nlmsg_parse(message, attributes.data()) < 0)
-    return false;
-  const nlattr* const header = attributes[NFQA_PACKET_HDR];
-  if (header == nullptr || mnl_attr_get_payload_len(header) < sizeof(nfqnl_msg_packet_hdr)) return false;
-  nfqnl_msg_packet_hdr packet;
-  std::memcpy(&packet, mnl_attr_get_payload(header), sizeof packet);
-  queued.id = ntohl(packet.packet_id);
-  if (const nlattr* const payload = attributes[NFQA_PAYLOAD])
-    queued.packet.bytes = {static_cast<const std::uint8_t*>(mnl_attr_get_payload(payload)),
-                           mnl_attr_get_payload_len(payload)};
-  queued.packet.wire_bytes = queued.packet.bytes.size();
-  if (const nlattr* const length = attributes[NFQA_CAP_LEN];
-      length != nullptr && mnl_attr_get_payload_len(length) == 4)
-    queued.packet.wire_bytes =
-        std::max<std::size_t>(queued.packet.wire_bytes, ntohl(mnl_attr_get_u32(length)));
-  return true;
+// False: it is no packet. By hand, because nfq_nlmsg_parse() goes up to three bytes beyond a message whose
+// length is no multiple of four, which the kernel's are not.
+bool read_packet(std::span<const char> message, QueuedPacket& queued) {
+  constexpr std::size_t kHeader = sizeof(nlmsghdr) + sizeof(nfgenmsg);
+  if (message.size() < kHeader) return false;
+  bool numbered = false;
+  std::uint32_t wire_bytes = 0;
+  for (auto rest = message.subspan(kHeader); rest.size() >= sizeof(nlattr);) {
+    nlattr attribute;
+    std::memcpy(&attribute, rest.data(), sizeof attribute);
+    if (attribute.nla_len < sizeof attribute || attribute.nla_len > rest.size()) return false;
+    const auto value = rest.subspan(sizeof attribute, attribute.nla_len - sizeof attribute);
+    const int type = attribute.nla_type & NLA_TYPE_MASK;
+    nfqnl_msg_packet_hdr header;
+    if (type == NFQA_PACKET_HDR && value.size() >= sizeof header) {
+      std::memcpy(&header, value.data(), sizeof header);
+      queued.id = ntohl(header.packet_id);
+      numbered = true;
+    } else if (type == NFQA_PAYLOAD) {
+      queued.packet.bytes = {reinterpret_cast<const std::uint8_t*>(value.data()), value.size()};
+    } else if (type == NFQA_CAP_LEN && value.size() == sizeof wire_bytes) {
+      std::memcpy(&wire_bytes, value.data(), sizeof wire_bytes);
+    }
+    rest = rest.subspan(std::min(aligned(attribute.nla_len), rest.size()));
+  }
+  queued.packet.wire_bytes = std::max<std::size_t>(queued.packet.bytes.size(), ntohl(wire_bytes));
+  return numbered;
 }
 
 void read_error(const nlmsghdr* message, Taken& taken) {
@@ -57,7 +69,7 @@ void read_error(const nlmsghdr* message, Taken& taken) {
   if (error.error == 0) {
     taken.acknowledged = true;
   } else {
-    taken.refused = -error.error;
+    taken.refused = error.error < 0 && error.error > -4096 ? -error.error : EPROTO;
     ++taken.refusals;
   }
 }
@@ -74,12 +86,11 @@ Taken take_messages(std::span<const char> received, const std::function<void(con
     QueuedPacket queued;
     if (message->nlmsg_type == NLMSG_ERROR)
       read_error(message, taken);
-    else if (message->nlmsg_type == kPacket && read_packet(message, queued))
+    else if (message->nlmsg_type == kPacket && read_packet(received.first(message->nlmsg_len), queued))
       take(queued);
     else if (message->nlmsg_type != NLMSG_NOOP)
       ++taken.malformed;
-    const std::size_t whole = (std::size_t{message->nlmsg_len} + 3) & ~std::size_t{3};
-    received = received.subspan(std::min(whole, received.size()));
+    received = received.subspan(std::min(aligned(message->nlmsg_len), received.size()));
   }
   if (!received.empty()) ++taken.malformed;
   return taken;
