@@ -76,7 +76,6 @@ struct Config {
   // From coturn's own configuration, never from the operator's file:
   std::vector<PortRange> admin_ports;       // of its web-admin and its command line interface
   std::vector<OwnNetwork> coturn_networks;  // its listening-ip and external-ip: never to be banned
-  std::vector<PortRange> admin_ports;       // among `ports`: its command line and web page
   CoturnLog coturn_log = CoturnLog::unknown;
 };
 
