@@ -21,6 +21,7 @@ constexpr std::size_t kNamedProtocols = 5;
 // "SIP 40, DNS 7": the most frequent ones.
 std::string most_frequent(const std::map<std::string_view, std::uint64_t>& counts) {
   std::vector<std::pair<std::uint64_t, std::string_view>> sorted;
+  sorted.reserve(counts.size());
   for (const auto& [name, count] : counts) sorted.emplace_back(count, name);
   std::sort(sorted.rbegin(), sorted.rend());
   std::string text;
