@@ -292,7 +292,10 @@ def main():
                 bindings_then_reset(options.server, port, options.count, options.hold, options.source)
             elif options.verb == "flood":
                 for _ in range(options.count):
-                    reset(connect("tcp", options.server, port, options.source, options.timeout))
+                    try:
+                        reset(connect("tcp", options.server, port, options.source, options.timeout))
+                    except OSError:  # the server's backlog was full for a moment
+                        pass
             else:
                 forge(options.server, port, options.victim, options.source)
         except OSError as problem:
