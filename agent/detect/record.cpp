@@ -3,6 +3,8 @@
 
 #include <cstring>
 
+#include "detect/digits.hpp"
+
 namespace coturn_guard {
 namespace {
 
@@ -38,6 +40,8 @@ class Cursor {
   std::size_t take_digits(std::size_t longest) {
     const char* const stop = left() < longest ? end_ : at_ + longest;
     const char* const from = at_;
+    while (static_cast<std::size_t>(stop - at_) >= kDigitsAtOnce && are_digits(word_of(at_)))
+      at_ += kDigitsAtOnce;
     while (at_ != stop && is_digit(*at_)) ++at_;
     return static_cast<std::size_t>(at_ - from);
   }
