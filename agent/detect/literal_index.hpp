@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Which of some literals does a text begin with? By its first byte, then by comparing: nearly every message
-// of coturn's is sent away after a look at one byte. Where one literal begins another, the longer one
-// answers.
+// Which of some literals does a text begin with? By its first byte, then by its first eight as one number,
+// and only then by comparing: nearly every message of coturn's is sent away without. Where one literal begins
+// another, the longer one answers.
 #pragma once
 
 #include <algorithm>
@@ -21,13 +21,17 @@ class LiteralIndex {
 
   // Literals must not be empty; the same one twice answers with the first. At most 65535 of them.
   explicit LiteralIndex(std::vector<std::string> literals) : literals_(std::move(literals)) {
-    for (std::size_t i = 0; i < literals_.size(); ++i) order_.push_back(static_cast<std::uint16_t>(i));
-    std::stable_sort(order_.begin(), order_.end(), [this](std::uint16_t a, std::uint16_t b) {
-      const unsigned char first_a = first_byte(literals_[a]);
-      const unsigned char first_b = first_byte(literals_[b]);
-      return first_a != first_b ? first_a < first_b : literals_[a].size() > literals_[b].size();
+    for (std::size_t i = 0; i < literals_.size(); ++i) {
+      const std::string all_ones(std::min(literals_[i].size(), kHeadBytes), '\xff');
+      order_.push_back({head(literals_[i]), head(all_ones), static_cast<std::uint16_t>(i)});
+    }
+    std::stable_sort(order_.begin(), order_.end(), [this](const Entry& a, const Entry& b) {
+      const std::string& literal_a = literals_[a.literal];
+      const std::string& literal_b = literals_[b.literal];
+      return first_byte(literal_a) != first_byte(literal_b) ? first_byte(literal_a) < first_byte(literal_b)
+                                                            : literal_a.size() > literal_b.size();
     });
-    for (const std::uint16_t i : order_) ++from_[first_byte(literals_[i]) + 1U];
+    for (const std::string& literal : literals_) ++from_[first_byte(literal) + 1U];
     for (std::size_t byte = 1; byte < from_.size(); ++byte)
       from_[byte] = static_cast<std::uint16_t>(from_[byte] + from_[byte - 1]);
   }
@@ -36,20 +40,37 @@ class LiteralIndex {
   [[nodiscard]] std::size_t find(std::string_view text) const {
     if (text.empty()) return kNone;
     const unsigned char first = first_byte(text);
+    if (from_[first] == from_[first + 1U]) return kNone;
+    const std::uint64_t begins = head(text);
     for (std::size_t i = from_[first]; i < from_[first + 1U]; ++i) {
-      const std::string& literal = literals_[order_[i]];
-      if (text.size() >= literal.size() && std::memcmp(text.data(), literal.data(), literal.size()) == 0)
-        return order_[i];
+      const Entry& entry = order_[i];
+      if ((begins & entry.mask) == entry.head && text.starts_with(literals_[entry.literal]))
+        return entry.literal;
     }
     return kNone;
   }
   [[nodiscard]] const std::vector<std::string>& literals() const { return literals_; }
 
  private:
+  static constexpr std::size_t kHeadBytes = sizeof(std::uint64_t);
+  struct Entry {
+    std::uint64_t head, mask;  // of the literal's first eight bytes, or as many as it has
+    std::uint16_t literal;
+  };
+
+  // Of a shorter text the rest is zero.
+  static std::uint64_t head(std::string_view text) {
+    std::uint64_t bytes = 0;
+    if (text.size() >= kHeadBytes)
+      std::memcpy(&bytes, text.data(), kHeadBytes);
+    else
+      std::memcpy(&bytes, text.data(), text.size());
+    return bytes;
+  }
   static unsigned char first_byte(std::string_view text) { return static_cast<unsigned char>(text.front()); }
 
   std::vector<std::string> literals_;
-  std::vector<std::uint16_t> order_;       // by first byte, then longest first
+  std::vector<Entry> order_;               // by first byte, then longest first
   std::array<std::uint16_t, 257> from_{};  // where each first byte starts in order_
 };
 
