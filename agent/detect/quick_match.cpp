@@ -2,6 +2,7 @@
 #include "detect/quick_match.hpp"
 
 #include <algorithm>
+#include <bitset>
 #include <cstring>
 #include <memory>
 #include <utility>
@@ -35,6 +36,7 @@ class QuickCompiler {
     const auto tree = alternatives(0);
     if (!tree || !rest_.empty() || (tree->parts.size() > 1 && groups_ != 0)) return std::nullopt;
     quick_.start_ = build(*tree, 0);
+    for (QuickMatch::Node& node : quick_.nodes_) node.goes_back = goes_back(node);
     return failed_ ? std::nullopt : std::optional(std::move(quick_));
   }
 
@@ -62,6 +64,7 @@ class QuickCompiler {
   std::uint16_t add(QuickMatch::Node node);
   std::uint16_t build(const Tree& tree, std::uint16_t next);
   std::uint16_t build_once(const Tree& tree, std::uint16_t next);
+  [[nodiscard]] bool goes_back(const QuickMatch::Node& run) const;
 
   std::string_view rest_;
   QuickMatch quick_;
@@ -210,7 +213,7 @@ std::uint16_t QuickCompiler::build_once(const Tree& tree, std::uint16_t next) {
       return add(std::move(node));
     case Tree::Kind::run:
       node.kind = QuickMatch::Kind::run;
-      node.members = tree.members;
+      for (std::size_t c = 0; c < node.members.size(); ++c) node.members[c] = tree.members[c];
       node.shortest = tree.shortest;
       node.mark = static_cast<std::uint8_t>(tree.group);
       return add(std::move(node));
@@ -242,6 +245,14 @@ std::uint16_t QuickCompiler::build_once(const Tree& tree, std::uint16_t next) {
   return 0;
 }
 
+// A group's end changes nothing.
+bool QuickCompiler::goes_back(const QuickMatch::Node& run) const {
+  const QuickMatch::Node& next = quick_.nodes_[run.next];
+  const QuickMatch::Node& then = next.kind == QuickMatch::Kind::mark ? quick_.nodes_[next.next] : next;
+  if (then.kind == QuickMatch::Kind::literal) return run.members[number(then.text.front())];
+  return then.kind != QuickMatch::Kind::end;
+}
+
 class QuickMatch::Attempt {
  public:
   Attempt(const std::vector<Node>& nodes, std::string_view text) : nodes_(nodes), text_(text) {}
@@ -253,7 +264,8 @@ class QuickMatch::Attempt {
   }
 
  private:
-  Answer run(const Node& node, std::size_t at);
+  [[nodiscard]] std::size_t end_of_run(const Node& node, std::size_t at) const;
+  Answer go_back(const Node& node, std::size_t shortest_end, std::size_t end);
 
   const std::vector<Node>& nodes_;
   std::string_view text_;
@@ -278,28 +290,35 @@ QuickMatch::Answer QuickMatch::Attempt::from(std::uint16_t index, std::size_t at
         if (const Answer answer = from(node.next, at); answer != Answer::no) return answer;
         index = node.other;
         continue;
-      case Kind::run: return run(node, at);
+      case Kind::run: {
+        const std::size_t shortest_end = at + node.shortest;
+        at = end_of_run(node, at);
+        if (at < shortest_end) return Answer::no;
+        if (node.goes_back) return go_back(node, shortest_end, at);
+        break;
+      }
     }
     index = node.next;
   }
 }
 
-// The longest first, as Perl's greed wants it.
-QuickMatch::Answer QuickMatch::Attempt::run(const Node& node, std::size_t at) {
+std::size_t QuickMatch::Attempt::end_of_run(const Node& node, std::size_t at) const {
   const std::size_t longest = node.mark != 0 ? std::min(at + 1, text_.size()) : text_.size();
-  std::size_t end = at;
-  while (end < longest && node.members[number(text_[end])]) ++end;
-  if (end < at + node.shortest) return Answer::no;
+  while (at < longest && node.members[number(text_[at])]) ++at;
+  return at;
+}
+
+// The longest first, as Perl's greed wants it.
+QuickMatch::Answer QuickMatch::Attempt::go_back(const Node& node, std::size_t shortest_end, std::size_t end) {
   const Node& next = nodes_[node.next];
   const Node& then = next.kind == Kind::mark ? nodes_[next.next] : next;  // a group's end changes nothing
   for (;; --end) {
-    const bool possible = then.kind == Kind::literal ? end < text_.size() && text_[end] == then.text.front()
-                          : then.kind == Kind::end   ? end == text_.size()
-                                                     : true;
+    const bool possible =
+        then.kind != Kind::literal || (end < text_.size() && text_[end] == then.text.front());
     if (possible) {
       if (const Answer answer = from(node.next, end); answer != Answer::no) return answer;
     }
-    if (end == at + node.shortest || (then.kind == Kind::end && !possible)) return Answer::no;
+    if (end == shortest_end) return Answer::no;
   }
 }
 

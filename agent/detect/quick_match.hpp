@@ -6,7 +6,6 @@
 #pragma once
 
 #include <array>
-#include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -30,6 +29,7 @@ class QuickMatch {
 
  private:
   friend class QuickCompiler;
+  using Members = std::array<bool, 256>;  // of a class, by character
   enum class Kind : std::uint8_t { literal, run, fork, mark, end };
   struct Node {
     Kind kind = Kind::end;
@@ -37,8 +37,9 @@ class QuickMatch {
     std::uint16_t next = 0;      // what follows
     std::uint16_t other = 0;     // fork: what is tried where that fails
     std::uint16_t shortest = 0;  // run
+    bool goes_back = true;       // run: what follows could also begin within it
     std::string text;            // literal
-    std::bitset<256> members;    // run
+    Members members{};           // run
   };
   class Attempt;
 
