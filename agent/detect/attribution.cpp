@@ -228,6 +228,7 @@ void Attribution::State::wait(Record& record, const Event& event, const Rule& ru
 }
 
 void Attribution::State::charge_pending(Record& record, const RuleSet& rules, std::vector<Attributed>& out) {
+  if (table.first(record) == nullptr) return;
   // Taken out first: what is charged may leave settled entries in the same list.
   std::array<Pending, kMaxPendingOfSession> taken;
   std::size_t count = 0;

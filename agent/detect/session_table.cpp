@@ -16,10 +16,15 @@ static_assert((kBuckets & (kBuckets - 1)) == 0, "the hash is masked");
 
 SessionTable::Index& SessionTable::bucket(std::uint32_t log, std::uint64_t session) {
   if (buckets_.empty()) buckets_.assign(kBuckets, kNone);
-  std::array<std::uint8_t, 16> key{};
-  std::memcpy(key.data(), &session, sizeof session);
-  std::memcpy(key.data() + sizeof session, &log, sizeof log);
-  return buckets_[siphash13(key, seed_) & (kBuckets - 1)];
+  if (session != last_session_ || log != last_log_ || last_bucket_ == kNone) {
+    std::array<std::uint8_t, 16> key{};
+    std::memcpy(key.data(), &session, sizeof session);
+    std::memcpy(key.data() + sizeof session, &log, sizeof log);
+    last_session_ = session;
+    last_log_ = log;
+    last_bucket_ = static_cast<Index>(siphash13(key, seed_) & (kBuckets - 1));
+  }
+  return buckets_[last_bucket_];
 }
 
 SessionTable::Record* SessionTable::find(std::uint32_t log, std::uint64_t session) {
@@ -48,10 +53,9 @@ SessionTable::Record& SessionTable::insert(std::uint32_t log, std::uint64_t sess
   return record;
 }
 
+// Its older neighbour in the queue knows: no hash is needed.
 SessionTable::Index SessionTable::index_of(const Record& record) {
-  Index index = bucket(record.log, record.session);
-  while (&records_[index] != &record) index = records_[index].same_bucket;
-  return index;
+  return record.older == kNone ? queue(record.kind).oldest : records_[record.older].newer;
 }
 
 void SessionTable::erase(Record& record) {

@@ -35,7 +35,8 @@ class SessionTable {
     Index next = kNone;
   };
 
-  struct Record {
+  // One cache line.
+  struct alignas(64) Record {
     std::uint64_t session = 0;
     std::uint64_t user = 0;  // hash of the name that logged in
     Address client;          // where tied
@@ -53,7 +54,7 @@ class SessionTable {
     Index same_bucket = kNone;
     Index older = kNone, newer = kNone;
   };
-  static_assert(sizeof(Record) <= 72);
+  static_assert(sizeof(Record) == 64);
 
   explicit SessionTable(const HashSeed& seed) : seed_(seed) {}
 
@@ -135,6 +136,10 @@ class SessionTable {
 
   HashSeed seed_;
   std::vector<Index> buckets_;  // allocated with the first record
+  // The last key asked for, because a session is looked up several times in a row; kNone: there was none.
+  std::uint64_t last_session_ = 0;
+  std::uint32_t last_log_ = 0;
+  Index last_bucket_ = kNone;
   Pool<Record> records_;
   Pool<Pending> pending_;
   Index free_records_ = kNone;  // linked by same_bucket
