@@ -4,7 +4,6 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
 
 namespace coturn_guard {
@@ -35,10 +34,14 @@ std::optional<std::uint32_t> parse_v4(std::string_view text) {
 }
 
 std::optional<std::uint16_t> parse_port(std::string_view text) {
-  std::uint16_t port = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return port;
+  std::uint32_t port = 0;
+  for (const char c : text) {
+    if (c < '0' || c > '9') return std::nullopt;
+    port = port * 10 + static_cast<std::uint32_t>(c - '0');
+    if (port > 0xffff) return std::nullopt;
+  }
+  if (text.empty()) return std::nullopt;
+  return static_cast<std::uint16_t>(port);
 }
 
 std::optional<Endpoint> endpoint(std::string_view address, std::string_view port) {
@@ -87,9 +90,12 @@ std::optional<Endpoint> Endpoint::parse(std::string_view text) {
       return std::nullopt;
     return endpoint(text.substr(1, close - 1), text.substr(close + 2));
   }
-  const auto colon = text.find(':');
-  if (colon != std::string_view::npos && text.find(':', colon + 1) == std::string_view::npos)
-    return endpoint(text.substr(0, colon), text.substr(colon + 1));
+  const auto colon = text.rfind(':');
+  if (colon != std::string_view::npos)
+    if (const auto v4 = parse_v4(text.substr(0, colon))) {
+      const auto port = parse_port(text.substr(colon + 1));
+      return port ? std::optional(Endpoint{Address::v4(*v4), *port}) : std::nullopt;
+    }
   const auto bare = Address::parse(text);
   if (!bare) return std::nullopt;
   return Endpoint{*bare, 0};

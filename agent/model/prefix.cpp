@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 namespace coturn_guard {
@@ -11,12 +12,20 @@ namespace {
 
 constexpr unsigned kMappedBits = 96;  // before the IPv4 address in ::ffff:a.b.c.d
 
+// kMasks[n]: the first n bits. Each offence is cut several times on its way.
+constexpr auto kMasks = [] {
+  std::array<Address::Bytes, 129> masks{};
+  for (unsigned bits = 0; bits < masks.size(); ++bits)
+    for (unsigned i = 0; i < masks[bits].size(); ++i) {
+      const unsigned kept = bits > 8 * i ? std::min(bits - 8 * i, 8U) : 0;
+      masks[bits][i] = static_cast<std::uint8_t>(0xff00U >> kept);
+    }
+  return masks;
+}();
+
 Address cut(const Address& address, unsigned bits) {
   Address::Bytes bytes = address.bytes();
-  for (unsigned i = 0; i < bytes.size(); ++i) {
-    const unsigned kept = bits > 8 * i ? std::min(bits - 8 * i, 8U) : 0;
-    bytes[i] = static_cast<std::uint8_t>(bytes[i] & (0xff00U >> kept));
-  }
+  for (unsigned i = 0; i < bytes.size(); ++i) bytes[i] &= kMasks[bits][i];
   return Address(bytes);
 }
 
