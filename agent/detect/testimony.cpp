@@ -53,6 +53,9 @@ struct Testimony::State {
   void prove(Event event, Ended* connection, const Call& call);
   void weigh(Event& event, const Ended& connection, const Rule& rule, bool& harmless);
   const Event& lend(WaitingLine line);
+  void take_back_lent() {
+    if (!lent.empty()) lent.clear();
+  }
   // From the kernel's word.
   void closed(const Connection& connection, const Call& call);
   void closed_by_coturn(const Connection& connection, const Call& call);
@@ -362,7 +365,7 @@ bool Testimony::available() const {
 void Testimony::take(const Event& event, const RuleSet& rules, const Now& now,
                      std::vector<Settled>& settled) {
   const State::Call call{rules, now.mono, settled};
-  state_->lent.clear();
+  state_->take_back_lent();
   state_->settle_broken(call);
   state_->take(event, call);
 }
@@ -370,7 +373,7 @@ void Testimony::take(const Event& event, const RuleSet& rules, const Now& now,
 void Testimony::take(const Connection& connection, const RuleSet& rules, const Now& now,
                      std::vector<Settled>& settled) {
   const State::Call call{rules, now.mono, settled};
-  state_->lent.clear();
+  state_->take_back_lent();
   state_->settle_broken(call);
   if (connection.state == Connection::State::living) return state_->lives(connection, call);
   ++state_->counters.connections;
@@ -388,7 +391,7 @@ void Testimony::heard(const Now& now) {
 void Testimony::sampled(const Now& begun, const RuleSet& rules, const Now& now,
                         std::vector<Settled>& settled) {
   const State::Call call{rules, now.mono, settled};
-  state_->lent.clear();
+  state_->take_back_lent();
   std::vector<Address> brief;
   state_->living.sampled(begun.mono, now.mono, brief);
   state_->samples_begun = {state_->samples_begun.back(), begun.mono};
@@ -400,7 +403,7 @@ void Testimony::sampled(const Now& begun, const RuleSet& rules, const Now& now,
 
 void Testimony::tick(const RuleSet& rules, const Now& now, std::vector<Settled>& settled) {
   const State::Call call{rules, now.mono, settled};
-  state_->lent.clear();
+  state_->take_back_lent();
   state_->settle_broken(call);
   state_->forget(now.mono);
   state_->settle_due(call);
