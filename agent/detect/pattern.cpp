@@ -93,7 +93,7 @@ Result<Pattern> Pattern::compile(std::string_view text) {
   return pattern;
 }
 
-std::optional<Captures> Pattern::match(std::string_view message) const {
+std::optional<Event> Pattern::match(std::string_view message) const {
   QuickMatch::Groups groups;
   switch (quick_ ? quick_->match(message, groups) : QuickMatch::Answer::unknown) {
     case QuickMatch::Answer::no: return std::nullopt;
@@ -103,7 +103,7 @@ std::optional<Captures> Pattern::match(std::string_view message) const {
   return match_by_re2(message);
 }
 
-std::optional<Captures> Pattern::match_by_re2(std::string_view message) const {
+std::optional<Event> Pattern::match_by_re2(std::string_view message) const {
   std::array<re2::StringPiece, kMaxParts + 1> found;
   const re2::StringPiece text(message.data(), message.size());
   if (!expression_->Match(text, 0, text.size(), re2::RE2::ANCHOR_BOTH, found.data(),
@@ -114,38 +114,42 @@ std::optional<Captures> Pattern::match_by_re2(std::string_view message) const {
   return read(groups);
 }
 
-// What has a name must be what the name says.
-std::optional<Captures> Pattern::read(const QuickMatch::Groups& groups) const {
-  std::optional<Captures> captures(std::in_place);
+// What has a name must be what the name says. One variable is returned, so that the event is written where it
+// is wanted: to copy what was just written piece by piece costs more than to write it.
+std::optional<Event> Pattern::read(const QuickMatch::Groups& groups) const {
+  std::optional<Event> event(std::in_place);
   for (std::size_t i = 0; i < parts_.size(); ++i) {
     const std::string_view part = groups[i];
     bool real = true;
     switch (parts_[i]) {
-      case Part::client: real = (captures->client = Endpoint::parse(part)).has_value(); break;
+      case Part::client: real = (event->client = Endpoint::parse(part)).has_value(); break;
       case Part::client_unbracketed:
-        real = (captures->client = Endpoint::parse_unbracketed(part)).has_value();
+        real = (event->client = Endpoint::parse_unbracketed(part)).has_value();
         break;
       case Part::client_address: {
         const std::optional<Address> address = Address::parse(part);
         real = address.has_value();
-        if (real) captures->client = Endpoint{*address, 0};
+        if (real) event->client = Endpoint{*address, 0};
         break;
       }
-      case Part::local: real = (captures->local = Endpoint::parse(part)).has_value(); break;
+      case Part::local: real = (event->local = Endpoint::parse(part)).has_value(); break;
       case Part::peer: {
         const std::optional<Endpoint> peer = Endpoint::parse(part);
         real = peer.has_value();
-        if (real) captures->peer = peer->address;
+        if (real) event->peer = peer->address;
         break;
       }
       case Part::user:
         real = part.size() <= kMaxUserBytes;
-        captures->user = part;
+        event->user = part;
         break;
     }
-    if (!real) return std::nullopt;
+    if (!real) {
+      event.reset();
+      break;
+    }
   }
-  return captures;
+  return event;
 }
 
 bool Pattern::names(Part part) const {

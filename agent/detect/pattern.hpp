@@ -19,18 +19,10 @@
 #include <vector>
 
 #include "detect/quick_match.hpp"
-#include "model/address.hpp"
+#include "model/flow.hpp"
 #include "util/result.hpp"
 
 namespace coturn_guard {
-
-// What a message named. `user` is borrowed from it.
-struct Captures {
-  std::optional<Endpoint> client;
-  std::optional<Endpoint> local;
-  std::optional<Address> peer;
-  std::string_view user;
-};
 
 class Pattern {
  public:
@@ -40,10 +32,11 @@ class Pattern {
   // refuses.
   [[nodiscard]] static Result<Pattern> compile(std::string_view text);
 
-  // Present where the whole message matches, and every address in it that has a name here is a real one.
-  [[nodiscard]] std::optional<Captures> match(std::string_view message) const;
+  // Present where the whole message matches, and every address in it that has a name here is a real one: an
+  // event of which only what the message names (client, local, peer, user) is set yet.
+  [[nodiscard]] std::optional<Event> match(std::string_view message) const;
   // The same without the quick way, whose measure it is.
-  [[nodiscard]] std::optional<Captures> match_by_re2(std::string_view message) const;
+  [[nodiscard]] std::optional<Event> match_by_re2(std::string_view message) const;
   // The expanded expression, for an RE2::Set.
   [[nodiscard]] const std::string& expression() const { return expression_->pattern(); }
 
@@ -64,7 +57,7 @@ class Pattern {
   Pattern() = default;
   Result<> add(std::string& expression, std::string_view word);
   [[nodiscard]] bool names(Part part) const;
-  [[nodiscard]] std::optional<Captures> read(const QuickMatch::Groups& groups) const;
+  [[nodiscard]] std::optional<Event> read(const QuickMatch::Groups& groups) const;
 
   std::unique_ptr<re2::RE2> expression_;
   std::optional<QuickMatch> quick_;

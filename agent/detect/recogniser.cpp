@@ -60,7 +60,7 @@ struct Recogniser::State {
   void become(Event& event, RuleId other) const;
   void settle_announcement(Event& event, std::uint64_t line);
   void pass_on_rest_name(Event& event) const;
-  void hand_on(Stream& stream, Event event, std::uint64_t line, std::vector<Event>& events);
+  void hand_on(Stream& stream, Event& event, std::uint64_t line, std::vector<Event>& events);
   void release(Stream& stream, std::vector<Event>& events);
   void drop(Stream& stream);
 
@@ -235,7 +235,8 @@ void Recogniser::State::recognise(const Visit& visit, const Record& record, bool
   if (own && !waits) stream.taint.add(own->reach, !visit.tainted_front);
 }
 
-void Recogniser::State::hand_on(Stream& stream, Event event, std::uint64_t line, std::vector<Event>& events) {
+void Recogniser::State::hand_on(Stream& stream, Event& event, std::uint64_t line,
+                                std::vector<Event>& events) {
   settle_announcement(event, line);
   pass_on_rest_name(event);
   if (event.evidence == Evidence::tainted) {
@@ -253,7 +254,7 @@ void Recogniser::State::hand_on(Stream& stream, Event event, std::uint64_t line,
 }
 
 void Recogniser::State::release(Stream& stream, std::vector<Event>& events) {
-  stream.taint.release([&](const HeldEvent& held) { hand_on(stream, held.event, held.extent.line, events); });
+  stream.taint.release([&](HeldEvent& held) { hand_on(stream, held.event, held.extent.line, events); });
 }
 
 // Its last words wait for the next call.

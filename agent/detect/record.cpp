@@ -282,22 +282,29 @@ std::optional<Wrapper> take_wrapper(Cursor& cursor) {
 }  // namespace
 
 std::optional<Record> parse_record(std::string_view line, const TimeFormat& custom) {
-  Record record;
+  std::optional<Record> parsed(std::in_place);  // the one that is returned, so that it is not copied
+  Record& record = *parsed;
   Cursor cursor(line);
   // Unwrapped lines first: they are the most, and none of coturn's own prefixes reads as a wrapper before a
   // record.
   if (!take_prefix(cursor, custom, record)) {
     cursor = Cursor(line);
     const std::optional<Wrapper> wrapper = take_wrapper(cursor);
-    if (!wrapper) return std::nullopt;
+    if (!wrapper) {
+      parsed.reset();
+      return parsed;
+    }
     record.format.wrapper = *wrapper;
     if (*wrapper == Wrapper::syslog || *wrapper == Wrapper::iso_syslog) take_repeat(cursor, record);
     record.wrapper_bytes = static_cast<std::uint32_t>(cursor.position() - line.data());
-    if (!take_prefix(cursor, custom, record)) return std::nullopt;
+    if (!take_prefix(cursor, custom, record)) {
+      parsed.reset();
+      return parsed;
+    }
   }
   take_session(cursor, record);
   record.message = cursor.rest();
-  return record;
+  return parsed;
 }
 
 std::size_t wrapper_bytes(std::string_view line) {

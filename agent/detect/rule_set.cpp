@@ -124,16 +124,14 @@ Result<> RuleSet::Compiled::gather_candidates() {
 
 std::optional<Event> RuleSet::Compiled::ask(RuleId id, std::string_view message,
                                             std::string_view session) const {
-  const std::optional<Captures> captures = ready[id].pattern->match(message);
-  if (!captures) return std::nullopt;
-  return Event{.rule = id,
-               .client = captures->client,
-               .local = captures->local,
-               .peer = captures->peer,
-               .session = session,
-               .user = captures->user,
-               .points = book.rules[id].trait.points,
-               .evidence = book.rules[id].evidence};
+  std::optional<Event> event = ready[id].pattern->match(message);
+  if (event) {
+    event->rule = id;
+    event->session = session;
+    event->points = book.rules[id].trait.points;
+    event->evidence = book.rules[id].evidence;
+  }
+  return event;
 }
 
 RuleSet::RuleSet(std::unique_ptr<Compiled> compiled) : compiled_(std::move(compiled)) {}
@@ -189,9 +187,10 @@ std::optional<Event> RuleSet::match(std::string_view message, std::string_view s
       ++compiled_->undecided;
     }
   }
-  for (const RuleId id : asked)
-    if (auto event = compiled_->ask(id, message, session)) return event;
-  return std::nullopt;
+  if (asked.empty()) return std::nullopt;
+  for (std::size_t i = 0; i + 1 < asked.size(); ++i)
+    if (auto event = compiled_->ask(asked[i], message, session)) return event;
+  return compiled_->ask(asked.back(), message, session);  // mostly the only one, and then nothing is copied
 }
 
 std::optional<ForgeableText> RuleSet::forgeable(std::string_view message) const {

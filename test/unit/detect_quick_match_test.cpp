@@ -28,7 +28,7 @@ std::string answer(const std::string& expression, std::string_view text, std::si
   return all;
 }
 
-bool same(const std::optional<Captures>& a, const std::optional<Captures>& b) {
+bool same(const std::optional<Event>& a, const std::optional<Event>& b) {
   if (!a || !b) return !a && !b;
   return a->client == b->client && a->local == b->local && a->peer == b->peer && a->user == b->user &&
          a->user.data() == b->user.data();
