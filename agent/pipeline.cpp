@@ -149,7 +149,12 @@ void Pipeline::finish(const Now& now, Outcome& outcome) {
 
 // One after the other: what the testimony hands on borrows its texts until its next call.
 void Pipeline::settle_events(const Now& now, Outcome& outcome) {
+  const bool settled_already = testimony_.passes_all();
   for (const Event& event : events_) {
+    if (settled_already) {
+      attribute(event, false, now, outcome);
+      continue;
+    }
     settled_.clear();
     testimony_.take(event, rules(), now, settled_);
     settle(now, outcome);
@@ -159,7 +164,7 @@ void Pipeline::settle_events(const Now& now, Outcome& outcome) {
 void Pipeline::settle(const Now& now, Outcome& outcome) {
   for (const Settled& settled : settled_) {
     if (!settled.refuted) {
-      attribute(settled, now, outcome);
+      attribute(settled.event, settled.harmless, now, outcome);
     } else if (tracing_ && settled.event.client) {
       trace({.address = settled.event.client->address, .rule = settled.event.rule, .points = {}},
             Effect::refuted, {}, {}, now, outcome);
@@ -172,13 +177,13 @@ void Pipeline::note_restart() {
   if (const auto log = recogniser_.take_restarted_log()) attribution_.restarted(*log);
 }
 
-void Pipeline::attribute(const Settled& settled, const Now& now, Outcome& outcome) {
+void Pipeline::attribute(const Event& event, bool harmless, const Now& now, Outcome& outcome) {
   attributed_.clear();
-  attribution_.take(settled.event, rules(), now, attributed_);
+  attribution_.take(event, rules(), now, attributed_);
   for (const Attributed& attributed : attributed_) {
     // What its session did before is charged all the same.
-    const bool itself = attributed.event.rule == settled.event.rule && !attributed.login;
-    if (settled.harmless && itself)
+    const bool itself = attributed.event.rule == event.rule && !attributed.login;
+    if (harmless && itself)
       trace({.address = attributed.event.client->address, .rule = attributed.event.rule, .points = {}},
             Effect::harmless, {}, {}, now, outcome);
     else

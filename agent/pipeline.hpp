@@ -157,7 +157,7 @@ class Pipeline {
   void settle_events(const Now& now, Outcome& outcome);
   void settle(const Now& now, Outcome& outcome);
   void note_restart();
-  void attribute(const Settled& settled, const Now& now, Outcome& outcome);
+  void attribute(const Event& event, bool harmless, const Now& now, Outcome& outcome);
   void judge(const Attributed& attributed, const Now& now, Outcome& outcome);
   void report(const Offence& offence, const Rule& rule, const Now& now, Outcome& outcome);
   void trace(const Offence& offence, Effect effect, Points weight, const Standing& standing, const Now& now,

@@ -362,6 +362,10 @@ bool Testimony::available() const {
   return state_->available;
 }
 
+bool Testimony::passes_all() const {
+  return !state_->available && !state_->lost;
+}
+
 void Testimony::take(const Event& event, const RuleSet& rules, const Now& now,
                      std::vector<Settled>& settled) {
   const State::Call call{rules, now.mono, settled};
