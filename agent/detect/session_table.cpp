@@ -9,31 +9,32 @@
 namespace coturn_guard {
 namespace {
 
-constexpr std::size_t kBuckets = Attribution::kMaxSessions;
-static_assert((kBuckets & (kBuckets - 1)) == 0, "the hash is masked");
+std::uint32_t hash_of(std::uint32_t log, std::uint64_t session, const HashSeed& seed) {
+  std::array<std::uint8_t, 16> key{};
+  std::memcpy(key.data(), &session, sizeof session);
+  std::memcpy(key.data() + sizeof session, &log, sizeof log);
+  return static_cast<std::uint32_t>(siphash13(key, seed));
+}
 
 }  // namespace
 
-SessionTable::Index& SessionTable::bucket(std::uint32_t log, std::uint64_t session) {
-  if (buckets_.empty()) buckets_.assign(kBuckets, kNone);
-  if (session != last_session_ || log != last_log_ || last_bucket_ == kNone) {
-    std::array<std::uint8_t, 16> key{};
-    std::memcpy(key.data(), &session, sizeof session);
-    std::memcpy(key.data() + sizeof session, &log, sizeof log);
+SessionTable::SessionTable(const HashSeed& seed) : seed_(seed), last_hash_(hash_of(0, 0, seed)) {}
+
+std::uint32_t SessionTable::hash(std::uint32_t log, std::uint64_t session) {
+  if (session != last_session_ || log != last_log_) {
     last_session_ = session;
     last_log_ = log;
-    last_bucket_ = static_cast<Index>(siphash13(key, seed_) & (kBuckets - 1));
+    last_hash_ = hash_of(log, session, seed_);
   }
-  return buckets_[last_bucket_];
+  return last_hash_;
 }
 
 SessionTable::Record* SessionTable::find(std::uint32_t log, std::uint64_t session) {
-  if (size_ == 0) return nullptr;
-  for (Index index = bucket(log, session); index != kNone; index = records_[index].same_bucket) {
-    Record& record = records_[index];
-    if (record.session == session && record.log == log) return &record;
-  }
-  return nullptr;
+  if (size() == 0) return nullptr;
+  const Index index = index_.find(hash(log, session), [&](Index at) {
+    return records_[at].session == session && records_[at].log == log;
+  });
+  return index == kNone ? nullptr : &records_[index];
 }
 
 SessionTable::Record& SessionTable::insert(std::uint32_t log, std::uint64_t session, std::uint32_t time) {
@@ -41,14 +42,12 @@ SessionTable::Record& SessionTable::insert(std::uint32_t log, std::uint64_t sess
   if (index == kNone)
     index = records_.grow();
   else
-    free_records_ = records_[index].same_bucket;
-  Index& head = bucket(log, session);
+    free_records_ = records_[index].newer;
   Record& record = records_[index] = Record{};
   record.log = log;
   record.session = session;
-  record.same_bucket = head;
-  head = index;
-  ++size_;
+  record.hash = hash(log, session);
+  index_.insert(record.hash, index);
   enqueue(index, Kind::waiting, time);
   return record;
 }
@@ -59,16 +58,13 @@ SessionTable::Index SessionTable::index_of(const Record& record) {
 }
 
 void SessionTable::erase(Record& record) {
+  const Index index = index_of(record);
   clear_pending(record);
   dequeue(record);
-  Index* link = &bucket(record.log, record.session);
-  while (&records_[*link] != &record) link = &records_[*link].same_bucket;
-  const Index index = *link;
-  *link = record.same_bucket;
+  index_.erase(record.hash, index);
   record.kind = Kind::none;
-  record.same_bucket = free_records_;
+  record.newer = free_records_;
   free_records_ = index;
-  --size_;
 }
 
 void SessionTable::enqueue(Index index, Kind kind, std::uint32_t time) {
@@ -157,8 +153,8 @@ std::uint64_t SessionTable::clear_pending(Record& record) {
 }
 
 std::size_t SessionTable::bytes() const {
-  return sizeof *this + buckets_.capacity() * sizeof(Index) +
-         records_.chunks.size() * kChunk * sizeof(Record) + pending_.chunks.size() * kChunk * sizeof(Pending);
+  return sizeof *this + index_.bytes() + records_.chunks.size() * kChunk * sizeof(Record) +
+         pending_.chunks.size() * kChunk * sizeof(Pending);
 }
 
 }  // namespace coturn_guard

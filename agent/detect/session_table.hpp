@@ -7,20 +7,20 @@
 
 #include <array>
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <vector>
 
 #include "model/address.hpp"
 #include "model/flow.hpp"
+#include "util/flat_index.hpp"
 #include "util/siphash.hpp"
 
 namespace coturn_guard {
 
 class SessionTable {
  public:
-  using Index = std::uint32_t;
-  static constexpr Index kNone = std::numeric_limits<Index>::max();
+  using Index = FlatIndex::Index;
+  static constexpr Index kNone = FlatIndex::kNone;
 
   // Each kind is a queue of its own, ordered by when a record was last seen.
   enum class Kind : std::uint8_t { waiting, logged_in, ended, none };
@@ -51,12 +51,12 @@ class SessionTable {
     std::uint32_t seen = 0;  // seconds
     Index pending = kNone;   // its list
     std::uint32_t pending_count = 0;
-    Index same_bucket = kNone;
+    std::uint32_t hash = 0;
     Index older = kNone, newer = kNone;
   };
   static_assert(sizeof(Record) == 64);
 
-  explicit SessionTable(const HashSeed& seed) : seed_(seed) {}
+  explicit SessionTable(const HashSeed& seed);
 
   [[nodiscard]] Record* find(std::uint32_t log, std::uint64_t session);
   // It must not be there, and the table not be full. Records stay where they are until they are erased.
@@ -104,7 +104,7 @@ class SessionTable {
       if (Record& record = records_[index]; record.kind != Kind::none) visit(record);
   }
 
-  [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] std::size_t size() const { return index_.size(); }
   [[nodiscard]] std::size_t bytes() const;
 
  private:
@@ -127,7 +127,7 @@ class SessionTable {
   };
 
   [[nodiscard]] Pending* at(Index index) { return index == kNone ? nullptr : &pending_[index]; }
-  [[nodiscard]] Index& bucket(std::uint32_t log, std::uint64_t session);
+  [[nodiscard]] std::uint32_t hash(std::uint32_t log, std::uint64_t session);
   [[nodiscard]] Index index_of(const Record& record);
   [[nodiscard]] Queue& queue(Kind kind) { return queues_[static_cast<std::size_t>(kind)]; }
   void enqueue(Index index, Kind kind, std::uint32_t time);
@@ -135,16 +135,15 @@ class SessionTable {
   void release(Index pending);
 
   HashSeed seed_;
-  std::vector<Index> buckets_;  // allocated with the first record
-  // The last key asked for, because a session is looked up several times in a row; kNone: there was none.
+  FlatIndex index_;
+  // The last key asked for, because a session that is not found is inserted next.
   std::uint64_t last_session_ = 0;
   std::uint32_t last_log_ = 0;
-  Index last_bucket_ = kNone;
+  std::uint32_t last_hash_;
   Pool<Record> records_;
   Pool<Pending> pending_;
-  Index free_records_ = kNone;  // linked by same_bucket
+  Index free_records_ = kNone;  // linked by newer
   Index free_pending_ = kNone;  // linked by next
-  std::size_t size_ = 0;
   std::array<Queue, 3> queues_{};
 };
 

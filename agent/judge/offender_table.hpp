@@ -13,6 +13,7 @@
 
 #include "judge/window.hpp"
 #include "model/prefix.hpp"
+#include "util/flat_index.hpp"
 #include "util/siphash.hpp"
 
 namespace coturn_guard {
@@ -33,8 +34,8 @@ enum class Worth : std::uint8_t { single, repeated, banned };
 
 class OffenderTable {
  public:
-  using Index = std::uint32_t;
-  static constexpr Index kNone = 0xffffffff;
+  using Index = FlatIndex::Index;
+  static constexpr Index kNone = FlatIndex::kNone;
 
   explicit OffenderTable(const HashSeed& seed);
 
@@ -52,12 +53,11 @@ class OffenderTable {
   [[nodiscard]] Index oldest(Worth worth) const { return queues_[static_cast<std::size_t>(worth)].oldest; }
   [[nodiscard]] std::size_t count(Worth worth) const { return queues_[static_cast<std::size_t>(worth)].size; }
   [[nodiscard]] Index next_newer(Index index) const { return links_[index].newer; }
-  [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] std::size_t size() const { return index_.size(); }
   [[nodiscard]] std::size_t bytes() const;  // what it holds of memory
 
  private:
   static constexpr Index kChunk = 1024;
-  static constexpr std::size_t kSmallestIndex = 1024;
 
   struct Chunk {
     std::array<Offender, kChunk> records;
@@ -70,24 +70,16 @@ class OffenderTable {
     Index newest = kNone, oldest = kNone;
     std::size_t size = 0;
   };
-  struct Slot {
-    Index record = kNone;
-    std::uint32_t hash = 0;  // spares a look at the record, and hashing again when the index grows
-  };
-
   [[nodiscard]] std::uint32_t hash(const Address& network) const;
-  [[nodiscard]] std::size_t slot_of(std::uint32_t hash, const Address& network, unsigned length) const;
-  void grow();
   void link_newest(Index index, Worth worth);
   void unlink(Index index);
 
   HashSeed seed_;
-  std::vector<Slot> slots_;  // open addressing, linear probing; the size is a power of two
+  FlatIndex index_;
   std::vector<std::unique_ptr<Chunk>> chunks_;
   std::vector<Link> links_;  // apart from the records: moving one to the front touches its two neighbours
   std::array<Queue, 3> queues_;
   Index free_ = kNone;  // erased records, linked by `newer`
-  std::size_t size_ = 0;
 };
 
 }  // namespace coturn_guard
