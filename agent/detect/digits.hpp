@@ -20,12 +20,15 @@ inline std::uint64_t word_of(const char* text) {
   return word;
 }
 
-// A byte is a digit if its upper half is 3, and still is after adding 6. What a byte over 0xf9 carries to its
-// neighbour changes nothing: it is no digit itself.
-inline bool are_digits(std::uint64_t word) {
+// How many of its first characters are digits. A byte is one if its upper half is 3, and still is after
+// adding
+// 6. What a byte over 0xf9 carries to the next one changes nothing: it is no digit itself.
+inline std::size_t leading_digits(std::uint64_t word) {
   constexpr std::uint64_t kUpperHalves = 0xf0f0f0f0f0f0f0f0;
   constexpr std::uint64_t kThrees = 0x3030303030303030;
-  return (word & kUpperHalves) == kThrees && ((word + 0x0606060606060606) & kUpperHalves) == kThrees;
+  const std::uint64_t others =
+      ((word & kUpperHalves) ^ kThrees) | (((word + 0x0606060606060606) & kUpperHalves) ^ kThrees);
+  return static_cast<std::size_t>(std::countr_zero(others)) / 8;
 }
 
 // Neighbours are joined: digits to pairs, pairs to fours, and those to eight.

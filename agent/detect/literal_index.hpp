@@ -44,7 +44,9 @@ class LiteralIndex {
     const std::uint64_t begins = head(text);
     for (std::size_t i = from_[first]; i < from_[first + 1U]; ++i) {
       const Entry& entry = order_[i];
-      if ((begins & entry.mask) == entry.head && text.starts_with(literals_[entry.literal]))
+      if ((begins & entry.mask) != entry.head) continue;
+      const std::string& literal = literals_[entry.literal];
+      if (literal.size() <= kHeadBytes ? text.size() >= literal.size() : text.starts_with(literal))
         return entry.literal;
     }
     return kNone;

@@ -301,13 +301,11 @@ void Recogniser::State::take(Visit& visit) {
   else if (!visit.within)
     last_time_text.assign(record->time);
   if (own_format && !visit.within && may_be_banner(record->message)) see_banner(visit, record->message);
-  std::optional<OwnText> own;
-  if (!line.whole && stream.newlines_forgeable()) {
-    std::size_t from = 0;
-    own = own_text(visit, *record, from);
-    if (stream.may_be_glued(line.offset) || line.text.size() >= kShortestCutBytes)
-      look_for_glued(visit, from);
-  }
+  const bool forgeable = !line.whole && stream.newlines_forgeable();
+  std::size_t from = 0;
+  const std::optional<OwnText> own = forgeable ? own_text(visit, *record, from) : std::optional<OwnText>();
+  if (forgeable && (stream.may_be_glued(line.offset) || line.text.size() >= kShortestCutBytes))
+    look_for_glued(visit, from);
   recognise(visit, *record, own_format, own);
 }
 

@@ -40,8 +40,11 @@ class Cursor {
   std::size_t take_digits(std::size_t longest) {
     const char* const stop = left() < longest ? end_ : at_ + longest;
     const char* const from = at_;
-    while (static_cast<std::size_t>(stop - at_) >= kDigitsAtOnce && are_digits(word_of(at_)))
-      at_ += kDigitsAtOnce;
+    while (static_cast<std::size_t>(stop - at_) >= kDigitsAtOnce) {
+      const std::size_t digits = leading_digits(word_of(at_));
+      at_ += digits;
+      if (digits < kDigitsAtOnce) return static_cast<std::size_t>(at_ - from);
+    }
     while (at_ != stop && is_digit(*at_)) ++at_;
     return static_cast<std::size_t>(at_ - from);
   }
