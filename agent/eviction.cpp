@@ -41,8 +41,8 @@ void Eviction::plan() {
   if (planned_ || running_ || waiting_.empty()) return;
   planned_ = true;
   timer_.expires_at(std::max(not_before_, steady_clock::now() + kGather));
-  timer_.async_wait([this](const boost::system::error_code& error) {
-    if (error) return;
+  timer_.async_wait([this, alive = lifetime_.watch()](const boost::system::error_code& error) {
+    if (error || alive.expired()) return;
     planned_ = false;
     begin();
   });

@@ -20,6 +20,7 @@
 #include "model/port_range.hpp"
 #include "model/prefix.hpp"
 #include "source/diag_socket.hpp"
+#include "util/lifetime.hpp"
 
 namespace coturn_guard {
 
@@ -61,6 +62,7 @@ class Eviction {
   EvictionCounters counters_;
   EvictionCounters told_;  // up to the last walk
   boost::asio::steady_timer timer_;
+  Lifetime lifetime_;
   DiagList list_;
   FlowSweep sweep_;
   UniqueFd destroyer_;

@@ -223,7 +223,10 @@ void Pipeline::judge(const Attributed& attributed, const Now& now, Outcome& outc
     counted_.spared += event.count;
     return trace(offence, Effect::spared, {}, {}, now, outcome);
   }
-  if (reported) report(offence, rule, now, outcome);
+  // Who logs in from there is no victim of forged packets, but many customers behind one address.
+  const auto are_customers = [&] { return credit_.standing(ledger_.network_of(offence), now).by_login; };
+  if (reported && (event.evidence != Evidence::spoofable || !are_customers()))
+    report(offence, rule, now, outcome);
   if (event.evidence == Evidence::spoofable || event.evidence == Evidence::tainted) {
     static_cast<void>(ledger_.record(offence, now));  // counts it
     return trace(offence, Effect::not_bannable, {}, {}, now, outcome);

@@ -55,8 +55,8 @@ void FlowSweep::begin(Goes goes, Done done) {
 
 void FlowSweep::wait() {
   answers_.async_wait(boost::asio::posix::descriptor_base::wait_read,
-                      [this](const boost::system::error_code& error) {
-                        if (!error && busy_) step();
+                      [this, alive = lifetime_.watch()](const boost::system::error_code& error) {
+                        if (!error && !alive.expired() && busy_) step();
                       });
 }
 

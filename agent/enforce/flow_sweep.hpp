@@ -11,6 +11,7 @@
 
 #include "enforce/conntrack_codec.hpp"
 #include "enforce/netlink_socket.hpp"
+#include "util/lifetime.hpp"
 
 namespace coturn_guard {
 
@@ -39,6 +40,7 @@ class FlowSweep {
 
   std::optional<NetlinkSocket> socket_;  // its descriptor is borrowed by answers_
   boost::asio::posix::stream_descriptor answers_;
+  Lifetime lifetime_;
   Bytes buffer_;
   std::vector<Bytes> deletions_;  // each some requests
   std::size_t deleted_ = 0;

@@ -55,7 +55,9 @@ void IpsetBacking::set_options(const EnforcerOptions& options) {
 
 void IpsetBacking::await_changes() {
   changes_.async_wait(boost::asio::posix::descriptor_base::wait_read,
-                      [this](const boost::system::error_code& error) { on_changes(error); });
+                      [this, alive = lifetime_.watch()](const boost::system::error_code& error) {
+                        if (!alive.expired()) on_changes(error);
+                      });
 }
 
 // Only notes that something happened to our table; the proof looks. Others may change theirs a thousand times

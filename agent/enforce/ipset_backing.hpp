@@ -10,6 +10,7 @@
 #include "enforce/backing.hpp"
 #include "enforce/kernel_rule.hpp"
 #include "enforce/kernel_sets.hpp"
+#include "util/lifetime.hpp"
 
 namespace coturn_guard {
 
@@ -40,6 +41,7 @@ class IpsetBacking final : public Backing {
   std::optional<KernelSets> sets_;
   std::optional<KernelRule> rule_;
   boost::asio::posix::stream_descriptor changes_;
+  Lifetime lifetime_;
   Bytes receive_buffer_;
   bool disturbed_ = false;
 };

@@ -100,8 +100,8 @@ bool OrderQueue::resting() {
   if (resting_ || std::chrono::steady_clock::now() >= rested_) return resting_;
   resting_ = true;
   rest_.expires_at(rested_);
-  rest_.async_wait([this](const boost::system::error_code& error) {
-    if (error) return;
+  rest_.async_wait([this, alive = lifetime_.watch()](const boost::system::error_code& error) {
+    if (error || alive.expired()) return;
     resting_ = false;
     send(std::chrono::steady_clock::now());
   });
@@ -141,7 +141,9 @@ void OrderQueue::write_turn(Time now) {
 
 void OrderQueue::await_answers() {
   answers_.async_wait(boost::asio::posix::descriptor_base::wait_read,
-                      [this](const boost::system::error_code& error) { on_answers(error); });
+                      [this, alive = lifetime_.watch()](const boost::system::error_code& error) {
+                        if (!alive.expired()) on_answers(error);
+                      });
 }
 
 void OrderQueue::on_answers(const boost::system::error_code& error) {

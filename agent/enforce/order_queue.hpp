@@ -20,6 +20,7 @@
 #include "enforce/element.hpp"
 #include "enforce/netlink_socket.hpp"
 #include "enforce/order_wire.hpp"
+#include "util/lifetime.hpp"
 
 namespace coturn_guard {
 
@@ -83,6 +84,7 @@ class OrderQueue {
   Events events_;
   std::optional<NetlinkSocket> socket_;  // its descriptor is borrowed by answers_
   boost::asio::posix::stream_descriptor answers_;
+  Lifetime lifetime_;
   boost::asio::steady_timer rest_;
   Time rested_{};
   bool resting_ = false;  // send() comes by itself

@@ -75,8 +75,8 @@ void DiagList::begin(sock_diag::Family family, std::uint32_t states, bool counte
 
 void DiagList::wait() {
   descriptor_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                         [this, waited_for = sequence_](const auto& error) {
-                           if (error == boost::asio::error::operation_aborted) return;
+                         [this, alive = lifetime_.watch(), waited_for = sequence_](const auto& error) {
+                           if (error == boost::asio::error::operation_aborted || alive.expired()) return;
                            if (busy_ && waited_for == sequence_) step();
                          });
 }

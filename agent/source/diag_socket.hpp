@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "source/sock_diag_codec.hpp"
+#include "util/lifetime.hpp"
 #include "util/result.hpp"
 #include "util/unique_fd.hpp"
 
@@ -47,6 +48,7 @@ class DiagList {
   void end(int error);
 
   boost::asio::posix::stream_descriptor descriptor_;
+  Lifetime lifetime_;
   Sockets sockets_;
   Done done_;
   std::vector<char> buffer_;

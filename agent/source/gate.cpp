@@ -13,6 +13,7 @@
 
 #include "source/clocks.hpp"
 #include "source/gate_messages.hpp"
+#include "util/lifetime.hpp"
 #include "util/unique_fd.hpp"
 
 namespace coturn_guard {
@@ -76,6 +77,7 @@ class Gate::Impl {
   void send(const std::vector<char>& verdicts);
 
   boost::asio::posix::stream_descriptor socket_;
+  Lifetime lifetime_;
   std::uint16_t queue_;
   GateEvents events_;
   GateCounters counters_;
@@ -139,11 +141,12 @@ int Gate::Impl::ask(const std::vector<char>& request) {
 }
 
 void Gate::Impl::wait() {
-  socket_.async_wait(boost::asio::posix::stream_descriptor::wait_read, [this](const auto& error) {
-    if (error == boost::asio::error::operation_aborted) return;
-    take_turn();
-    wait();
-  });
+  socket_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                     [this, alive = lifetime_.watch()](const auto& error) {
+                       if (error == boost::asio::error::operation_aborted || alive.expired()) return;
+                       take_turn();
+                       wait();
+                     });
 }
 
 void Gate::Impl::take_turn() {

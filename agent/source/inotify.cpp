@@ -51,10 +51,11 @@ void Inotify::stop() {
 // first event under load comes without any wait at all.
 void Inotify::read() {
   reading_ = true;
-  descriptor_.async_read_some(boost::asio::buffer(buffer_), [this](const auto& error, std::size_t bytes) {
-    if (error == boost::asio::error::operation_aborted) return;
-    on_read(error, bytes);
-  });
+  descriptor_.async_read_some(boost::asio::buffer(buffer_),
+                              [this, alive = lifetime_.watch()](const auto& error, std::size_t bytes) {
+                                if (error == boost::asio::error::operation_aborted || alive.expired()) return;
+                                on_read(error, bytes);
+                              });
 }
 
 void Inotify::on_read(const boost::system::error_code& error, std::size_t bytes) {

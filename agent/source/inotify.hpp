@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#include "util/lifetime.hpp"
 #include "util/result.hpp"
 
 namespace coturn_guard {
@@ -44,6 +45,7 @@ class Inotify {
   void on_read(const boost::system::error_code& error, std::size_t bytes);
 
   boost::asio::posix::stream_descriptor descriptor_;
+  Lifetime lifetime_;
   int native_ = -1;  // descriptor_'s, which tells it to non-const callers only
   Callbacks callbacks_;
   alignas(8) std::array<char, 16384> buffer_{};

@@ -15,6 +15,7 @@
 #include "source/journal_reader.hpp"
 #include "source/line_splitter.hpp"
 #include "source/next_turn.hpp"
+#include "util/lifetime.hpp"
 
 namespace coturn_guard {
 namespace {
@@ -60,6 +61,7 @@ class Journal final : public LineSource {
   void failed(const Error& error);
   void say(const SourceNotice& notice);
 
+  Lifetime lifetime_;
   boost::asio::posix::stream_descriptor descriptor_;  // the reader's own: released, never closed
   SourceEvents events_;
   SourceCounters counters_;
@@ -115,7 +117,9 @@ void Journal::close() {
 void Journal::wait() {
   if (!descriptor_.is_open()) return;
   descriptor_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                         [this](const auto& error) { on_ready(error); });
+                         [this, alive = lifetime_.watch()](const auto& error) {
+                           if (!alive.expired()) on_ready(error);
+                         });
 }
 
 void Journal::on_ready(const boost::system::error_code& error) {

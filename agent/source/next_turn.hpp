@@ -6,8 +6,9 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <functional>
-#include <memory>
 #include <utility>
+
+#include "util/lifetime.hpp"
 
 namespace coturn_guard {
 
@@ -18,7 +19,7 @@ class NextTurn {
   void post() {
     if (posted_) return;
     posted_ = true;
-    boost::asio::post(io_, [this, alive = std::weak_ptr<bool>(alive_)] {
+    boost::asio::post(io_, [this, alive = lifetime_.watch()] {
       if (alive.expired()) return;
       posted_ = false;
       turn_();
@@ -29,7 +30,7 @@ class NextTurn {
   boost::asio::io_context& io_;
   std::function<void()> turn_;
   bool posted_ = false;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  Lifetime lifetime_;
 };
 
 }  // namespace coturn_guard

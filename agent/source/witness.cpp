@@ -15,6 +15,7 @@
 #include "source/clocks.hpp"
 #include "source/diag_socket.hpp"
 #include "source/sock_diag_codec.hpp"
+#include "util/lifetime.hpp"
 
 namespace coturn_guard {
 namespace {
@@ -114,6 +115,7 @@ class Witness::Impl {
   }
 
   boost::asio::posix::stream_descriptor ends_;
+  Lifetime lifetime_;
   DiagList list_;
   WitnessEvents events_;
   int receive_bytes_;
@@ -183,11 +185,12 @@ void Witness::Impl::filter_ends() {
 }
 
 void Witness::Impl::wait_for_ends() {
-  ends_.async_wait(boost::asio::posix::stream_descriptor::wait_read, [this](const auto& error) {
-    if (error == boost::asio::error::operation_aborted) return;
-    take_ends(kEndsPerTurn);
-    wait_for_ends();
-  });
+  ends_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                   [this, alive = lifetime_.watch()](const auto& error) {
+                     if (error == boost::asio::error::operation_aborted || alive.expired()) return;
+                     take_ends(kEndsPerTurn);
+                     wait_for_ends();
+                   });
 }
 
 void Witness::Impl::take_ends(int budget) {
