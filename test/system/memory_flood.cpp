@@ -128,6 +128,7 @@ void living(Flood& flood) {
 void sessions_and_users(Flood& flood) {
   for (std::uint32_t n = 0; n < kMillion; ++n) {
     const std::uint64_t session = ++flood.session;
+    flood.line(1, "22: : ERROR: check_stun_auth: user user{} credentials are incorrect", n);
     flood.line(1,
                "22: : session {:018}: realm <example.org> user <user{}>: incoming packet message processed, "
                "error 401: Unauthorized",
@@ -165,11 +166,16 @@ void logins(Flood& flood) {
 void peers(Flood& flood) {
   for (std::uint32_t n = 0; n < 70'000; ++n) {
     const std::uint64_t session = ++flood.session;
-    for (std::uint32_t peer = 0; peer < kMostDifferent; ++peer)
+    for (std::uint32_t peer = 0; peer < kMostDifferent; ++peer) {
       flood.line(2,
                  "22: (18659): ERROR: session {:018}: A peer IP 10.0.1.{} denied in the range: "
                  "10.0.0.0-10.255.255.255 in server 0 ",
                  session, peer);
+      flood.line(2,
+                 "22: (18659): INFO: session {:018}: realm <example.org> user <alice>: incoming packet "
+                 "CREATE_PERMISSION processed, error 403: Forbidden IP",
+                 session);
+    }
     flood.line(2,
                "22: (18659): INFO: session {:018}: closed (2nd stage), user <alice> realm <example.org> "
                "origin <>, local 198.51.100.10:3478, remote {}:4000, reason: allocation timeout",
