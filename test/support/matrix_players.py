@@ -587,14 +587,18 @@ def echo():
         stream.sendto(data, peer)
 
 
+STAGE = threading.Lock()
+
+
 def run(one, source, times):
     began, problem = time.time(), ""
     try:
         one.play(source, times)
     except Exception as error:  # a customer who is not served, or a player's own mistake: the matrix must hear of it
         problem = "%s: %s" % (type(error).__name__, error)
-    print(json.dumps({"name": one.name, "source": source, "tries": times, "began": began, "ended": time.time(),
-                      "problem": problem}), flush=True)
+    told = json.dumps({"name": one.name, "source": source, "tries": times, "began": began, "ended": time.time(), "problem": problem})
+    with STAGE:  # print() writes a line in two pieces, and many end at once
+        print(told, flush=True)
 
 
 def main():
