@@ -20,9 +20,8 @@ inline std::uint64_t word_of(const char* text) {
   return word;
 }
 
-// How many of its first characters are digits. A byte is one if its upper half is 3, and still is after
-// adding
-// 6. What a byte over 0xf9 carries to the next one changes nothing: it is no digit itself.
+// How many of its first characters are digits. A byte is one if its upper half is 3, also when 6 is added.
+// What a byte over 0xf9 carries to the next one changes nothing: it is no digit itself.
 inline std::size_t leading_digits(std::uint64_t word) {
   constexpr std::uint64_t kUpperHalves = 0xf0f0f0f0f0f0f0f0;
   constexpr std::uint64_t kThrees = 0x3030303030303030;

@@ -374,6 +374,23 @@ TEST_CASE("steps of the clock lose no offence and make none", "[pipeline]") {
   CHECK(verdict);
 }
 
+TEST_CASE("a flood of challenges is a reflection where nobody logs in, else customers behind one address",
+          "[pipeline]") {
+  // With unauthorized-ratelimit coturn from 4.14 on names the address at once.
+  const auto floods = [](Story& story) {
+    for (int i = 0; i < 20; ++i)
+      CHECK_FALSE(
+          story.says("40: (18659): INFO: 401 rate-limit exceeded from 192.0.2.50, suppressing responses for "
+                     "this window"));
+    return story.reports;
+  };
+  Story strangers;
+  CHECK(floods(strangers) > 0);
+  Story customers;
+  logs_in(customers, 100, "192.0.2.50:1001", "alice");
+  CHECK(floods(customers) == 0);
+}
+
 TEST_CASE("a forged line has nobody reported", "[pipeline][hostile]") {
   Story story;
   CHECK_FALSE(story.says("33: : ERROR: check_stun_auth: wrong username: x"));
