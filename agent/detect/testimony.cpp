@@ -158,10 +158,10 @@ void Testimony::State::prove(Event event, Ended* connection, const Call& call) {
   const Rule& rule = call.rule(event);
   const bool was_tainted = event.evidence == Evidence::tainted;
   if (connection != nullptr) {
-    const bool told_already = std::exchange(connection->line_told, true);
+    if (was_tainted && rule.witnessed == Witnessed::admin && !connection->admin) return hand(event, call);
     // A connection is reset once: of two lines about it, one that may be forged is.
-    if (was_tainted && (told_already || (rule.witnessed == Witnessed::admin && !connection->admin)))
-      return hand(event, call);
+    const bool told_already = std::exchange(connection->line_told, true);
+    if (was_tainted && told_already) return hand(event, call);
     confirmed = confirmed || !was_tainted;
   }
   ++counters.proven;
@@ -178,7 +178,9 @@ void Testimony::State::prove(Event event, Ended* connection, const Call& call) {
     // One connection, one misdeed: of all that is told of it the worst counts.
     event.points.milli = std::max(0, event.points.milli - connection->charged.milli);
     connection->charged = connection->charged + event.points;
-    if (connection->brief) briefs.line_told(event.client->address, call.now);
+    // Lines of other rules tell of it where they are handed on.
+    if (std::exchange(connection->brief, false) && rule.witnessed == Witnessed::exactly)
+      briefs.line_told(event.client->address, call.now);
   }
   hand(event, call, harmless);
 }

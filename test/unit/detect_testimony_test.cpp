@@ -491,6 +491,14 @@ TEST_CASE("a connection that was broken off without an answer is brief", "[detec
     CHECK(court.settled_is(kReset, Evidence::proven, 1000));
     CHECK(court.pass(1s).empty());
   }
+  SECTION("one line excuses one end") {
+    court.take(end_of(kClient, 64, 0));
+    court.take(line(kSeen, kClient));
+    CHECK(court.settled_is(kSeen, Evidence::proven, 1000));
+    court.take(end_of(kOther, 64, 0));
+    court.pass(1s);
+    CHECK(court.settled_is(kBrief, Evidence::proven, 1000));
+  }
 }
 
 TEST_CASE("a connection to an administrators' port gives its line back, where it may be forged",
@@ -520,6 +528,9 @@ TEST_CASE("a connection to an administrators' port gives its line back, where it
     court.take(ended(kClient, 5349));
     court.take(line(kAdmin, kClient, Evidence::tainted));
     CHECK(court.only().event.evidence == Evidence::tainted);
+    // Whose line it is not takes nothing from the one that it is.
+    court.take(line(kReset, kClient, Evidence::tainted));
+    CHECK(court.only().event.evidence == Evidence::proven);
   }
   SECTION("nor for one that never was") {
     court.take(line(kAdmin, kVictim, Evidence::tainted));
