@@ -69,10 +69,7 @@ void Eviction::list(sock_diag::Family family) {
 }
 
 bool Eviction::hunted(const Address& address, std::uint16_t port) const {
-  const bool of_coturn = ports_.empty() || std::any_of(ports_.begin(), ports_.end(), [&](const auto& range) {
-                           return range.first <= port && port <= range.last;
-                         });
-  if (!of_coturn) return false;
+  if (!ports_.empty() && !holds(ports_, port)) return false;
   const auto next = std::upper_bound(hunted_.begin(), hunted_.end(), Prefix(address, kWholeAddress));
   return next != hunted_.begin() && std::prev(next)->contains(address);
 }

@@ -213,11 +213,7 @@ void Testimony::State::closed(const Connection& connection, const Call& call) {
          .counted = connection.counted,
          .received_bytes = connection.received_bytes,
          .acked_bytes = connection.acked_bytes,
-         .admin = std::any_of(admin_ports.begin(), admin_ports.end(),
-                              [&](const PortRange& range) {
-                                return range.first <= connection.local.port &&
-                                       connection.local.port <= range.last;
-                              }),
+         .admin = holds(admin_ports, connection.local.port),
          .charged = {}};
   if (ended.size() > kMaxEnded) {
     unbroken_since = std::max(unbroken_since, ended.oldest().touched);
