@@ -30,6 +30,16 @@ std::string most_frequent(const std::map<std::string_view, std::uint64_t>& count
   return text;
 }
 
+template <class Level>
+int priority_of(Level level) {
+  switch (level) {
+    case Level::info: return LOG_INFO;
+    case Level::warning: return LOG_WARNING;
+    case Level::error: return LOG_ERR;
+  }
+  return LOG_ERR;
+}
+
 }  // namespace
 
 void Announcer::bans(const std::vector<Verdict>& verdicts, const RuleSet& rules, bool simulated,
@@ -124,6 +134,17 @@ void Announcer::witness(const WitnessState& state, const Now& now) {
                now.mono);
   if (state.available) missed_since_.reset();
   witness_ = state;
+}
+
+void Announcer::notice(const EnforcerNotice& notice) {
+  log_.write({notice.event, priority_of(notice.level)}, {{"text", notice.text}, {"remedy", notice.remedy}},
+             std::chrono::steady_clock::now());
+}
+
+void Announcer::notice(const SourceNotice& notice) {
+  log_.write({notice.event, priority_of(notice.level)},
+             {{"path", notice.path}, {"text", notice.text}, {"remedy", notice.remedy}},
+             std::chrono::steady_clock::now());
 }
 
 void Announcer::stopped(const Pipeline& pipeline, std::size_t bans, std::uint64_t overflows, const Now& now) {

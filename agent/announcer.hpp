@@ -9,9 +9,11 @@
 #include <vector>
 
 #include "config.hpp"
+#include "enforce/enforcer.hpp"
 #include "enforce/gate_rule.hpp"
 #include "pipeline.hpp"
 #include "source/gate.hpp"
+#include "source/source.hpp"
 #include "source/witness.hpp"
 #include "util/log.hpp"
 
@@ -30,6 +32,9 @@ class Announcer {
   void gate_totals(const Pipeline& pipeline, const GateCounters& gate, const GateRuleCounters& rule,
                    bool last, const Now& now);
   void witness(const WitnessState& state, const Now& now);
+  // What an edge says of itself.
+  void notice(const EnforcerNotice& notice);
+  void notice(const SourceNotice& notice);
   // The end, with what was counted of forgery and of what could not be told: `overflows` of the witness.
   void stopped(const Pipeline& pipeline, std::size_t bans, std::uint64_t overflows, const Now& now);
   // Once a second: what the counters show for the first time.

@@ -16,16 +16,6 @@ namespace {
 
 constexpr std::chrono::seconds kTick{1};
 
-template <class Level>
-int priority_of(Level level) {
-  switch (level) {
-    case Level::info: return LOG_INFO;
-    case Level::warning: return LOG_WARNING;
-    case Level::error: return LOG_ERR;
-  }
-  return LOG_ERR;
-}
-
 }  // namespace
 
 Result<std::unique_ptr<App>> App::create(RunOptions options, Setup setup, Log& log) {
@@ -48,7 +38,10 @@ App::App(RunOptions options, Config config, Pipeline pipeline, Log& log)
       announcer_(log),
       signals_(io_, SIGTERM, SIGINT, SIGHUP),
       ticker_(io_),
-      pipeline_(std::move(pipeline)) {}
+      pipeline_(std::move(pipeline)),
+      gate_(io_, log_, announcer_,
+            {.packet = [this](const Packet& packet, const Now& at) { return on_packet(packet, at); },
+             .batch_end = [this](const Now& at) { on_batch_end(at); }}) {}
 
 Result<> App::connect(const Now& now) {
   // From the kernel back to the front door: nothing may arrive before what it is handed to stands.
@@ -71,7 +64,7 @@ Result<> App::make_enforcer_anew(const Now& now) {
     pipeline_.ledger().adopt(prefix, remaining, read_clocks());
   };
   events.pause = [this](bool full) { on_enforcer_full(full); };
-  events.notice = [this](const EnforcerNotice& notice) { on_notice(notice); };
+  events.notice = [this](const EnforcerNotice& notice) { announcer_.notice(notice); };
   make_eviction_anew();
   enforcer_choice_ =
       simulated() ? EnforcerChoice{"dry-run", "nobody is dropped"} : choose_enforcer(config_.enforcer);
@@ -87,16 +80,11 @@ Result<> App::make_enforcer_anew(const Now& now) {
   return enforcer_->start(now);
 }
 
-void App::on_notice(const EnforcerNotice& notice) {
-  log_.write({notice.event, priority_of(notice.level)}, {{"text", notice.text}, {"remedy", notice.remedy}},
-             std::chrono::steady_clock::now());
-}
-
 void App::make_eviction_anew() {
   eviction_.reset();
   if (simulated() || !config_.end_connections) return;
   eviction_ = std::make_unique<Eviction>(io_, config_.ports,
-                                         [this](const EnforcerNotice& notice) { on_notice(notice); });
+                                         [this](const EnforcerNotice& notice) { announcer_.notice(notice); });
 }
 
 // Which log is coturn's: again after each reload, and each minute while none was found.
@@ -116,11 +104,7 @@ Result<> App::make_source_anew() {
   events.line = [this](const Line& line, const Now& now) { on_line(line, now); };
   events.batch_end = [this](const Now& now) { on_batch_end(now); };
   events.stream_ended = [this](StreamId stream) { pipeline_.recogniser().forget(stream); };
-  events.notice = [this](const SourceNotice& notice) {
-    log_.write({notice.event, priority_of(notice.level)},
-               {{"path", notice.path}, {"text", notice.text}, {"remedy", notice.remedy}},
-               std::chrono::steady_clock::now());
-  };
+  events.notice = [this](const SourceNotice& notice) { announcer_.notice(notice); };
   auto made = make_source(io_, choice_.kind, choice_.names, false, std::move(events));
   if (!made) return tl::unexpected(made.error());
   source_ = std::move(*made);
@@ -147,57 +131,9 @@ void App::make_witness_anew(const Now& now) {
   }
 }
 
-// A help, not a need: where it cannot be had, the operator is told and the rest goes on.
 void App::make_gate_anew(const Now& now) {
-  close_gate();
-  if (config_.gate == GateMode::off || simulated()) return;
-  auto opened = open_gate(now);
-  if (opened) {
-    log_.write(events::kGate,
-               {{"queue", std::to_string(config_.gate_queue)},
-                {"text", config_.gate == GateMode::udp
-                             ? "UDP to coturn is looked at before coturn has it"
-                             : "UDP and TCP to coturn are looked at before coturn has it"}},
-               now.mono);
-    return;
-  }
-  close_gate();
-  log_.write(events::kGateFailed,
-             {{"problem", opened.error().message()},
-              {"text", "no gate: packets to coturn are not looked at; everything else works"}},
-             now.mono);
-}
-
-Result<> App::open_gate(const Now& now) {
-  auto rule = GateRule::create([this](const EnforcerNotice& notice) {
-    log_.write({notice.event, priority_of(notice.level)}, {{"text", notice.text}, {"remedy", notice.remedy}},
-               std::chrono::steady_clock::now());
-  });
-  if (!rule) return tl::unexpected(rule.error());
-  GateEvents events;
-  events.packet = [this](const Packet& packet, const Now& at) { return on_packet(packet, at); };
-  events.batch_end = [this](const Now& at) { on_batch_end(at); };
-  gate_ = std::make_unique<Gate>(io_, config_.gate_queue, std::move(events));
-  // Somebody must listen before the kernel has anything to hand over.
-  if (auto started = gate_->start(); !started) return started;
-  gate_rule_ = std::move(*rule);
-  return gate_rule_->install(
-      {.ports = gate_ports(config_), .queue = config_.gate_queue, .tcp = config_.gate == GateMode::all},
-      now.mono);
-}
-
-// Also what an earlier run left that was killed.
-void App::close_gate() {
-  if (gate_ && gate_rule_) {
-    gate_rule_->look();
-    announcer_.gate_totals(pipeline_, gate_->counters(), gate_rule_->counters(), true, read_clocks());
-  }
-  gate_rule_.reset();
-  if (!options_.dry_run) {
-    if (auto removed = GateRule::remove(); !removed)
-      log_.write(events::kFailed, {{"problem", removed.error().message()}}, std::chrono::steady_clock::now());
-  }
-  gate_.reset();
+  gate_.close(pipeline_, options_.dry_run, now);
+  gate_.open(config_, !simulated(), now);
 }
 
 void App::run() {
@@ -212,7 +148,7 @@ void App::run() {
   service_.ready(status(0));
   io_.run();
   service_.stopping();
-  close_gate();
+  gate_.close(pipeline_, options_.dry_run, read_clocks());
   announcer_.stopped(pipeline_, enforcer_->live_bans(), witness_ ? witness_->counters().overflows : 0,
                      read_clocks());
 }
@@ -242,11 +178,7 @@ void App::on_batch_end(const Now& now) {
     // him.
     announcer_.bans(outcome_.verdicts, pipeline_.rules(), simulated(), now);
   }
-  if (!outcome_.quenches.empty() && gate_rule_) {
-    for (const auto& quench : outcome_.quenches) gate_rule_->quench(quench);
-    gate_rule_->send();
-    announcer_.quenches(outcome_.quenches, now);
-  }
+  gate_.quench(outcome_.quenches, now);
   if (!outcome_.reports.empty()) announcer_.reports(outcome_.reports, pipeline_.rules(), now);
   outcome_.clear();
 }
@@ -320,10 +252,7 @@ void App::on_tick(const boost::system::error_code& error) {
   on_batch_end(now);
   host_addresses_->tick(now);
   enforcer_->tick(now);
-  if (gate_ && gate_rule_) {
-    gate_rule_->tick(now.mono);
-    announcer_.gate_totals(pipeline_, gate_->counters(), gate_rule_->counters(), false, now);
-  }
+  gate_.tick(pipeline_, now);
   if (source_->healthy() && enforcer_->healthy()) service_.feed_watchdog(now.mono);
   announcer_.look(pipeline_, now);
   log_.tick(now.mono);

@@ -15,12 +15,11 @@
 
 #include "announcer.hpp"
 #include "enforce/enforcer.hpp"
-#include "enforce/gate_rule.hpp"
 #include "eviction.hpp"
+#include "gate_post.hpp"
 #include "pipeline.hpp"
 #include "service.hpp"
 #include "setup.hpp"
-#include "source/gate.hpp"
 #include "source/host_addresses.hpp"
 #include "source/source.hpp"
 #include "source/witness.hpp"
@@ -50,8 +49,6 @@ class App {
   void make_witness_anew(const Now& now);
   [[nodiscard]] Result<> make_enforcer_anew(const Now& now);
   void make_gate_anew(const Now& now);
-  [[nodiscard]] Result<> open_gate(const Now& now);
-  void close_gate();
   [[nodiscard]] bool simulated() const { return options_.dry_run || config_.mode == Mode::observe; }
 
   void make_eviction_anew();
@@ -66,7 +63,6 @@ class App {
   void on_witness(const WitnessState& state, const Now& now);
   void on_batch_end(const Now& now);
   void on_own_networks(std::vector<OwnNetwork> networks);
-  void on_notice(const EnforcerNotice& notice);
   void on_ban_done(const Prefix& prefix, Fate fate);
   void on_enforcer_full(bool full);
   void on_signal(const boost::system::error_code& error, int signal);
@@ -93,13 +89,12 @@ class App {
   std::unique_ptr<Enforcer> enforcer_;
   EnforcerChoice enforcer_choice_;
   std::unique_ptr<Eviction> eviction_;
-  std::optional<GateRule> gate_rule_;
   Outcome outcome_;  // of the batch in hand
   std::vector<OwnNetwork> host_networks_;
   Pipeline pipeline_;
   std::unique_ptr<HostAddresses> host_addresses_;
   std::unique_ptr<Witness> witness_;
-  std::unique_ptr<Gate> gate_;
+  GatePost gate_;
   SourceChoice choice_;
   std::chrono::steady_clock::time_point choice_made_{};
   std::unique_ptr<LineSource> source_;
