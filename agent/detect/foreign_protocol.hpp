@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What scanners send to every port of every host, by name: the beginning of some forty protocols that are not
 // TURN's. A name helps the operator, nothing is decided by it: what coturn does not speak is foreign with or
-// without one. One row per protocol in foreign_protocol.cpp.
+// without one. One row per protocol in foreign_protocol.cpp; how each is known: protocol_texts,
+// protocol_headers.
 #pragma once
 
 #include <cstddef>
