@@ -71,42 +71,42 @@ int error_of(std::string_view payload) {
   return error && *error < 0 && *error > -4096 ? -*error : 0;
 }
 
+// A message about sockets of TCP.
+std::string request(std::uint16_t type, std::uint16_t flags, std::uint32_t sequence,
+                    const inet_diag_req_v2& what) {
+  struct {
+    nlmsghdr header;
+    inet_diag_req_v2 request;
+  } message{};
+  message.header.nlmsg_len = sizeof message;
+  message.header.nlmsg_type = type;
+  message.header.nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags);
+  message.header.nlmsg_seq = sequence;
+  message.request = what;
+  message.request.sdiag_protocol = IPPROTO_TCP;
+  std::string bytes(sizeof message, '\0');
+  std::memcpy(bytes.data(), &message, sizeof message);
+  return bytes;
+}
+
 }  // namespace
 
 const std::uint32_t kTcpEnds =
     (1U << (SKNLGRP_INET_TCP_DESTROY - 1)) | (1U << (SKNLGRP_INET6_TCP_DESTROY - 1));
 
 std::string list_request(Family family, std::uint32_t states, bool counters, std::uint32_t sequence) {
-  struct {
-    nlmsghdr header;
-    inet_diag_req_v2 request;
-  } message{};
-  message.header.nlmsg_len = sizeof message;
-  message.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
-  message.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-  message.header.nlmsg_seq = sequence;
-  message.request.sdiag_family = family == Family::v4 ? AF_INET : AF_INET6;
-  message.request.sdiag_protocol = IPPROTO_TCP;
-  message.request.idiag_ext = counters ? 1U << (INET_DIAG_INFO - 1) : 0;
-  message.request.idiag_states = states;
-  std::string bytes(sizeof message, '\0');
-  std::memcpy(bytes.data(), &message, sizeof message);
-  return bytes;
+  inet_diag_req_v2 what{};
+  what.sdiag_family = family == Family::v4 ? AF_INET : AF_INET6;
+  what.idiag_ext = counters ? 1U << (INET_DIAG_INFO - 1) : 0;
+  what.idiag_states = states;
+  return request(SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, sequence, what);
 }
 
 std::string destroy_request(const Socket& socket, std::uint32_t sequence) {
-  struct {
-    nlmsghdr header;
-    inet_diag_req_v2 request;
-  } message{};
-  message.header.nlmsg_len = sizeof message;
-  message.header.nlmsg_type = SOCK_DESTROY;
-  message.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
-  message.header.nlmsg_seq = sequence;
+  inet_diag_req_v2 what{};
   const bool v4 = socket.remote.address.is_v4();
-  message.request.sdiag_family = v4 ? AF_INET : AF_INET6;
-  message.request.sdiag_protocol = IPPROTO_TCP;
-  inet_diag_sockid& id = message.request.id;
+  what.sdiag_family = v4 ? AF_INET : AF_INET6;
+  inet_diag_sockid& id = what.id;
   const auto put = [v4](__be32(&words)[4], const Address& address) {
     const auto& bytes = address.bytes();
     std::memcpy(words, bytes.data() + (v4 ? 12 : 0), v4 ? 4 : bytes.size());
@@ -118,9 +118,7 @@ std::string destroy_request(const Socket& socket, std::uint32_t sequence) {
   id.idiag_if = socket.interface;
   id.idiag_cookie[0] = socket.cookie[0];
   id.idiag_cookie[1] = socket.cookie[1];
-  std::string bytes(sizeof message, '\0');
-  std::memcpy(bytes.data(), &message, sizeof message);
-  return bytes;
+  return request(SOCK_DESTROY, NLM_F_ACK, sequence, what);
 }
 
 Destroyed take_destroyed(std::string_view received) {
