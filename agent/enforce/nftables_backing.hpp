@@ -9,6 +9,7 @@
 #include "enforce/backing.hpp"
 #include "enforce/netlink_socket.hpp"
 #include "enforce/nftables_codec.hpp"
+#include "enforce/nftables_elements.hpp"
 #include "enforce/nftables_wire.hpp"
 
 namespace coturn_guard {

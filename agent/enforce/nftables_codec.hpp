@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Our table in nf_tables alone, both ways: sets of intervals with timeouts and counters, a chain for each
 // address family at prerouting before conntrack, and in it "this protocol, these ports, source in our set:
-// count and drop". Requests appended to a buffer, answers to values. No socket. Facts:
-// linux/netfilter/nf_tables.h; net/netfilter/nf_tables_api.c and nft_set_rbtree.c for what it leaves out (an
-// interval is two elements, its beginning and the first address behind it).
+// count and drop". Requests appended to a buffer, answers to values; what stands in the sets is
+// nftables_elements' business. No socket. Facts: linux/netfilter/nf_tables.h; net/netfilter/nf_tables_api.c.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +13,6 @@
 
 #include "enforce/element.hpp"
 #include "enforce/netlink_bytes.hpp"
-#include "enforce/nftables_interval.hpp"
 #include "model/port_range.hpp"
 
 namespace coturn_guard::nftables {
@@ -70,46 +68,16 @@ std::uint32_t put_wake(Bytes& out, std::uint32_t sequence);
 std::uint32_t put_delete_chain(Bytes& out, std::uint32_t sequence, Family family);
 std::uint32_t put_delete_table(Bytes& out, std::uint32_t sequence);
 
-// What happens to elements, in order; all of it is one transaction.
-enum class Verb : std::uint8_t {
-  add,     // fails (EEXIST) where it is there, or something that overlaps it
-  renew,   // whether it is there or not
-  remove,  // whether it is there or not
-};
-class ElementBatch {
- public:
-  // Numbers from `sequence` on.
-  ElementBatch(Bytes& out, std::uint32_t sequence);
-  // All of one family; any number of them.
-  void put(Verb verb, Family family, std::span<const Element> elements);
-  // Which must be there, as they are.
-  void remove(Family family, std::span<const Interval> intervals);
-  // Ends it; only the last message asks for an acknowledgement, and failed ones answer anyhow. Its number.
-  [[nodiscard]] std::uint32_t end();
-
- private:
-  void message(unsigned command, std::uint16_t flags, Family family, std::span<const Interval> intervals);
-  Bytes& out_;
-  std::uint32_t first_;
-  std::uint32_t sequence_;
-  std::size_t last_message_ = 0;  // where it begins
-};
-
 // --- questions ---
 void put_get_generation(Bytes& out, std::uint32_t sequence);
 void put_get_table(Bytes& out, std::uint32_t sequence, Family family);
 void put_get_chain(Bytes& out, std::uint32_t sequence, Family family);
 void put_list_rules(Bytes& out, std::uint32_t sequence, Family family);
 void put_get_set(Bytes& out, std::uint32_t sequence, Family family);
-void put_list_elements(Bytes& out, std::uint32_t sequence, Family family);
-// ENOENT: no; anything else that is an answer: its first address lies in an interval of the set.
-void put_find_element(Bytes& out, std::uint32_t sequence, const Prefix& prefix);
 
 // --- answers. Absent: the message is something else. ---
 // Counts the transactions of this network namespace, whoever's.
 [[nodiscard]] std::optional<std::uint32_t> decode_generation(const Message& message);
 [[nodiscard]] std::optional<SetHeader> decode_set(const Message& message);
-
-void decode_edges(const Message& message, Family family, std::vector<Edge>& edges);
 
 }  // namespace coturn_guard::nftables

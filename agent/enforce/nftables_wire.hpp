@@ -7,6 +7,7 @@
 
 #include "enforce/cover.hpp"
 #include "enforce/nftables_codec.hpp"
+#include "enforce/nftables_elements.hpp"
 #include "enforce/order_wire.hpp"
 
 namespace coturn_guard {

@@ -12,6 +12,7 @@
 #include "enforce/ipset_codec.hpp"
 #include "enforce/netlink_bytes.hpp"
 #include "enforce/nftables_codec.hpp"
+#include "enforce/nftables_elements.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   using namespace coturn_guard;

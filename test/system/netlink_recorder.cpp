@@ -21,6 +21,7 @@
 #include "enforce/ipset_codec.hpp"
 #include "enforce/netlink_socket.hpp"
 #include "enforce/nftables_codec.hpp"
+#include "enforce/nftables_elements.hpp"
 
 namespace coturn_guard {
 namespace {

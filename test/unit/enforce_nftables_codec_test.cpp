@@ -2,6 +2,7 @@
 #include "enforce/nftables_codec.hpp"
 
 #include "enforce/nft_message.hpp"
+#include "enforce/nftables_elements.hpp"
 #include "support/catch.hpp"
 #include "support/recorded.hpp"
 
