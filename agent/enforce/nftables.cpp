@@ -26,7 +26,7 @@ Result<std::optional<std::vector<Element>>> bans() {
     const auto header = kernel.header(family);
     if (!header) return tl::unexpected(header.error());
     if (!*header || !nftables::same_keys(**header, family)) continue;
-    auto held = kernel.elements(family);
+    auto held = kernel.elements(family, **header);
     if (!held) return tl::unexpected(held.error());
     std::erase_if(*held, [&](const Element& element) { return element.prefix == canary(family); });
     if (!all) all.emplace();

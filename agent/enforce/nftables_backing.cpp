@@ -69,7 +69,8 @@ Result<std::optional<nftables::SetHeader>> NftablesBacking::header(Family family
   return header;
 }
 
-Result<std::vector<nftables::Interval>> NftablesBacking::intervals(Family family) {
+Result<std::vector<nftables::Interval>> NftablesBacking::intervals(Family family,
+                                                                   const nftables::SetHeader& header) {
   for (unsigned look = 0; look < kMostLooks; ++look) {
     std::vector<nftables::Edge> edges;
     bool interrupted = false;
@@ -78,13 +79,15 @@ Result<std::vector<nftables::Interval>> NftablesBacking::intervals(Family family
       nftables::decode_edges(message, family, edges);
     });
     if (!there) return tl::unexpected(there.error());
-    if (!interrupted) return nftables::pair_up(std::move(edges), family);
+    if (interrupted) continue;
+    return (header.flags & NFT_SET_INTERVAL) != 0 ? nftables::pair_up(std::move(edges), family)
+                                                  : nftables::singles(edges, family);
   }
   return fail("list the set {}: it changes all the time", nftables::banned_set(family));
 }
 
-Result<std::vector<Element>> NftablesBacking::elements(Family family) {
-  const auto found = intervals(family);
+Result<std::vector<Element>> NftablesBacking::elements(Family family, const nftables::SetHeader& header) {
+  const auto found = intervals(family, header);
   if (!found) return tl::unexpected(found.error());
   std::vector<Element> all;
   for (const auto& interval : *found)
@@ -94,8 +97,8 @@ Result<std::vector<Element>> NftablesBacking::elements(Family family) {
 
 // What the set holds, each of it a prefix that an order can name: a range that somebody put there by hand is
 // parted. And the canary stands, by itself or inside a wider one.
-Result<std::vector<Element>> NftablesBacking::tidy(Family family) {
-  const auto found = intervals(family);
+Result<std::vector<Element>> NftablesBacking::tidy(Family family, const nftables::SetHeader& header) {
+  const auto found = intervals(family, header);
   if (!found) return tl::unexpected(found.error());
   const auto& mark = canary(family);
   std::vector<Element> all, added;
@@ -158,7 +161,7 @@ Result<Backing::Adopted> NftablesBacking::adopt(Family family, Misfit misfit) {
         nftables::banned_set(family), table_words(), family == Family::v4 ? "ipv4_addr" : "ipv6_addr",
         nftables::kTable);
   } else if (!nftables::fits(**found, family)) {
-    auto held = elements(family);
+    auto held = elements(family, **found);
     if (!held) return tl::unexpected(held.error());
     adopted.elements = std::move(*held);
     std::erase_if(adopted.elements, [&](const Element& one) { return one.prefix.overlaps(mark.prefix); });
@@ -169,7 +172,7 @@ Result<Backing::Adopted> NftablesBacking::adopt(Family family, Misfit misfit) {
       return tl::unexpected(made.error());
     adopted.replaced = true;
   } else {
-    auto held = tidy(family);
+    auto held = tidy(family, **found);
     if (!held) return tl::unexpected(held.error());
     adopted.elements = std::move(*held);
   }

@@ -33,7 +33,7 @@ class NftablesBacking final : public Backing {
   // Absent: no such set.
   [[nodiscard]] Result<std::optional<nftables::SetHeader>> header(Family family);
   // What the set holds, canary and all; what is no prefix comes as several.
-  [[nodiscard]] Result<std::vector<Element>> elements(Family family);
+  [[nodiscard]] Result<std::vector<Element>> elements(Family family, const nftables::SetHeader& header);
   [[nodiscard]] Result<> remove_table();  // no table is no error
 
  private:
@@ -41,11 +41,12 @@ class NftablesBacking final : public Backing {
   // False: it is not there.
   [[nodiscard]] Result<bool> ask_for(Put put, Family family,
                                      const std::function<void(const Message&)>& take = {});
-  [[nodiscard]] Result<std::vector<nftables::Interval>> intervals(Family family);
+  [[nodiscard]] Result<std::vector<nftables::Interval>> intervals(Family family,
+                                                                  const nftables::SetHeader& header);
   [[nodiscard]] Result<> change(const std::function<std::uint32_t(Bytes&, std::uint32_t)>& put,
                                 const std::string& doing);
   [[nodiscard]] Result<> make_set(Family family, bool instead, std::span<const Element> elements);
-  [[nodiscard]] Result<std::vector<Element>> tidy(Family family);
+  [[nodiscard]] Result<std::vector<Element>> tidy(Family family, const nftables::SetHeader& header);
 
   std::vector<PortRange> ports_;
   NftablesWire* wire_ = nullptr;

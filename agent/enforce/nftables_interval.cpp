@@ -28,6 +28,26 @@ Address last_of_all(Family family) {
   return last_of(Prefix(family == Family::v4 ? Address::v4(0) : Address(), 0));
 }
 
+// The first address of IPv6 behind those that are IPv4's for us.
+Address behind_mapped() {
+  return neighbour(last_of_all(Family::v4), Family::v6, true).value();
+}
+
+bool is_foreign(const Address& address, Family family) {
+  return address.is_v4() != (family == Family::v4);
+}
+
+void put(std::vector<Interval>& intervals, const Address& first, const Address& last, const Edge& begin,
+         Family family) {
+  const bool mapped = is_foreign(first, family);
+  if (mapped && is_foreign(last, family)) return;
+  intervals.emplace_back(mapped ? behind_mapped() : first, last,
+                         Element{.prefix = {},
+                                 .timeout_seconds = begin.timeout_seconds,
+                                 .packets = begin.packets,
+                                 .bytes = begin.bytes});
+}
+
 }  // namespace
 
 std::optional<Address> neighbour(const Address& address, Family family, bool up) {
@@ -47,12 +67,14 @@ std::vector<Interval> pair_up(std::vector<Edge> edges, Family family) {
     const bool ends = i + 1 < edges.size() && edges[i + 1].end;
     if (!ends && i + 1 < edges.size()) continue;  // only the very last address of all ends without saying so
     const auto last = ends ? neighbour(edges[i + 1].address, family, false) : std::nullopt;
-    intervals.emplace_back(edges[i].address, last.value_or(last_of_all(family)),
-                           Element{.prefix = {},
-                                   .timeout_seconds = edges[i].timeout_seconds,
-                                   .packets = edges[i].packets,
-                                   .bytes = edges[i].bytes});
+    put(intervals, edges[i].address, last.value_or(last_of_all(family)), edges[i], family);
   }
+  return intervals;
+}
+
+std::vector<Interval> singles(const std::vector<Edge>& edges, Family family) {
+  std::vector<Interval> intervals;
+  for (const auto& edge : edges) put(intervals, edge.address, edge.address, edge, family);
   return intervals;
 }
 
@@ -63,6 +85,10 @@ std::vector<Element> Interval::elements() const {
   std::vector<Element> all;
   const auto family = first.is_v4() ? Family::v4 : Family::v6;
   for (std::optional<Address> at = first; at && *at <= last;) {
+    if (is_foreign(*at, family)) {
+      at = behind_mapped();
+      continue;
+    }
     // The widest that begins here and does not reach too far.
     unsigned length = 0;
     while (Prefix(*at, length).network() != *at || last_of(Prefix(*at, length)) > last) ++length;

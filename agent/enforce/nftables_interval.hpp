@@ -18,7 +18,7 @@ struct Interval {
   Address first, last;
   Element rest;  // all but the prefix
 
-  // One, where it is a prefix.
+  // One, where it is a prefix. `first` is of the family that all of it is.
   [[nodiscard]] std::vector<Element> elements() const;
 };
 // One end of an interval.
@@ -28,8 +28,11 @@ struct Edge {
   std::uint32_t timeout_seconds = 0;  // what is left, rounded up; 0: for ever. Of the beginning.
   std::uint64_t packets = 0, bytes = 0;
 };
-// Edges in any order.
+// Edges in any order. What lies among the IPv4-mapped addresses of IPv6 is left out: no packet comes from
+// there, and for us they are IPv4's.
 [[nodiscard]] std::vector<Interval> pair_up(std::vector<Edge> edges, Family family);
+// Of a set that has no intervals: each is one address.
+[[nodiscard]] std::vector<Interval> singles(const std::vector<Edge>& edges, Family family);
 
 // The next address of the family, or the one before; absent: there is none.
 [[nodiscard]] std::optional<Address> neighbour(const Address& address, Family family, bool up);

@@ -808,6 +808,19 @@ def case_saved_ruleset(net):
 
 
 @of(Nftables)
+def case_exchanged_for_a_set_without_intervals(net):
+    driver = Driver()
+    driver.ban(BAD4, 600)
+    sh("nft 'delete chain inet coturn_guard drop4; delete set inet coturn_guard banned4; "
+       "add set inet coturn_guard banned4 { type ipv4_addr; flags timeout; elements = { 10.98.0.1 timeout 600s, 10.98.0.3 timeout 600s } }'")
+    driver.hear("^notice enforce.repaired .*banned4")
+    ok(net.dropped_within(BAD4, 2), "the ban is back")
+    equal(driver.count(), 3, "each address that stood in the other set is a ban")
+    equal(sorted(backend.set().seconds), ["10.98.0.1", "10.98.0.3", BAD4], "and nothing but them")
+    ok(net.passes(HONEST4), "the honest client, behind the last of them, still arrives")
+
+
+@of(Nftables)
 def case_put_there_by_hand(net):
     driver = Driver()
     sh("nft add element inet coturn_guard banned4 { 10.99.0.60-10.99.0.70 timeout 600s }")

@@ -136,6 +136,25 @@ TEST_CASE("edges that do not belong together make no interval", "[enforce][nftab
   CHECK(torn[0].first == *Address::parse("10.0.0.5"));
 }
 
+TEST_CASE("the elements of a set without intervals are single addresses", "[enforce][nftables]") {
+  const auto found = singles({edge("10.0.0.9", false), edge("10.0.0.1", false)}, Family::v4);
+  REQUIRE(found.size() == 2);
+  CHECK(prefixes(found[0]) == std::vector<std::string>{"10.0.0.9/32"});
+  CHECK(prefixes(found[1]) == std::vector<std::string>{"10.0.0.1/32"});
+}
+
+TEST_CASE("IPv4-mapped addresses among those of IPv6 never become bans of IPv4", "[enforce][nftables]") {
+  CHECK(pair_up({edge("::ffff:0.0.0.0", false), edge("::1:0:0:0", true)}, Family::v6).empty());
+  CHECK(pair_up({edge("::ffff:192.0.2.1", false), edge("::ffff:192.0.2.2", true)}, Family::v6).empty());
+  CHECK(singles({edge("::ffff:192.0.2.1", false)}, Family::v6).empty());
+  const auto behind = pair_up({edge("::ffff:255.255.255.255", false), edge("::1:0:0:2", true)}, Family::v6);
+  REQUIRE(behind.size() == 1);
+  CHECK(prefixes(behind[0]) == std::vector<std::string>{"::1:0:0:0/127"});
+  const auto around = pair_up({edge("::fffe:ffff:ffff", false), edge("::1:0:0:1", true)}, Family::v6);
+  REQUIRE(around.size() == 1);
+  CHECK(prefixes(around[0]) == std::vector<std::string>{"::fffe:ffff:ffff/128", "::1:0:0:0/128"});
+}
+
 TEST_CASE("a range is parted into prefixes", "[enforce][nftables]") {
   const auto range = [](const char* first, const char* last) {
     return prefixes(Interval(*Address::parse(first), *Address::parse(last), {}));
