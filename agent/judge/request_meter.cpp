@@ -22,8 +22,9 @@ std::uint64_t RequestMeter::slice_at(Time now) const {
 }
 
 void RequestMeter::slide(Source& source, std::uint64_t slice) {
-  if (slice <= source.newest) return;  // time does not run backwards here
-  if (slice - source.newest >= kSlices) {
+  if (slice == source.newest) return;
+  // Time does not run backwards here: a smaller number is one of longer slices, of a window that was changed.
+  if (slice < source.newest || slice - source.newest >= kSlices) {
     source.slices = {};
   } else {
     for (std::uint64_t passed = source.newest + 1; passed <= slice; ++passed)

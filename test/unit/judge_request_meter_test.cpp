@@ -74,6 +74,15 @@ TEST_CASE("when the quench is over, counting begins anew", "[judge][meter]") {
   CHECK(clocked.meter.counters().quenched == 2);
 }
 
+TEST_CASE("a window that was made longer slides all the same", "[judge][meter]") {
+  Clocked clocked;
+  CHECK(clocked.asks(kVictim) == RequestMeter::Answer::within);
+  QuenchPolicy longer;
+  longer.window = 3 * longer.window;
+  clocked.meter.set_policy(longer);
+  CHECK(clocked.until_quenched(kVictim, milliseconds(100), 10'000) == 10'000);
+}
+
 TEST_CASE("a good name gives room, probation takes it", "[judge][meter]") {
   Clocked clocked;
   CHECK(clocked.until_quenched(kVictim, milliseconds(1), 10'000, 1000, 300) == 1201);
