@@ -101,8 +101,9 @@ void put_bind(std::vector<char>& out, std::uint16_t queue, int copy_bytes, std::
     nfq_nlmsg_cfg_put_cmd(message, AF_UNSPEC, NFQNL_CFG_CMD_BIND);
     nfq_nlmsg_cfg_put_params(message, NFQNL_COPY_PACKET, copy_bytes);
     nfq_nlmsg_cfg_put_qmaxlen(message, queue_length);
-    mnl_attr_put_u32(message, NFQA_CFG_FLAGS, htonl(NFQA_CFG_F_FAIL_OPEN | NFQA_CFG_F_GSO));
-    mnl_attr_put_u32(message, NFQA_CFG_MASK, htonl(NFQA_CFG_F_FAIL_OPEN | NFQA_CFG_F_GSO));
+    // Not NFQA_CFG_F_GSO: datagrams that came joined are parted, so that each is judged by itself.
+    mnl_attr_put_u32(message, NFQA_CFG_FLAGS, htonl(NFQA_CFG_F_FAIL_OPEN));
+    mnl_attr_put_u32(message, NFQA_CFG_MASK, htonl(NFQA_CFG_F_FAIL_OPEN));
     message->nlmsg_flags |= NLM_F_ACK;
   });
 }
