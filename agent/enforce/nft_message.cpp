@@ -40,8 +40,11 @@ std::string describe(const nftnl_expr* expression) {
     return fmt::format("range {} {} {}-{}", number(NFTNL_EXPR_RANGE_SREG), number(NFTNL_EXPR_RANGE_OP),
                        hex(expression, NFTNL_EXPR_RANGE_FROM_DATA),
                        hex(expression, NFTNL_EXPR_RANGE_TO_DATA));
-  if (name == "immediate")
-    return fmt::format("immediate {} {}", number(NFTNL_EXPR_IMM_DREG), number(NFTNL_EXPR_IMM_VERDICT));
+  if (name == "immediate") {
+    const auto* const chain = nftnl_expr_get_str(expression, NFTNL_EXPR_IMM_CHAIN);
+    return fmt::format("immediate {} {}{}{}", number(NFTNL_EXPR_IMM_DREG), number(NFTNL_EXPR_IMM_VERDICT),
+                       chain != nullptr ? " > " : "", chain != nullptr ? chain : "");
+  }
   if (name == "lookup") {
     const auto* const set = nftnl_expr_get_str(expression, NFTNL_EXPR_LOOKUP_SET);
     return fmt::format("lookup {} in {} flags {}", number(NFTNL_EXPR_LOOKUP_SREG), set != nullptr ? set : "?",

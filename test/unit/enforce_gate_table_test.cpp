@@ -52,6 +52,11 @@ TEST_CASE("each range of ports has one entrance for each protocol", "[enforce][g
   CHECK(rules_with(gate_table::describe(kWish), "tcp: ") == 2 + 1);
 }
 
+TEST_CASE("a rule says where it leads", "[enforce][gate]") {
+  CHECK(rules_with(gate_table::describe(kWish), "> inspect-udp; ") == 2);
+  CHECK(rules_with(gate_table::describe(kWish), "> inspect-tcp; ") == 2);
+}
+
 TEST_CASE("another queue is another rule, and so is another way to queue", "[enforce][gate]") {
   auto other = kWish;
   other.queue = 3479;
