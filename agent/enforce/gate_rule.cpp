@@ -42,7 +42,6 @@ Result<> GateRule::install(const gate_table::Wish& wish, Time now) {
   const bool by_target = wish_.by_target;  // what this kernel lacks, it lacks at the repair, too
   wish_ = wish;
   wish_.by_target = by_target;
-  before_ = sum(before_, std::exchange(here_, {}));
   const Put put_table = [this](Bytes& out, std::uint32_t sequence) {
     return put_install(out, sequence, wish_);
   };
@@ -51,9 +50,11 @@ Result<> GateRule::install(const gate_table::Wish& wish, Time now) {
     wish_.by_target = !wish_.by_target;
     done = change(put_table);
   }
-  if (done)
+  if (done) {
+    before_ = sum(before_, std::exchange(here_, {}));  // with the old table, whose counters are gone
     done = change(
         [](Bytes& out, std::uint32_t sequence) { return gate_table::put_alive(out, sequence, kAliveFor); });
+  }
   if (!done)
     return tl::unexpected(explain(Request::change_rule, fmt::format("write {}", kWhere), done.error()));
   next_look_ = now + kLookInterval;
