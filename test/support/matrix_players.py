@@ -18,8 +18,7 @@ ECHO = "192.0.2.200"  # a peer that sends back what the relay brings
 USERS = {"alice": "secret1", "quinn": "qpass", "quentin": "qpass", **{"flood%d" % i: "fpass" for i in range(12)},
          **{"customer%d" % i: "cpass" for i in range(50)}, **{"honest%d" % i: "hpass" for i in range(100)}}
 QUOTA = 12  # allocations of one user at once
-CREATE_PERMISSION, CHANNEL_BIND, CONNECTION_BIND, SEND, BINDING = 0x008, 0x009, 0x00B, 0x016, 0x001
-XOR_PEER_ADDRESS, DATA, CHANNEL_NUMBER, CONNECTION_ID = 0x0012, 0x0013, 0x000C, 0x002A
+CONNECTION_BIND, CONNECTION_ID = 0x00B, 0x002A  # RFC 6062
 IPV6_RELAY = b"\x02\0\0\0"  # REQUESTED-ADDRESS-FAMILY (RFC 8656 section 18.8)
 
 
@@ -30,16 +29,6 @@ def server_for(source):
 
 def connect(source, port=PLAIN, transport="tcp", timeout=2.0):
     return turn.connect(transport, server_for(source), port, source, timeout)
-
-
-def xor_address(address, port):
-    """XOR-PEER-ADDRESS with the cookie (and, for IPv6, a transaction of zeros: see Login.ask_of_peer)."""
-    if ":" not in address:
-        word = struct.unpack("!I", socket.inet_aton(address))[0] ^ turn.MAGIC_COOKIE
-        return struct.pack("!BBHI", 0, 1, port ^ (turn.MAGIC_COOKIE >> 16), word)
-    key = struct.pack("!I", turn.MAGIC_COOKIE) + bytes(12)
-    mixed = bytes(a ^ b for a, b in zip(socket.inet_pton(socket.AF_INET6, address), key))
-    return struct.pack("!BBH", 0, 2, port ^ (turn.MAGIC_COOKIE >> 16)) + mixed
 
 
 class Login(turn.Session):
@@ -57,18 +46,12 @@ class Login(turn.Session):
         self.password = password
         return self.ask(turn.ALLOCATE, turn.attribute(turn.REQUESTED_TRANSPORT, turn.RELAY_OVER_UDP))[0]
 
-    def permit(self, peer, port=9):
-        zeros = bytes(12) if ":" in peer else None
-        ok, answer = self.ask(CREATE_PERMISSION, turn.attribute(XOR_PEER_ADDRESS, xor_address(peer, port)), zeros)
-        return ok
-
     def relay(self, bytes_each_way, peer=ECHO, port=7):
         """So much to the echo and back, by Send and Data indications."""
-        self.permit(peer, port)
+        self.permit((peer, port))
         data = b"x" * 1000
-        message = (turn.attribute(XOR_PEER_ADDRESS, xor_address(peer, port)) + turn.attribute(DATA, data))
         for _ in range(bytes_each_way // len(data) + 1):
-            self.stream.sendall(turn.request(SEND, message))
+            self.send((peer, port), data)
             got = b""
             while len(got) < len(data):
                 got += self.stream.recv(4096)
@@ -233,7 +216,7 @@ def idle(source, times):
 def bought_credit(source, i):
     stream = connect(source)
     for _ in range(100):
-        stream.sendall(turn.request(BINDING, b""))
+        stream.sendall(turn.request(turn.BINDING, b""))
         stream.recv(4096)
     turn.reset(stream)
 
@@ -318,7 +301,7 @@ def loopback(source, times):
     client = Login(source, "tcp", attacker_of(source, "flood4", "flood5"))
     if client.allocate():
         for peer in (["127.0.0.1", "0.0.0.0", "127.0.0.2", "224.0.0.1"] * 4)[:times]:
-            client.permit(peer, 80)
+            client.permit((peer, 80))
     client.stream.close()
 
 
@@ -327,7 +310,7 @@ def forbidden(source, times):
     client = Login(source, "tcp", attacker_of(source, "flood6", "flood7"))
     if client.allocate():
         for i in range(times):
-            client.permit("10.%d.%d.1" % (i, i), 80)
+            client.permit(("10.%d.%d.1" % (i, i), 80))
     client.stream.close()
 
 
@@ -339,7 +322,7 @@ def mapped(source, times):
     client.challenge()
     wanted = (turn.attribute(turn.REQUESTED_TRANSPORT, turn.RELAY_OVER_UDP) + turn.attribute(turn.REQUESTED_FAMILY, IPV6_RELAY))
     client.ask(turn.ALLOCATE, wanted)
-    client.permit("::ffff:127.0.0.1", 80)
+    client.permit(("::ffff:127.0.0.1", 80))
     client.stream.close()
 
 
@@ -385,7 +368,7 @@ def resets_among_forgeries(source, i):
 def bindings(source, times):
     for _ in range(200):
         with connect(source, transport="udp", timeout=0.5) as stream:
-            stream.sendall(turn.request(BINDING, b""))
+            stream.sendall(turn.request(turn.BINDING, b""))
         time.sleep(0.005)
 
 
@@ -493,7 +476,7 @@ def candidates(source, times):
         client = Login(source, "tcp", user_of(source))
         assert client.allocate(), "no allocation"
         for i in range(10):
-            client.permit("10.0.%d.%d" % (i, i + 1), 50000 + i)
+            client.permit(("10.0.%d.%d" % (i, i + 1), 50000 + i))
         client.relay(3000)
         client.release()
         client.stream.close()
@@ -503,7 +486,7 @@ def candidates(source, times):
 def keepalives(source, times):
     with connect(source, transport="udp") as stream:
         for _ in range(30):
-            stream.sendall(turn.request(BINDING, b""))
+            stream.sendall(turn.request(turn.BINDING, b""))
             stream.recv(2000)
             time.sleep(0.1)
 

@@ -17,8 +17,8 @@ import sys
 import time
 
 MAGIC_COOKIE = 0x2112A442
-BINDING, ALLOCATE, REFRESH, CREATE_PERMISSION, SEND = 0x001, 0x003, 0x004, 0x008, 0x016
-XOR_PEER_ADDRESS, DATA = 0x0012, 0x0013
+BINDING, ALLOCATE, REFRESH, CREATE_PERMISSION, CHANNEL_BIND, SEND_INDICATION = 0x001, 0x003, 0x004, 0x008, 0x009, 0x016
+CHANNEL_NUMBER, XOR_PEER_ADDRESS, DATA = 0x000C, 0x0012, 0x0013
 USERNAME, MESSAGE_INTEGRITY, ERROR_CODE, LIFETIME = 0x0006, 0x0008, 0x0009, 0x000D
 REALM, NONCE, XOR_RELAYED_ADDRESS, REQUESTED_FAMILY, REQUESTED_TRANSPORT, ORIGIN = 0x0014, 0x0015, 0x0016, 0x0017, 0x0019, 0x802F
 RELAY_OVER_UDP = b"\x11\0\0\0"  # protocol 17 in the first byte, three reserved ones
@@ -46,6 +46,17 @@ def parse(answer):
         attributes.setdefault(name, answer[at + 4:at + 4 + size])
         at += 4 + size + (-size % 4)
     return kind & 0x0110 == 0x0100, attributes
+
+
+def peer_attribute(address, port):
+    """XOR-PEER-ADDRESS (RFC 8489 section 14.2). IPv6 is for a transaction of zeros: see Session.permit."""
+    word = port ^ MAGIC_COOKIE >> 16
+    if ":" not in address:
+        number = struct.unpack("!I", socket.inet_aton(address))[0]
+        return attribute(XOR_PEER_ADDRESS, struct.pack("!BBHI", 0, 1, word, number ^ MAGIC_COOKIE))
+    key = struct.pack("!I", MAGIC_COOKIE) + bytes(12)
+    mixed = bytes(a ^ b for a, b in zip(socket.inet_pton(socket.AF_INET6, address), key))
+    return attribute(XOR_PEER_ADDRESS, struct.pack("!BBH", 0, 2, word) + mixed)
 
 
 def error_of(attributes):
@@ -98,6 +109,15 @@ class Session:
             ok, answer = self.ask(ALLOCATE, wanted)
         return ok and XOR_RELAYED_ADDRESS in answer
 
+    def permit(self, *peers):
+        """CreatePermission for the addresses of these peers, (address, port) each -> did the server grant all of them?"""
+        zeros = bytes(12) if any(":" in address for address, _ in peers) else None
+        return self.ask(CREATE_PERMISSION, b"".join(peer_attribute(*peer) for peer in peers), zeros)[0]
+
+    def send(self, peer, payload):
+        """In a Send indication, which needs a permission and no channel."""
+        self.stream.sendall(request(SEND_INDICATION, peer_attribute(*peer) + attribute(DATA, payload)))
+
     def release(self):
         return self.ask(REFRESH, attribute(LIFETIME, struct.pack("!I", 0)))[0]
 
@@ -105,13 +125,11 @@ class Session:
 def relay(session, peer, port, times, pause):
     """Sends a datagram to the peer through the relay and waits for its echo, again and again -> how many came back.
     Prints one line for each. Ends early when the connection does. Over TCP or TLS."""
-    word = struct.unpack("!I", socket.inet_aton(peer))[0] ^ MAGIC_COOKIE
-    where = attribute(XOR_PEER_ADDRESS, struct.pack("!BBHI", 0, 1, port ^ MAGIC_COOKIE >> 16, word))
-    if not session.ask(CREATE_PERMISSION, where)[0]:
+    if not session.permit((peer, port)):
         raise OSError("no permission: coturn answered %s" % session.error)
     echoed = 0
     for number in range(times):
-        session.stream.sendall(request(SEND | 0x10, where + attribute(DATA, b"datagram %d" % number)))
+        session.send((peer, port), b"datagram %d" % number)
         if not session.stream.recv(4096):
             break
         echoed += 1

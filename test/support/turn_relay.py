@@ -4,7 +4,6 @@
 `Relay` adds to turn_client.Session what one allocation needs to carry traffic, over UDP (with the retransmissions of RFC 8489
 section 6.2.1), TCP or TLS (with its own framing). `echo` is a peer that sends everything back. It counts what it carried.
 """
-import os
 import select
 import socket
 import struct
@@ -12,16 +11,9 @@ import time
 
 import turn_client as turn
 
-BINDING, SEND_INDICATION, DATA_INDICATION, CREATE_PERMISSION, CHANNEL_BIND = 0x001, 0x016, 0x017, 0x008, 0x009
-CHANNEL_NUMBER, XOR_PEER_ADDRESS, DATA = 0x000C, 0x0012, 0x0013
+DATA_INDICATION = 0x017
 FIRST_CHANNEL = 0x4000
 RETRANSMISSION_SECONDS, ATTEMPTS = 0.5, 6  # and each wait is twice the one before
-
-
-def xor_address(address, port):
-    """The value of XOR-PEER-ADDRESS (RFC 8489 section 14.2); IPv4 only."""
-    number = struct.unpack("!I", socket.inet_aton(address))[0]
-    return struct.pack("!BBHI", 0, 1, port ^ turn.MAGIC_COOKIE >> 16, number ^ turn.MAGIC_COOKIE)
 
 
 def address_of(xored):
@@ -39,9 +31,9 @@ class Relay(turn.Session):
 
     # ---- messages
 
-    def ask(self, method, attributes):
+    def ask(self, method, attributes, transaction=None):
         """As turn_client.Session.ask, but other messages may arrive meanwhile, and lost packets are sent again."""
-        packet = turn.request(method, *self.signed(attributes))
+        packet = turn.request(method, *self.signed(attributes), transaction)
         wait = RETRANSMISSION_SECONDS
         for _ in range(1 if self.reliable else ATTEMPTS):
             self.stream.sendall(packet)
@@ -56,7 +48,7 @@ class Relay(turn.Session):
         if turn.NONCE in found:
             self.realm, self.nonce = found.get(turn.REALM, self.realm), found[turn.NONCE]
         if self.error == 438:  # the nonce has aged (stale-nonce)
-            return self.ask(method, attributes)
+            return self.ask(method, attributes, transaction)
         return ok, found
 
     def answer_to(self, transaction, seconds):
@@ -102,7 +94,7 @@ class Relay(turn.Session):
         if message[0] & 0xC0 == 0x40:
             self.received_bytes += struct.unpack("!H", message[2:4])[0]
         elif message[:2] == struct.pack("!H", DATA_INDICATION):
-            self.received_bytes += len(turn.parse(message)[1].get(DATA, b""))
+            self.received_bytes += len(turn.parse(message)[1].get(turn.DATA, b""))
 
     # ---- what a customer does
 
@@ -115,21 +107,12 @@ class Relay(turn.Session):
             self.relayed = address_of(answer[turn.XOR_RELAYED_ADDRESS])
         return ok and self.relayed is not None
 
-    def permit(self, *peers):
-        """CreatePermission for the addresses of these peers -> did the server grant all of them?"""
-        return self.ask(CREATE_PERMISSION, b"".join(turn.attribute(XOR_PEER_ADDRESS, xor_address(*p)) for p in peers))[0]
-
     def bind_channel(self, peer, number=FIRST_CHANNEL):
-        return self.ask(CHANNEL_BIND, turn.attribute(CHANNEL_NUMBER, struct.pack("!HH", number, 0)) +
-                        turn.attribute(XOR_PEER_ADDRESS, xor_address(*peer)))[0]
+        channel = turn.attribute(turn.CHANNEL_NUMBER, struct.pack("!HH", number, 0))
+        return self.ask(turn.CHANNEL_BIND, channel + turn.peer_attribute(*peer))[0]
 
     def refresh(self, seconds=600):
         return self.ask(turn.REFRESH, turn.attribute(turn.LIFETIME, struct.pack("!I", seconds)))[0]
-
-    def send(self, peer, payload):
-        """In a Send indication, which needs a permission and no channel."""
-        body = turn.attribute(XOR_PEER_ADDRESS, xor_address(*peer)) + turn.attribute(DATA, payload)
-        self.stream.sendall(struct.pack("!HHI", SEND_INDICATION, len(body), turn.MAGIC_COOKIE) + os.urandom(12) + body)
 
     def send_by_channel(self, payload, number=FIRST_CHANNEL):
         padding = b"\0" * (-len(payload) % 4) if self.reliable else b""
@@ -159,7 +142,7 @@ class Relay(turn.Session):
 
 def keepalive(stream, seconds=1.0):
     """One STUN Binding request over a connected UDP socket -> was it answered?"""
-    packet = turn.request(BINDING, b"")
+    packet = turn.request(turn.BINDING, b"")
     for _ in range(ATTEMPTS):
         stream.sendall(packet)
         stream.settimeout(seconds)

@@ -6,13 +6,11 @@ One at each ADDRESS, over UDP. Each gets a relay, a permission and a channel to 
 as RFC 8489 section 6.2.1 says, then sends 20 packets of voice a second through the channel. Prints one line of JSON: how many
 got their relay, how long that took at most, and how many of their packets came back.
 """
-import asyncio, hashlib, json, os, socket, struct, sys, time
+import asyncio, hashlib, json, os, sys, time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import turn_client as turn
 
-PERMISSION, CHANNEL_BIND = 0x008, 0x009
-CHANNEL_NUMBER, XOR_PEER_ADDRESS = 0x000C, 0x0012
 TIMEOUTS = (0.5, 1, 2, 4, 8)  # RFC 8489: RTO 500 ms, doubled
 
 
@@ -56,12 +54,11 @@ class Customer(asyncio.DatagramProtocol):
 
     async def live(self, peer, peer_port, until):
         self.realm = self.nonce = b""
-        await self.ask(turn.request(0x001, b""))  # as ICE does
+        await self.ask(turn.request(turn.BINDING, b""))  # as ICE does
         await self.signed(turn.ALLOCATE, turn.attribute(turn.REQUESTED_TRANSPORT, turn.RELAY_OVER_UDP))
-        address = int.from_bytes(socket.inet_aton(peer), "big") ^ turn.MAGIC_COOKIE
-        to = turn.attribute(XOR_PEER_ADDRESS, struct.pack("!BBHI", 0, 1, peer_port ^ 0x2112, address))
-        await self.signed(PERMISSION, to)
-        await self.signed(CHANNEL_BIND, turn.attribute(CHANNEL_NUMBER, b"\x40\0\0\0") + to)
+        to = turn.peer_attribute(peer, peer_port)
+        await self.signed(turn.CREATE_PERMISSION, to)
+        await self.signed(turn.CHANNEL_BIND, turn.attribute(turn.CHANNEL_NUMBER, b"\x40\0\0\0") + to)
         self.ready = time.monotonic()
         while time.monotonic() < until:
             self.transport.sendto(b"\x40\0\0\xa0" + b"v" * 160)
