@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <boost/asio/post.hpp>
 #include <iterator>
 #include <utility>
 
@@ -19,6 +20,7 @@ constexpr std::chrono::milliseconds kGather{20};  // bans come in batches
 constexpr std::chrono::seconds kInterval{1};
 constexpr int kRestFactor = 9;  // so many times what a walk took, before the next
 constexpr int kAnswerBytes = 256 * 1024;
+constexpr std::size_t kDestroyAnswerBytes = 32768;
 // All in which the other side may still say something, or coturn holds something for it: established, the
 // handshake's end, and half closed either way (include/net/tcp_states.h).
 constexpr std::uint32_t kEndable = (1U << 1) | (1U << 3) | (1U << 4) | (1U << 5) | (1U << 8);
@@ -58,6 +60,7 @@ void Eviction::begin() {
   for (const auto& prefix : banned)
     if (hunted_.empty() || !hunted_.back().overlaps(prefix)) hunted_.push_back(prefix);
   doomed_.clear();
+  destroyed_ = 0;
   if (!can_destroy_) return sweep();
   list(sock_diag::Family::v4);
 }
@@ -89,34 +92,45 @@ void Eviction::on_listed(sock_diag::Family family, int error) {
   // The second one also has IPv4 clients of sockets that listen for both.
   if (can_destroy_ && family == sock_diag::Family::v4) return list(sock_diag::Family::v6);
   destroy();
-  sweep();
 }
 
+// Some in each turn of the loop, then the sweep: ten thousands of them must not keep a ban waiting.
 void Eviction::destroy() {
-  if (doomed_.empty()) return;
+  if (destroyed_ == doomed_.size() || !can_destroy_) return sweep();
   if (!destroyer_) {
     auto opened = open_sock_diag(0, kAnswerBytes);
-    if (!opened)
-      return cannot(can_destroy_, "evict.connections", opened.error().message(), "bans hold all the same");
+    if (!opened) {
+      cannot(can_destroy_, "evict.connections", opened.error().message(), "bans hold all the same");
+      return sweep();
+    }
     destroyer_ = std::move(*opened);
   }
-  std::vector<char> buffer(32768);
-  for (std::size_t at = 0; at < doomed_.size() && can_destroy_; at += kDestroyedAtOnce) {
-    const auto some = std::span(doomed_).subspan(at, std::min(kDestroyedAtOnce, doomed_.size() - at));
-    std::string requests;
-    for (const auto& socket : some) requests += sock_diag::destroy_request(socket, 1);
-    if (::send(destroyer_.get(), requests.data(), requests.size(), 0) < 0) continue;
-    // The kernel answered inside send(2).
-    for (auto got = receive_from_kernel(destroyer_.get(), buffer); got && !got->empty();
-         got = receive_from_kernel(destroyer_.get(), buffer)) {
-      const auto answers = sock_diag::take_destroyed(*got);
-      counters_.connections += answers.destroyed;
-      if (answers.error != 0)
-        cannot(can_destroy_, "evict.connections",
-               "the kernel does not end TCP connections: " + std::generic_category().message(answers.error),
-               answers.error == EOPNOTSUPP ? "a kernel of your own needs CONFIG_INET_DIAG_DESTROY"
-                                           : "keep CAP_NET_ADMIN in coturn-guard.service");
-    }
+  const auto left = std::span(doomed_).subspan(destroyed_);
+  destroy(left.first(std::min(kDestroyedAtOnce, left.size())));
+  destroyed_ += std::min(kDestroyedAtOnce, left.size());
+  boost::asio::post(timer_.get_executor(), [this, alive = lifetime_.watch()] {
+    if (!alive.expired()) destroy();
+  });
+}
+
+void Eviction::destroy(std::span<const sock_diag::Socket> sockets) {
+  std::string requests;
+  for (const auto& socket : sockets) requests += sock_diag::destroy_request(socket, 1);
+  if (::send(destroyer_.get(), requests.data(), requests.size(), 0) < 0) {
+    counters_.unsent += sockets.size();
+    return;
+  }
+  answers_.resize(kDestroyAnswerBytes);
+  // The kernel answered inside send(2).
+  for (auto got = receive_from_kernel(destroyer_.get(), answers_); got && !got->empty();
+       got = receive_from_kernel(destroyer_.get(), answers_)) {
+    const auto answers = sock_diag::take_destroyed(*got);
+    counters_.connections += answers.destroyed;
+    if (answers.error != 0)
+      cannot(can_destroy_, "evict.connections",
+             "the kernel does not end TCP connections: " + std::generic_category().message(answers.error),
+             answers.error == EOPNOTSUPP ? "a kernel of your own needs CONFIG_INET_DIAG_DESTROY"
+                                         : "keep CAP_NET_ADMIN in coturn-guard.service");
   }
 }
 
@@ -127,9 +141,10 @@ void Eviction::sweep() {
 }
 
 void Eviction::on_swept(const Result<std::size_t>& deleted) {
-  if (deleted)
-    counters_.flows += *deleted;
-  else if (deleted.error().code != std::errc::interrupted)
+  if (deleted) counters_.flows += *deleted;
+  // Interrupted, or faster than we read: the next walk may do better.
+  else if (deleted.error().code != std::errc::interrupted &&
+           deleted.error().code != std::errc::no_buffer_space)
     cannot(can_sweep_, "evict.flows", deleted.error().message(),
            "try \"modprobe nf_conntrack_netlink\"; a kernel of your own needs CONFIG_NF_CT_NETLINK");
   end();

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "enforce/enforcer.hpp"
@@ -27,6 +28,7 @@ namespace coturn_guard {
 struct EvictionCounters {
   std::uint64_t passes = 0;
   std::uint64_t connections = 0;  // TCP connections that were destroyed
+  std::uint64_t unsent = 0;       // that the kernel was not even asked to end: its socket's buffer was full
   std::uint64_t flows = 0;        // entries of the kernel's table that were deleted
   std::uint64_t missed = 0;       // bans that found no room in the queue: what they have running runs out
 };
@@ -51,6 +53,7 @@ class Eviction {
   void on_sockets(const std::vector<sock_diag::Socket>& sockets);
   void on_listed(sock_diag::Family family, int error);
   void destroy();
+  void destroy(std::span<const sock_diag::Socket> sockets);
   void sweep();
   void on_swept(const Result<std::size_t>& deleted);
   void end();
@@ -69,6 +72,8 @@ class Eviction {
   std::vector<Prefix> waiting_;
   std::vector<Prefix> hunted_;  // of the walk under way: sorted, none inside another
   std::vector<sock_diag::Socket> doomed_;
+  std::size_t destroyed_ = 0;  // of them
+  std::vector<char> answers_;  // kept for its memory
   Time begun_{}, not_before_{};
   bool planned_ = false, running_ = false;
   bool can_destroy_ = true, can_sweep_ = true;

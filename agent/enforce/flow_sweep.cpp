@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
 #include <utility>
 
 namespace coturn_guard {
@@ -82,18 +83,29 @@ void FlowSweep::step() {
   wait();
 }
 
-// Behind the list: the kernel works on one at a time.
-void FlowSweep::end(const Result<>& listed) {
-  for (const auto& request : deletions_) {
-    // The answers are of no use: an entry that is gone already is as good.
-    if (!socket_->send(request)) break;
-    for (auto more = NetlinkSocket::receive(socket_->fd(), buffer_, false); more && !more->empty();)
-      more = NetlinkSocket::receive(socket_->fd(), buffer_, false);
-  }
+void FlowSweep::end(Result<> listed) {
+  listed_ = std::move(listed);
+  delete_some();
+}
+
+// Behind the list, because the kernel works on one request at a time; one piece in each turn of the loop,
+// because ten thousands of them must not keep a ban waiting.
+void FlowSweep::delete_some() {
+  // The answers are of no use: an entry that is gone already is as good.
+  if (deletions_.empty() || !socket_->send(deletions_.back())) return finish();
+  deletions_.pop_back();
+  for (auto more = NetlinkSocket::receive(socket_->fd(), buffer_, false); more && !more->empty();)
+    more = NetlinkSocket::receive(socket_->fd(), buffer_, false);
+  boost::asio::post(answers_.get_executor(), [this, alive = lifetime_.watch()] {
+    if (!alive.expired() && busy_) delete_some();
+  });
+}
+
+void FlowSweep::finish() {
   deletions_.clear();
   busy_ = false;
   const Done done = std::exchange(done_, {});
-  done(listed ? Result<std::size_t>(deleted_) : Result<std::size_t>(tl::unexpected(listed.error())));
+  done(listed_ ? Result<std::size_t>(deleted_) : Result<std::size_t>(tl::unexpected(listed_.error())));
 }
 
 }  // namespace coturn_guard

@@ -36,7 +36,9 @@ class FlowSweep {
   [[nodiscard]] Result<bool> any_flows();
   void wait();
   void step();
-  void end(const Result<>& listed);
+  void end(Result<> listed);
+  void delete_some();
+  void finish();
 
   std::optional<NetlinkSocket> socket_;  // its descriptor is borrowed by answers_
   boost::asio::posix::stream_descriptor answers_;
@@ -44,6 +46,7 @@ class FlowSweep {
   Bytes buffer_;
   std::vector<Bytes> deletions_;  // each some requests
   std::size_t deleted_ = 0;
+  Result<> listed_;
   Goes goes_;
   Done done_;
   std::uint32_t sequence_ = 0;

@@ -62,12 +62,23 @@ Result<ByteView> NetlinkSocket::receive(int fd, Bytes& buffer, bool wait) {
   }
 }
 
+// Answers that nobody is to take for his own.
+void NetlinkSocket::drain() {
+  for (auto more = receive(fd_.get(), buffer_, false); more && !more->empty();)
+    more = receive(fd_.get(), buffer_, false);
+  behind_ = false;
+}
+
 Result<> NetlinkSocket::ask(ByteView request, const std::function<void(const Message&)>& take) {
+  if (behind_) drain();
   if (auto sent = send(request); !sent) return sent;
   const std::uint32_t last = sequence_;
   for (;;) {
     const auto received = receive(fd_.get(), buffer_, true);
-    if (!received) return tl::unexpected(received.error());
+    if (!received) {
+      behind_ = true;
+      return tl::unexpected(received.error());
+    }
     ByteView rest = *received;
     while (const auto message = next_message(rest)) {
       const auto acknowledgement = decode_acknowledgement(*message);
@@ -76,10 +87,7 @@ Result<> NetlinkSocket::ask(ByteView request, const std::function<void(const Mes
         continue;
       }
       if (acknowledgement->error != 0) {
-        // The answers to what follows in the same request wait in the socket; nobody is to take them for his
-        // own.
-        for (auto more = receive(fd_.get(), buffer_, false); more && !more->empty();)
-          more = receive(fd_.get(), buffer_, false);
+        drain();  // the answers to what follows in the same request
         return tl::unexpected(Error{ipset::make_error(acknowledgement->error), "netfilter"});
       }
       if (message->sequence == last) return {};

@@ -33,9 +33,11 @@ class NetlinkSocket {
 
  private:
   explicit NetlinkSocket(UniqueFd fd) : fd_(std::move(fd)) {}
+  void drain();
   UniqueFd fd_;
   std::uint32_t sequence_ = 0;
   Bytes buffer_;
+  bool behind_ = false;  // an answer did not come in time and may come yet
 };
 
 }  // namespace coturn_guard
