@@ -19,8 +19,10 @@ using nft::Owned;
 
 constexpr std::int32_t kUdpPriority = nft::kPriority + 1;  // who is banned does not come so far
 constexpr std::int32_t kTcpPriority = -150;                // NF_IP_PRI_MANGLE: behind conntrack (-200)
-constexpr const char* kUdp = "udp";
-constexpr const char* kTcp = "tcp";
+// Not "udp" and "tcp": nft(8) lists chains of such names and then does not load what it listed.
+constexpr const char* kUdp = "udp-entrance";
+constexpr const char* kTcp = "tcp-entrance";
+constexpr const char* kTcpPorts = "tcp-ports";
 constexpr const char* kInspectUdp = "inspect-udp";
 constexpr const char* kInspectTcp = "inspect-tcp";
 constexpr const char* kAlive = "alive";
@@ -41,12 +43,13 @@ constexpr SetRow kSets[] = {
 struct Flowing {
   std::uint32_t mask, value;
 };
-constexpr Flowing kFlowing[] = {
-    {0xc000e000,
-     0x40000000},  // ChannelData of less than 8 KiB; text has a larger number where its length stands
+// Of less than 8 KiB; text has a larger number where its length stands.
+constexpr Flowing kChannelData{0xc000e000, 0x40000000};
+constexpr Flowing kAlsoFlowing[] = {
     {0xffff0000, 0x00160000},  // Send indication
     {0xffff0000, 0x17fe0000},  // DTLS application data
 };
+constexpr std::uint32_t kFewPorts = 4;  // that are compared one by one
 
 class Rule {
  public:
@@ -155,21 +158,39 @@ class Rule {
 
 using Rules = std::vector<Owned<nftnl_rule>>;
 
-void add_entrance(Rules& rules, const Wish& wish, const char* chain, std::uint8_t protocol,
-                  const char* inspect) {
-  for (const auto& range : nft::merged(wish.ports))
-    rules.push_back(Rule(chain).protocol(protocol).ports(range).verdict(NFT_GOTO, inspect));
+// The port stands before the protocol, and is compared one by one where they are few: what an established
+// relay or somebody's peer sends passes each rule, and nf_tables does loads and comparisons of one word in
+// its own loop, but calls for a range and for the protocol (nf_tables_core.c).
+void add_udp_entrance(Rules& rules, const PortRange& range) {
+  rules.push_back(Rule(kUdp).ports(range).protocol(IPPROTO_UDP).verdict(NFT_GOTO, kInspectUdp));
+}
+
+void add_flowing(Rules& rules, const char* chain, const Flowing& flowing) {
+  rules.push_back(Rule(chain)
+                      .payload(NFT_PAYLOAD_TRANSPORT_HEADER, kUdpPayload, 4)
+                      .bits(htonl(flowing.mask))
+                      .equal(htonl(flowing.value))
+                      .verdict(NF_ACCEPT));
+}
+
+void add_udp_entrances(Rules& rules, const Wish& wish) {
+  // Whatever it is and wherever to: this chain stops nothing but UDP to coturn, so what else has these bytes
+  // at that place (of TCP, the number that it acknowledges) passes here as it would behind the last rule.
+  add_flowing(rules, kUdp, kChannelData);
+  for (const auto& range : nft::merged(wish.ports)) {
+    if (std::uint32_t{range.last} - range.first >= kFewPorts) {
+      add_udp_entrance(rules, range);
+      continue;
+    }
+    for (std::uint32_t port = range.first; port <= range.last; ++port)
+      add_udp_entrance(rules, {static_cast<std::uint16_t>(port), static_cast<std::uint16_t>(port)});
+  }
 }
 
 void add_udp(Rules& rules, const Wish& wish) {
   static constexpr std::array<std::uint8_t, 16> kHalf{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
   static constexpr std::array<std::uint8_t, 16> kNothing{};
-  for (const auto& flowing : kFlowing)
-    rules.push_back(Rule(kInspectUdp)
-                        .payload(NFT_PAYLOAD_TRANSPORT_HEADER, kUdpPayload, 4)
-                        .bits(htonl(flowing.mask))
-                        .equal(htonl(flowing.value))
-                        .verdict(NF_ACCEPT));
+  for (const auto& flowing : kAlsoFlowing) add_flowing(rules, kInspectUdp, flowing);
   rules.push_back(Rule(kInspectUdp)
                       .version(NFPROTO_IPV4)
                       .payload(NFT_PAYLOAD_NETWORK_HEADER, 12, 4)
@@ -187,15 +208,15 @@ void add_udp(Rules& rules, const Wish& wish) {
 void add_tcp(Rules& rules, const Wish& wish) {
   constexpr std::uint32_t kEstablished = NF_CT_STATE_BIT(IP_CT_ESTABLISHED);  // and in its own direction
   rules.push_back(Rule(kInspectTcp)
+                      .load_ct(NFT_CT_MARK)  // first, for it is all that an established relay pays
+                      .bits(kMarkBit)
+                      .equal(0)
                       .load_ct(NFT_CT_STATE)
                       .bits(kEstablished)
                       .equal(kEstablished)
                       .load_ct(NFT_CT_STATUS)
                       .bits(IPS_ASSURED)  // its handshake was seen, too
                       .equal(IPS_ASSURED)
-                      .load_ct(NFT_CT_MARK)
-                      .bits(kMarkBit)
-                      .equal(0)
                       .payload(NFT_PAYLOAD_INNER_HEADER, 0, 1)  // has a payload
                       .load_meta(NFT_META_L4PROTO)
                       .in_set(kAlive)
@@ -203,6 +224,8 @@ void add_tcp(Rules& rules, const Wish& wish) {
                       .bits(~kMarkBit, kMarkBit)
                       .store_mark()
                       .queue(wish));
+  for (const auto& range : nft::merged(wish.ports))
+    rules.push_back(Rule(kTcpPorts).ports(range).verdict(NFT_GOTO, kInspectTcp));
 }
 
 // Chain by chain, as the kernel lists them.
@@ -210,8 +233,8 @@ Rules make_rules(const Wish& wish) {
   Rules rules;
   add_udp(rules, wish);
   if (wish.tcp) add_tcp(rules, wish);
-  add_entrance(rules, wish, kUdp, IPPROTO_UDP, kInspectUdp);
-  if (wish.tcp) add_entrance(rules, wish, kTcp, IPPROTO_TCP, kInspectTcp);
+  add_udp_entrances(rules, wish);
+  if (wish.tcp) rules.push_back(Rule(kTcp).protocol(IPPROTO_TCP).verdict(NFT_GOTO, kTcpPorts));
   return rules;
 }
 
@@ -306,6 +329,7 @@ std::uint32_t put_install(Bytes& out, std::uint32_t sequence, const Wish& wish) 
   for (const auto& set : kSets) put_set(batch, set, ++id);
   put_inner_chain(batch, kInspectUdp);
   if (wish.tcp) put_inner_chain(batch, kInspectTcp);
+  if (wish.tcp) put_inner_chain(batch, kTcpPorts);
   put_base_chain(batch, kUdp, kUdpPriority);
   if (wish.tcp) put_base_chain(batch, kTcp, kTcpPriority);
   for (const auto& rule : make_rules(wish)) nft::put_rule(batch, *rule);

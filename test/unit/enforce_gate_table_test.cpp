@@ -28,15 +28,25 @@ std::size_t messages_in(const Bytes& bytes) {
 
 }  // namespace
 
-TEST_CASE("what flows through a relay is let pass before anything else is asked", "[enforce][gate]") {
+TEST_CASE("ChannelData passes by the first rule that a packet meets", "[enforce][gate]") {
   const auto rules = gate_table::describe(kWish);
-  REQUIRE(rules.size() > 6);
-  for (int i = 0; i < 3; ++i)
-    CHECK(rules[static_cast<std::size_t>(i)].find("immediate 0 1; ") != std::string::npos);
-  CHECK(rules[3].find("coturn-guard-quench-4") != std::string::npos);
-  CHECK(rules[4].find("coturn-guard-quench-6") != std::string::npos);
-  CHECK(rules[5].find("lookup 1 in alive") != std::string::npos);
-  CHECK(rules[5].find("queue 3478 1 1") != std::string::npos);  // with bypass
+  const auto first = std::find_if(rules.begin(), rules.end(), [](const std::string& rule) {
+    return rule.find("udp-entrance: ") != std::string::npos;
+  });
+  REQUIRE(first != rules.end());
+  CHECK(*first ==
+        "udp-entrance: payload 2 8 4 > 1; bitwise 1 & c000e000 ^ 00000000 > 1; cmp 1 0 40000000; immediate 0 "
+        "1; ");
+}
+
+TEST_CASE("what else flows through a relay passes before quench and queue", "[enforce][gate]") {
+  const auto rules = gate_table::describe(kWish);
+  REQUIRE(rules.size() > 5);
+  for (const std::size_t i : {0, 1}) CHECK(rules[i].find("immediate 0 1; ") != std::string::npos);
+  CHECK(rules[2].find("coturn-guard-quench-4") != std::string::npos);
+  CHECK(rules[3].find("coturn-guard-quench-6") != std::string::npos);
+  CHECK(rules[4].find("lookup 1 in alive") != std::string::npos);
+  CHECK(rules[4].find("queue 3478 1 1") != std::string::npos);  // with bypass
 }
 
 TEST_CASE("UDP alone needs no connection tracking", "[enforce][gate]") {
@@ -47,9 +57,17 @@ TEST_CASE("UDP alone needs no connection tracking", "[enforce][gate]") {
   CHECK(rules_with(gate_table::describe(wish), "tcp") == 0);
 }
 
-TEST_CASE("each range of ports has one entrance for each protocol", "[enforce][gate]") {
-  CHECK(rules_with(gate_table::describe(kWish), "udp: ") == 2 + 6);  // inspect-udp: has six
-  CHECK(rules_with(gate_table::describe(kWish), "tcp: ") == 2 + 1);
+TEST_CASE("a few ports are compared one by one, many as a range, and then the protocol", "[enforce][gate]") {
+  CHECK(rules_with(gate_table::describe(kWish),
+                   "udp-entrance: payload 2 2 2 > 1; cmp 1 0 0d96; meta 16 > 1; ") == 1);
+  CHECK(rules_with(gate_table::describe(kWish), "udp-entrance: ") == 1 + 3);
+  CHECK(rules_with(gate_table::describe(kWish), "tcp-ports: ") == 2);
+  CHECK(rules_with(gate_table::describe(kWish), "tcp-entrance: meta 16 > 1; cmp 1 0 06; ") == 1);
+  auto wish = kWish;
+  wish.ports = {{0, 65535}};
+  CHECK(rules_with(gate_table::describe(wish), "udp-entrance: payload 2 2 2 > 1; range 1 0 0000-ffff; ") ==
+        1);
+  CHECK(rules_with(gate_table::describe(wish), "udp-entrance: ") == 1 + 1);
 }
 
 TEST_CASE("a rule says where it leads", "[enforce][gate]") {
@@ -69,10 +87,10 @@ TEST_CASE("another queue is another rule, and so is another way to queue", "[enf
 
 TEST_CASE("transactions are whole messages and end with the number that is answered", "[enforce][gate]") {
   Bytes out;
-  // table three times, three sets, two chains, two base chains, and the rules, between beginning and end
+  // table three times, three sets, three chains, two base chains, and the rules, between beginning and end
   const auto rules = gate_table::describe(kWish).size();
-  CHECK(gate_table::put_install(out, 10, kWish) == 10 + 10 + rules);
-  CHECK(messages_in(out) == 2 + 10 + rules);
+  CHECK(gate_table::put_install(out, 10, kWish) == 10 + 11 + rules);
+  CHECK(messages_in(out) == 2 + 11 + rules);
   out.clear();
   CHECK(gate_table::put_alive(out, 1, std::chrono::seconds(3)) == 4);
   CHECK(messages_in(out) == 5);
