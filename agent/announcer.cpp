@@ -95,8 +95,23 @@ void Announcer::gate_totals(const Pipeline& pipeline, const GateCounters& gate, 
                             bool last, const Now& now) {
   const auto& seen = pipeline.packets();
   const std::uint64_t dropped = gate.dropped + rule.traffic.dropped;
-  if (dropped == told_dropped_ || (!last && now.mono - told_totals_ < kTotalsInterval)) return;
+  // Some may only wait for us as yet.
+  const std::uint64_t uninspected = rule.traffic.queued - std::min(rule.traffic.queued, gate.packets);
+  if ((gate.overflows > 0 || uninspected > Gate::kQueueLength) && !std::exchange(told_gate_behind_, true))
+    log_.write(
+        events::kGateBehind,
+        {{"text",
+          "more packets came than could be looked at: the others passed, and gate.totals counts them "
+          "as uninspected"},
+         {"remedy", gate.overflows > 0
+                        ? "nothing where it is rare; else give the service more of the processor, or raise "
+                          "net.core.rmem_max where it runs in a container"
+                        : "nothing where it is rare; else give the service more of the processor"}},
+        now.mono);
+  const bool nothing_new = dropped == told_dropped_ && !(last && uninspected != told_uninspected_);
+  if (nothing_new || (!last && now.mono - told_totals_ < kTotalsInterval)) return;
   told_dropped_ = dropped;
+  told_uninspected_ = uninspected;
   told_totals_ = now.mono;
   log_.write(
       events::kGateTotals,
@@ -107,7 +122,7 @@ void Announcer::gate_totals(const Pipeline& pipeline, const GateCounters& gate, 
        {"quenched_bytes", std::to_string(rule.traffic.dropped_bytes)},
        {"saved_bytes", fmt::format("{:.0f}", answer_bytes_ * static_cast<double>(rule.traffic.dropped))},
        {"sources", std::to_string(rule.quenched)},
-       {"uninspected", std::to_string(rule.traffic.queued - std::min(rule.traffic.queued, gate.packets))},
+       {"uninspected", std::to_string(uninspected)},
        {"overflows", std::to_string(gate.overflows)},
        {"evicted", std::to_string(pipeline.meter().counters().evicted)},
        {"foreign", most_frequent(seen.foreign)}},

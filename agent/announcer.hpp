@@ -58,6 +58,8 @@ class Announcer {
   bool warned_of_behind_ = false;
   double answer_bytes_ = 0;  // of coturn's for each request of the last quench, about
   std::uint64_t told_dropped_ = 0;
+  std::uint64_t told_uninspected_ = 0;
+  bool told_gate_behind_ = false;
   std::chrono::steady_clock::time_point told_totals_{};
   std::uint64_t gateway_offences_ = 0;
   std::optional<Prefix> told_gateway_;

@@ -25,6 +25,7 @@ inline constexpr LogEvent kNoWitness{"witness.missing", LOG_WARNING, "83c849760e
 inline constexpr LogEvent kWitnessBehind{"witness.behind", LOG_WARNING, "5fed6ad4de984407a6a541b6f218cf1d"};
 inline constexpr LogEvent kGate{"gate.open", LOG_INFO, "5d5ce6e8a25d4d68a6a3f6dc1f3b0e1a"};
 inline constexpr LogEvent kGateFailed{"gate.failed", LOG_ERR, "0b7c3c5e1b0e4f3c8d8e0f3b9a6d2c47"};
+inline constexpr LogEvent kGateBehind{"gate.behind", LOG_WARNING, "b21806100b53406fa3c87dc17e09a1f1"};
 inline constexpr LogEvent kQuench{"gate.quench", LOG_NOTICE, "c2f6b6b0a9f34d0c9d3b8a0f4f1d7e52"};
 inline constexpr LogEvent kGateTotals{"gate.totals", LOG_NOTICE, "8e0d4f7a3c5b4b2f9a1c6e7d8f90b314"};
 inline constexpr LogEvent kStarted{"agent.started", LOG_INFO, "f1b9212b71f646c691279343d6139277"};

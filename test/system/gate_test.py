@@ -18,6 +18,7 @@ VICTIMS, FIRST_VICTIM, ATTACKER = 100, "10.99.0.1", "203.0.113.66"
 RATE = 50_000
 NET_ADMIN_ALONE = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--no-new-privs",
                    "--bounding-set", "-all,+net_admin", "--inh-caps", "-all,+net_admin", "--ambient-caps", "-all,+net_admin"]
+IN_USER_NAMESPACE = ("small_socket",)
 failures, CASES, measuring = 0, {}, False
 
 
@@ -61,6 +62,7 @@ def host(name, ours, theirs, size=24):
 class World:
     """This side is the server; the crowd, the attacker and the victims stand at the ends of cables."""
     program = flood = None
+    privileges = NET_ADMIN_ALONE
 
     def __init__(self):
         self.place = tempfile.mkdtemp()
@@ -140,7 +142,7 @@ class Guard:
     def __init__(self, world):
         self.output = b""
         place = world.place + "/daemon"
-        self.process = subprocess.Popen([*NET_ADMIN_ALONE, World.program, "run", "--config", world.place + "/coturn-guard.yaml"],
+        self.process = subprocess.Popen([*World.privileges, World.program, "run", "--config", world.place + "/coturn-guard.yaml"],
                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         threading.Thread(target=self.read, daemon=True).start()
         if not self.says("agent.started|gate.failed|error", 10):
@@ -374,23 +376,75 @@ def many_behind_one_address(world):
     guard.stop()
 
 
+def lost_packets():
+    """-> packets that this side's kernel threw away so far because nobody took them: at a CPU's backlog, and at sockets of here and of the crowd."""
+    with open("/proc/net/softnet_stat") as stat:
+        backlog = sum(int(line.split()[1], 16) for line in stat)
+    def sockets(text):
+        udp = [line.split() for line in text.splitlines() if line.startswith("Udp:")]
+        return int(dict(zip(*udp))["RcvbufErrors"])
+    with open("/proc/net/snmp") as stat:
+        ours = sockets(stat.read())
+    return {"backlog": backlog, "our sockets": ours, "customers' sockets": sockets(sh("ip netns exec crowd cat /proc/net/snmp"))}
+
+
 @case
 def overflow(world):
     guard = world.guard()
     guard.says("gate.open")
+    sh("nft add counter inet audience channel_data; nft add rule inet audience in udp dport 3478 @th,64,8 0x40 counter name channel_data")
+    before, echoed = lost_packets(), world.peer_packets
     # So many senders that none of them is ever quenched: each packet comes to the daemon, as far as it can keep up.
     flood = world.flooding(8, "garbage", rate=1_000_000, ports=7, first="10.100.0.1", victims=200_000)
     time.sleep(1)
     fared = world.crowd(5)()
     flood.wait()
     cpu = guard.cpu()
+    say("of %d packets %d came to coturn, %d to the peer, %d back; lost: %s" % (fared["sent"], world.counted("channel_data"), world.peer_packets - echoed,
+        fared["returned"], {where: count - before[where] for where, count in lost_packets().items()}))
     ok(fared["served"] == len(CROWD), "everybody is served while more comes than anybody can look at", fared)
-    ok(fared["returned"] >= 0.9 * fared["sent"], "and most of what they send is relayed", fared)
+    ok(fared["returned"] >= 0.98 * fared["sent"], "and what they send is relayed", fared)
     ok(guard.process.poll() is None and guard.stop() == 0, "the daemon lives", guard.text)
     totals = guard.says("gate.totals.*") and guard.says(".*gate.totals.*") and re.findall("gate.totals.*", guard.text)[-1]
     say("as fast as it can: %s; honest %s; agent %.1f s of CPU; %s" % (flood.stdout.read().strip(), fared, cpu, totals))
     uninspected = int(re.search(r"uninspected=(\d+)", totals)[1])
     ok(uninspected > 0, "what it could not look at passed, and was counted (%d)" % uninspected, totals)
+
+
+@case
+def small_socket(world):
+    """In a user namespace, as in a container without root, the kernel gives the gate's socket no more than net.core.rmem_max."""
+    guard = world.guard()
+    ok(guard.says("gate.open"), "the gate opens in a user namespace", guard.text)
+    # Packets of which the gate gets all that it asks for, and nobody takes them: the socket is full before the queue is.
+    flood = world.flooding(8, "large", ports=7, first="10.100.0.1", victims=200_000)
+    join = world.crowd(6)
+    for _ in range(3):
+        time.sleep(0.7)
+        guard.process.send_signal(signal.SIGSTOP)
+        time.sleep(0.7)
+        guard.process.send_signal(signal.SIGCONT)
+    fared = join()
+    flood.wait()
+    say("sockets of the gate: %s; flood: %s; honest %s" % (netlink_sockets(guard.process.pid), flood.stdout.read().strip(), fared))
+    ok(fared["served"] == len(CROWD), "everybody is served while the kernel has no room for what it has to tell", fared)
+    before = world.counted("to_coturn")
+    time.sleep(1)
+    send_udp(b"\xc9" * 40)
+    time.sleep(0.3)
+    ok(world.counted("to_coturn") == before, "and garbage is dropped again once the flood is over", guard.text)
+    ok(guard.process.poll() is None and guard.stop() == 0, "the daemon lives", guard.text)
+    totals = guard.says("gate.totals") and re.findall("gate.totals.*", guard.text)[-1]
+    say(totals)
+    ok(int(re.search(r"overflows=(\d+)", totals)[1]) > 0, "that the socket overflowed is counted", totals)
+    ok(len(re.findall("gate.behind", guard.text)) == 1, "and told once", guard.text)
+
+
+def netlink_sockets(process):
+    """-> of each of its sockets to netfilter the bytes that wait in it and the packets that it had no room for."""
+    with open("/proc/%d/net/netlink" % process) as table:
+        rows = [line.split() for line in table][1:]
+    return [{"waiting": int(row[4]), "dropped": int(row[8])} for row in rows if row[1] == "12" and int(row[8])]
 
 
 HOLD = r"""
@@ -487,6 +541,8 @@ def main():
     names = [word for word in words if word != "measure"]
     if os.environ.get("GATE_TEST_INSIDE"):
         World.program, World.flood = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
+        if names[0] in IN_USER_NAMESPACE:
+            World.privileges = []  # its root is nobody outside, and there is no other user
         try:
             CASES[names[0]](World())
         except AssertionError as problem:
@@ -497,7 +553,7 @@ def main():
         if names and not any(word in name for word in names):
             continue
         say(name)
-        command = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", sys.executable, *sys.argv[:3], name]
+        command = ["unshare", *(["--user", "--map-root-user"] if name in IN_USER_NAMESPACE else []), "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", sys.executable, *sys.argv[:3], name]
         if subprocess.run(command + ["measure"] * measuring, env={**os.environ, "GATE_TEST_INSIDE": "1"}).returncode:
             failed.append(name)
     return 1 if failed else 0

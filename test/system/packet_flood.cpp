@@ -7,8 +7,8 @@
 //
 // Victims are VICTIMS IPv4 addresses from FIRST_VICTIM on; PORTS source ports of each (default 1, as real
 // reflection aims at one) from FIRST_PORT on (1024). KIND: binding (default), allocate, garbage, http,
-// channel (ChannelData of channel 0x4000, 160 bytes), or mixed, which is the first four. Prints how many
-// packets it sent in how many seconds.
+// large (garbage of 1200 bytes), channel (ChannelData of channel 0x4000, 160 bytes), or mixed (the first
+// four). Prints how many packets it sent in how many seconds.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/resource.h>
@@ -40,6 +40,7 @@ void put_u16(Bytes& out, std::size_t value) {
 
 Bytes payload_of(const std::string& kind, std::uint64_t number) {
   if (kind == "garbage") return Bytes(64, static_cast<std::uint8_t>(0xc9 + number % 7));
+  if (kind == "large") return Bytes(1200, static_cast<std::uint8_t>(0xc9 + number % 7));
   if (kind == "http") {
     const std::string text = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
     return {text.begin(), text.end()};
