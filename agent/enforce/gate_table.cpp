@@ -88,6 +88,16 @@ class Rule {
   }
   Rule& bits(std::uint32_t mask, std::uint32_t flipped = 0) { return bits(view(mask), view(flipped)); }
   Rule& equal(std::uint32_t value) { return nft::add_equal(*rule_, &value, sizeof value), *this; }
+  // It has one at all. With a comparison that is always true: nft(8) lists no load that nobody compares.
+  Rule& any_payload() {
+    static constexpr std::uint8_t kLeast = 0;
+    payload(NFT_PAYLOAD_INNER_HEADER, 0, sizeof kLeast);
+    auto* const compare = nft::add(*rule_, "cmp");
+    nftnl_expr_set_u32(compare, NFTNL_EXPR_CMP_SREG, NFT_REG_1);
+    nftnl_expr_set_u32(compare, NFTNL_EXPR_CMP_OP, NFT_CMP_GTE);
+    nftnl_expr_set(compare, NFTNL_EXPR_CMP_DATA, &kLeast, sizeof kLeast);
+    return *this;
+  }
   Rule& load_ct(std::uint32_t key) {
     auto* const load = nft::add(*rule_, "ct");
     nftnl_expr_set_u32(load, NFTNL_EXPR_CT_KEY, key);
@@ -217,7 +227,7 @@ void add_tcp(Rules& rules, const Wish& wish) {
                       .load_ct(NFT_CT_STATUS)
                       .bits(IPS_ASSURED)  // its handshake was seen, too
                       .equal(IPS_ASSURED)
-                      .payload(NFT_PAYLOAD_INNER_HEADER, 0, 1)  // has a payload
+                      .any_payload()
                       .load_meta(NFT_META_L4PROTO)
                       .in_set(kAlive)
                       .load_ct(NFT_CT_MARK)

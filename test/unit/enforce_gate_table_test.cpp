@@ -42,7 +42,7 @@ TEST_CASE("ChannelData passes by the first rule that a packet meets", "[enforce]
 TEST_CASE("what else flows through a relay passes before quench and queue", "[enforce][gate]") {
   const auto rules = gate_table::describe(kWish);
   REQUIRE(rules.size() > 5);
-  for (const std::size_t i : {0, 1}) CHECK(rules[i].find("immediate 0 1; ") != std::string::npos);
+  for (std::size_t i = 0; i < 2; ++i) CHECK(rules[i].find("immediate 0 1; ") != std::string::npos);
   CHECK(rules[2].find("coturn-guard-quench-4") != std::string::npos);
   CHECK(rules[3].find("coturn-guard-quench-6") != std::string::npos);
   CHECK(rules[4].find("lookup 1 in alive") != std::string::npos);
