@@ -4,11 +4,11 @@
 // same beside every enforcer. No socket; libnftnl makes the bytes.
 //
 //   UDP  at prerouting behind the drop rule and before conntrack, which it does not need: what flows
-//        through a relay passes after one look at four bytes, ChannelData before any port is compared (so whatever
-//        looks like it passes unseen, as it always did), Send indications and DTLS data behind the port. Of
-//        the rest what comes from a quenched source is dropped, and all else asks coturn for something: it is
-//        queued. So a quenched customer's running calls go on, and nothing depends on who counts or tracks
-//        what.
+//        through a relay passes after one look at four bytes, ChannelData before any port is compared (so
+//        whatever looks like it passes unseen, as it always did), Send indications and DTLS data behind the
+//        port. Of the rest what comes from a quenched source is dropped, and all else asks coturn for
+//        something: it is queued. So a quenched customer's running calls go on, and nothing depends on who
+//        counts or tracks what.
 //   TCP  behind conntrack, which tells an established connection (its handshake was completed, and sequence
 //        numbers fit): of each one the first packet with a payload is queued, and a bit of its mark says that
 //        it was.

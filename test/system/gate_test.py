@@ -389,7 +389,7 @@ def without_queue(world):
     ok(guard.says("agent.started"), "the rest goes on", guard.text)
     ok(guard.says("witness.available"), "the witness is there", guard.text)
     for _ in range(10):
-        world.play("attacker", "allocate", "--transport", "tcp", "--user", "bob", "--password", "wrong")
+        world.play("attacker", "allocate", "--transport", "tcp", "--password", "wrong")
         if guard.says(r"\bban\b.*203\.0\.113\.66", 0.5):
             break
     ok(guard.says(r"\bban\b.*203\.0\.113\.66"), "who guesses passwords is banned", guard.text)
