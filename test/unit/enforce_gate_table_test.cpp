@@ -71,7 +71,7 @@ TEST_CASE("a few ports are compared one by one, many as a range, and then the pr
 }
 
 TEST_CASE("a rule says where it leads", "[enforce][gate]") {
-  CHECK(rules_with(gate_table::describe(kWish), "> inspect-udp; ") == 2);
+  CHECK(rules_with(gate_table::describe(kWish), "> inspect-udp; ") == 3);  // a port, a rule
   CHECK(rules_with(gate_table::describe(kWish), "> inspect-tcp; ") == 2);
 }
 
