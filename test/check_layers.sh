@@ -18,6 +18,7 @@ declare -A allowed=(
   [enforce]='util model enforce'
   [control]='util model control'
   [doctor]='util model detect source enforce doctor app'
+  [verbs]='util model detect enforce control doctor app verbs'
   [pipeline]='util model detect judge pipeline'
 )
 # Headers that would give pure code a descriptor, a loop or a voice …

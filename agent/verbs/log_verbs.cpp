@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The verbs that read coturn's logs and need no daemon.
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "explain.hpp"
+#include "replay_report.hpp"
+#include "verbs/verb.hpp"
+#include "why.hpp"
+
+namespace coturn_guard {
+namespace {
+
+int replay(const ReplayOptions& options, const SetupPaths& paths) {
+  auto setup = load_setup(paths);
+  if (!setup) return complain(setup.error());
+  const auto done = replay_logs(options, std::move(*setup));
+  if (done) return kExitOk;
+  complain(done.error());
+  return kExitBadInput;
+}
+
+// What `why` and `explain` answer: known, unknown, or no answer.
+template <class Options>
+int answer(Result<bool> (*verb)(const Options&, Setup), const Options& options, const SetupPaths& paths) {
+  auto setup = load_setup(paths);
+  if (!setup) return complain(setup.error());
+  const auto known = verb(options, std::move(*setup));
+  if (known) return *known ? kExitOk : kExitFailed;
+  complain(known.error());
+  return kExitBadInput;
+}
+
+// Throws what CLI11 tells as a mistake in usage.
+Prefix read_network(const std::string& text) {
+  const auto network = Prefix::parse(text);
+  if (!network) throw CLI::ValidationError("ADDRESS", fmt::format("'{}' is no address", text));
+  if (network->length() < (network->is_v4() ? 16U : 48U))
+    throw CLI::ValidationError("ADDRESS", "of so many networks at once, replay --offences tells");
+  return *network;
+}
+
+void add_replay(CommandLine& line) {
+  const auto options = std::make_shared<ReplayOptions>();
+  auto* const verb = with_config(
+      line, add_verb(line, "replay", "read log files and say who would be banned, when, why and how long",
+                     [&line, options] { return replay(*options, line.paths); }));
+  verb->add_flag("--json", options->json, "one JSON object a line");
+  verb->add_flag("--offences", options->offences, "tell each offence, too, not only bans");
+  verb->add_option("LOG", options->files,
+                   "log files in the order in which they were written; - is standard input")
+      ->required();
+}
+
+void add_explain(CommandLine& line) {
+  const auto options = std::make_shared<ExplainOptions>();
+  auto* const verb = with_config(
+      line, add_verb(line, "explain", "say what a line of coturn's log is, whose doing, and what it costs",
+                     [&line, options] { return answer(explain_lines, *options, line.paths); }));
+  verb->add_flag("--json", options->json, "one JSON object a line");
+  verb->add_option("LINE", options->words,
+                   "a line as it stands in the log; - reads lines from standard input")
+      ->required();
+}
+
+void add_why(CommandLine& line) {
+  const auto options = std::make_shared<WhyOptions>();
+  auto* const verb = with_config(
+      line, add_verb(line, "why",
+                     "say what the logs tell of an address and its network, and where it stands at their end",
+                     [&line, options] { return answer(tell_why, *options, line.paths); }));
+  verb->add_flag("--json", options->json, "one JSON object a line");
+  verb->add_option_function<std::string>(
+          "ADDRESS", [options](const std::string& text) { options->network = read_network(text); },
+          "an address, or a network of at most 65536 that are judged")
+      ->required();
+  verb->add_option("LOG", options->files,
+                   "log files in the order in which they were written (default: log_file); - is standard "
+                   "input");
+}
+
+}  // namespace
+
+void add_log_verbs(CommandLine& line) {
+  add_replay(line);
+  add_explain(line);
+  add_why(line);
+}
+
+}  // namespace coturn_guard

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The verbs of the service: `run`, what comes before it, and what is left to do when it is stopped.
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "app.hpp"
+#include "detected.hpp"
+#include "doctor/doctor.hpp"
+#include "enforce/gate_rule.hpp"
+#include "events.hpp"
+#include "verbs/verb.hpp"
+
+namespace coturn_guard {
+namespace {
+
+int run(const RunOptions& options) {
+  auto setup = load_setup(options.paths);
+  if (!setup) return complain(setup.error());
+  Log log(Log::detect_sink());
+  auto app = App::create(options, std::move(*setup), log);
+  if (!app) {
+    log.write(events::kFailed, {{"problem", app.error().message()}}, std::chrono::steady_clock::now());
+    return kExitFailed;
+  }
+  (*app)->run();
+  return kExitOk;
+}
+
+int check_config(const SetupPaths& paths) {
+  const auto setup = load_setup(paths);
+  if (!setup) return complain(setup.error());
+  const auto enforcer = choose_enforcer(setup->config.enforcer);
+  fmt::print("{}: ok, {} rules, enforcer {} ({})\n", paths.config, setup->rules.rules().size(), enforcer.name,
+             enforcer.why);
+  return kExitOk;
+}
+
+int detect(const std::string& turnserver_conf, const std::string& output) {
+  const auto found = detect_command(turnserver_conf, output);
+  if (!found) return complain(found.error());
+  fmt::print("{}\n", *found);
+  return kExitOk;
+}
+
+int flush() {
+  auto removed = GateRule::remove();
+  if (removed) removed = remove_everything();
+  return removed ? static_cast<int>(kExitOk) : complain(removed.error());
+}
+
+void add_detect(CommandLine& line) {
+  struct Options {
+    std::string turnserver_conf = "/etc/turnserver.conf";
+    std::string output = kDetectedFile;
+  };
+  const auto options = std::make_shared<Options>();
+  auto* const verb = add_verb(
+      line, "detect",
+      "find log, ports and own addresses in coturn's configuration (needs to read it), for run to use",
+      [options] { return detect(options->turnserver_conf, options->output); });
+  verb->add_option("--turnserver-conf", options->turnserver_conf, "coturn's configuration")
+      ->capture_default_str();
+  verb->add_option("--output", options->output, "where to write what was found")->capture_default_str();
+}
+
+void add_doctor(CommandLine& line) {
+  const auto options = std::make_shared<DoctorOptions>();
+  auto* const verb = with_config(
+      line,
+      add_verb(line, "doctor",
+               "look at coturn, its log and this host, and say what to mend (as root); exit 0 ok, 1 warn, 2 "
+               "fail",
+               [&line, options] {
+                 options->paths = line.paths;
+                 return doctor_command(*options);
+               }));
+  verb->add_flag("--json", options->json, "one JSON object a line");
+  verb->add_option("--root", options->root, "look at the files below this directory instead of /")
+      ->check(CLI::ExistingDirectory);
+}
+
+}  // namespace
+
+void add_service_verbs(CommandLine& line) {
+  const auto dry_run = std::make_shared<bool>(false);
+  with_config(line, add_verb(line, "run", "guard coturn until told to stop",
+                             [&line, dry_run] {
+                               return run({line.paths, *dry_run});
+                             }))
+      ->add_flag("--dry-run", *dry_run, "say who would be banned, and ban nobody");
+  with_config(line, add_verb(line, "check-config", "read configuration and rules, and tell every mistake",
+                             [&line] { return check_config(line.paths); }));
+  add_detect(line);
+  add_doctor(line);
+  add_verb(line, "flush", "end all bans: remove our sets and our drop rule from the kernel", flush);
+}
+
+}  // namespace coturn_guard
