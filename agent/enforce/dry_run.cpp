@@ -49,6 +49,8 @@ class DryRun final : public Enforcer {
   [[nodiscard]] std::size_t live_bans() const override { return bans_.size(); }
   [[nodiscard]] std::vector<Prefix> banned() const override { return bans_.prefixes(); }
   [[nodiscard]] const EnforcerCounters& counters() const override { return counters_; }
+  [[nodiscard]] const BanTable& bans() const override { return bans_; }
+  [[nodiscard]] bool read_traffic(TakeTraffic, std::function<void()>) override { return false; }
 
  private:
   void count(const Prefix& prefix, Fate fate, std::uint64_t& counter) {

@@ -9,9 +9,11 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "enforce/ban_table.hpp"
 #include "model/clock.hpp"
 #include "model/port_range.hpp"
 #include "model/prefix.hpp"
@@ -49,6 +51,14 @@ struct EnforcerEvents {
   std::function<void(const EnforcerNotice&)> notice;
 };
 
+// What the kernel dropped of a ban since its element was made.
+struct BanTraffic {
+  Prefix prefix;
+  std::uint64_t packets = 0;
+  std::uint64_t bytes = 0;
+};
+using TakeTraffic = std::function<void(std::span<const BanTraffic>)>;
+
 struct EnforcerCounters {
   std::uint64_t enforced = 0, lengthened = 0, unchanged = 0, failed = 0;
   std::uint64_t rearmed = 0;  // bans whose kernel timeout was renewed
@@ -82,6 +92,11 @@ class Enforcer {
   [[nodiscard]] virtual std::size_t live_bans() const = 0;
   [[nodiscard]] virtual std::vector<Prefix> banned() const = 0;  // for the check after own addresses changed
   [[nodiscard]] virtual const EnforcerCounters& counters() const = 0;
+  // Every live ban and its true end, to look up and to walk through (BanTable::at). Borrowed.
+  [[nodiscard]] virtual const BanTable& bans() const = 0;
+  // Reads what the kernel dropped of each ban, piece by piece in the loop: `take` is called again and
+  // again, then `done`. False: a reading is under way, or nothing counts.
+  [[nodiscard]] virtual bool read_traffic(TakeTraffic take, std::function<void()> done) = 0;
 };
 
 struct EnforcerChoice {

@@ -8,7 +8,14 @@ namespace coturn_guard {
 namespace {
 
 KernelParts make_parts(boost::asio::io_context& io, const EnforcerOptions& options, const BanTable& bans) {
-  return {std::make_unique<IpsetBacking>(io, options), std::make_unique<IpsetWire>(bans)};
+  SetListing listing;
+  listing.ask = [](Bytes& out, std::uint32_t sequence, Family family) {
+    ipset::put_list(out, sequence, set_name(family), false);
+  };
+  listing.read = [](const Message& message, Family, std::vector<Element>& elements) {
+    ipset::decode_elements(message, elements);
+  };
+  return {std::make_unique<IpsetBacking>(io, options), std::make_unique<IpsetWire>(bans), std::move(listing)};
 }
 
 Result<> remove_all() {

@@ -26,6 +26,7 @@ class KernelEnforcer final : public Enforcer {
         parts_(make_parts(io, options, bans_)),
         queue_(io, bans_, *parts_.wire, queue_events()),
         proof_(*parts_.backing, options, bans_, queue_, proof_events()),
+        traffic_(io, std::move(parts_.listing)),
         predecessor_(predecessor) {}
 
   Result<> start(const Now& now) override;
@@ -39,6 +40,10 @@ class KernelEnforcer final : public Enforcer {
   [[nodiscard]] std::size_t live_bans() const override { return bans_.size(); }
   [[nodiscard]] std::vector<Prefix> banned() const override { return bans_.prefixes(); }
   [[nodiscard]] const EnforcerCounters& counters() const override { return counters_; }
+  [[nodiscard]] const BanTable& bans() const override { return bans_; }
+  [[nodiscard]] bool read_traffic(TakeTraffic take, std::function<void()> done) override {
+    return traffic_.start(std::move(take), std::move(done));
+  }
 
  private:
   using Time = BanTable::Time;
@@ -64,6 +69,7 @@ class KernelEnforcer final : public Enforcer {
   KernelParts parts_;
   OrderQueue queue_;
   Proof proof_;
+  TrafficReader traffic_;
   const Leftovers& predecessor_;
   bool predecessor_stands_ = false;
   Time now_{};  // of the last call that told the time

@@ -8,6 +8,7 @@
 #include "enforce/backing.hpp"
 #include "enforce/ban_table.hpp"
 #include "enforce/order_wire.hpp"
+#include "enforce/traffic_reader.hpp"
 
 namespace coturn_guard {
 
@@ -15,6 +16,7 @@ namespace coturn_guard {
 struct KernelParts {
   std::unique_ptr<Backing> backing;
   std::unique_ptr<OrderWire> wire;
+  SetListing listing;
 };
 using MakeKernelParts = KernelParts (*)(boost::asio::io_context& io, const EnforcerOptions& options,
                                         const BanTable& bans);

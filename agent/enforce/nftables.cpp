@@ -9,7 +9,19 @@ namespace {
 KernelParts make_parts(boost::asio::io_context&, const EnforcerOptions& options, const BanTable& bans) {
   auto wire = std::make_unique<NftablesWire>(bans);
   auto backing = std::make_unique<NftablesBacking>(options, *wire);
-  return {std::move(backing), std::move(wire)};
+  // Of the list that is being read: what the last message ended with.
+  const auto pairs = std::make_shared<nftables::EdgePairs>();
+  SetListing listing;
+  listing.ask = [pairs](Bytes& out, std::uint32_t sequence, Family family) {
+    *pairs = {};
+    nftables::put_list_elements(out, sequence, family);
+  };
+  listing.read = [pairs](const Message& message, Family family, std::vector<Element>& elements) {
+    std::vector<nftables::Edge> edges;
+    nftables::decode_edges(message, family, edges);
+    for (const auto& edge : edges) pairs->take(edge, family, elements);
+  };
+  return {std::move(backing), std::move(wire), std::move(listing)};
 }
 
 // A kernel without nf_tables, or without its family inet, has nothing of ours.

@@ -78,6 +78,25 @@ std::vector<Interval> singles(const std::vector<Edge>& edges, Family family) {
   return intervals;
 }
 
+void EdgePairs::take(const Edge& edge, Family family, std::vector<Element>& elements) {
+  if (last_ && last_->address == edge.address) {
+    // One interval ends where the next begins; it is the beginning that matters to both neighbours.
+    if (!edge.end) last_ = edge;
+    return;
+  }
+  if (last_) {
+    const bool rising = last_->address < edge.address;
+    const Edge& low = rising ? *last_ : edge;
+    const Edge& high = rising ? edge : *last_;
+    const auto end = neighbour(high.address, family, false);
+    std::vector<Interval> found;
+    if (!low.end && end) put(found, low.address, *end, low, family);
+    for (const auto& interval : found)
+      for (const Element& element : interval.elements()) elements.push_back(element);
+  }
+  last_ = edge;
+}
+
 Interval::Interval(const Element& element)
     : first(element.prefix.network()), last(last_of(element.prefix)), rest(element) {}
 

@@ -34,6 +34,16 @@ struct Edge {
 // Of a set that has no intervals: each is one address.
 [[nodiscard]] std::vector<Interval> singles(const std::vector<Edge>& edges, Family family);
 
+// The same, for a list that is read bit by bit in the order of its addresses, whichever way: an interval is
+// known once its second edge has come. One that reaches the family's last address has none and is not told.
+class EdgePairs {
+ public:
+  void take(const Edge& edge, Family family, std::vector<Element>& elements);  // appends
+
+ private:
+  std::optional<Edge> last_;
+};
+
 // The next address of the family, or the one before; absent: there is none.
 [[nodiscard]] std::optional<Address> neighbour(const Address& address, Family family, bool up);
 // Where an IPv4 address stands in the bytes of ours.
