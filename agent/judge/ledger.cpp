@@ -185,13 +185,15 @@ void Ledger::forgive(const Prefix& prefix, bool ladder) {
     }
 }
 
-void Ledger::adopt(const Prefix& prefix, seconds remaining, const Now& now) {
+void Ledger::adopt(const Prefix& prefix, seconds remaining, const Now& now, std::uint32_t earlier_bans) {
   const Tick tick = state_->clock.at(now);
   const Index index = state_->find_or_insert(prefix, tick);
   Offender& offender = state_->table.at(index);
   offender.last_seen = tick & kTickMask;
-  if (tick + ticks(remaining) > offender.banned_until) state_->begin_ban(offender, remaining, tick);
-  if (offender.earlier_bans == 0) offender.earlier_bans = 1;
+  if (remaining.count() > 0 && tick + ticks(remaining) > offender.banned_until)
+    state_->begin_ban(offender, remaining, tick);
+  const std::uint32_t known = std::max<std::uint32_t>(offender.earlier_bans, earlier_bans);
+  offender.earlier_bans = std::min(known, kMostBans) & kMostBans;
   state_->table.touch(index, Worth::banned);
 }
 
@@ -208,6 +210,11 @@ Points Ledger::points(const Prefix& network, const Now& now) const {
   Window window = state_->table.at(index).window;
   window.slide(state_->clock.at(now), ticks(state_->policy.findtime));
   return window.sum();
+}
+
+std::uint32_t Ledger::earlier_bans(const Prefix& network) const {
+  const Index index = state_->table.find(network);
+  return index == OffenderTable::kNone ? 0 : static_cast<std::uint32_t>(state_->table.at(index).earlier_bans);
 }
 
 bool Ledger::ended_lately(const Prefix& network, seconds lately, const Now& now) const {

@@ -47,7 +47,9 @@ class Ledger {
   // A ban that stands although no verdict of this ledger's made it (adopted from the kernel after a restart):
   // it counts as one earlier ban unless more are known, and offences until `remaining` has passed are counted
   // as while_banned.
-  void adopt(const Prefix& prefix, std::chrono::seconds remaining, const Now& now);
+  // `earlier_bans`: so many are known, this one included. Without a remaining time only they are taken over.
+  void adopt(const Prefix& prefix, std::chrono::seconds remaining, const Now& now,
+             std::uint32_t earlier_bans = 1);
   // A changed policy applies to what comes; what was counted stays, but never longer than it was to stay.
   // After a change of ipv4_prefix or
   // ipv6_prefix what was counted under the old lengths finds no more offences and ages out.
@@ -56,6 +58,8 @@ class Ledger {
   // What counts against this unit of judging (prefix_of, or an address judged alone) now; none while its ban
   // runs.
   [[nodiscard]] Points points(const Prefix& network, const Now& now) const;
+  // How often this unit of judging was banned, as far as that is remembered.
+  [[nodiscard]] std::uint32_t earlier_bans(const Prefix& network) const;
   // A ban of this unit of judging ended within the last `lately`, and nobody pardoned it.
   [[nodiscard]] bool ended_lately(const Prefix& network, std::chrono::seconds lately, const Now& now) const;
   [[nodiscard]] Prefix prefix_of(const Address& address) const;   // the unit of judging
