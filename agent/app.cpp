@@ -41,7 +41,26 @@ App::App(RunOptions options, Config config, Pipeline pipeline, Log& log)
       pipeline_(std::move(pipeline)),
       gate_(io_, log_, announcer_,
             {.packet = [this](const Packet& packet, const Now& at) { return on_packet(packet, at); },
-             .batch_end = [this](const Now& at) { on_batch_end(at); }}) {}
+             .batch_end = [this](const Now& at) { on_batch_end(at); }}),
+      operations_({.config = config_,
+                   .log = log_,
+                   .pipeline = pipeline_,
+                   .enforcer = enforcer_,
+                   .enforcer_choice = enforcer_choice_,
+                   .source = source_,
+                   .source_choice = choice_,
+                   .witness = witness_,
+                   .gate = gate_,
+                   .simulated = [this] { return simulated(); },
+                   .reload = [this] { return reload(read_clocks()); }}),
+      control_(
+          io_,
+          [this](const control::Command& command, const control::Caller& caller, control::Wake wake) {
+            return operations_.perform(command, caller, std::move(wake));
+          },
+          [this](const control::Caller& caller, control::Verb verb) {
+            operations_.forbidden(caller, verb);
+          }) {}
 
 Result<> App::connect(const Now& now) {
   // From the kernel back to the front door: nothing may arrive before what it is handed to stands.
@@ -52,16 +71,29 @@ Result<> App::connect(const Now& now) {
   make_witness_anew(now);
   make_gate_anew(now);
   if (auto made = choose_source_anew(now); !made) return made;
+  open_control(now);
   wait_for_signal();
   wait_for_tick();
   return {};
+}
+
+// A help, not a need: without it bans go on, and the verbs say that nobody answers.
+void App::open_control(const Now& now) {
+  if (options_.control_socket.empty()) return;
+  if (auto opened = control_.open(options_.control_socket); !opened)
+    log_.write(events::kNoControl,
+               {{"problem", opened.error().message()},
+                {"text", "status, list, ban and the other verbs that ask the daemon do not work"}},
+               now.mono);
 }
 
 Result<> App::make_enforcer_anew(const Now& now) {
   EnforcerEvents events;
   events.done = [this](const Prefix& prefix, Fate fate) { on_ban_done(prefix, fate); };
   events.adopted = [this](const Prefix& prefix, std::chrono::seconds remaining) {
-    pipeline_.ledger().adopt(prefix, remaining, read_clocks());
+    const Now at = read_clocks();
+    pipeline_.ledger().adopt(prefix, remaining, at);
+    operations_.on_adopted(prefix, remaining, at);
   };
   events.pause = [this](bool full) { on_enforcer_full(full); };
   events.notice = [this](const EnforcerNotice& notice) { announcer_.notice(notice); };
@@ -180,6 +212,7 @@ void App::on_batch_end(const Now& now) {
   }
   gate_.quench(outcome_.quenches, now);
   if (!outcome_.reports.empty()) announcer_.reports(outcome_.reports, pipeline_.rules(), now);
+  operations_.on_outcome(outcome_, now);
   outcome_.clear();
 }
 
@@ -200,7 +233,10 @@ void App::free_spared(const Now& now) {
   for (const auto& prefix : enforcer_->banned()) {
     const auto why = pipeline_.allowlist().spares(prefix);
     if (!why) continue;
+    // An operator said twice that he means it.
+    if (const auto record = operations_.bans().find(prefix); record && record->forced) continue;
     enforcer_->unban(prefix);
+    operations_.on_freed(prefix, *why);
     pipeline_.forgive(prefix, false);
     announcer_.unban(prefix, *why, now);
   }
@@ -208,6 +244,7 @@ void App::free_spared(const Now& now) {
 }
 
 void App::on_ban_done(const Prefix& prefix, Fate fate) {
+  operations_.on_ban_done(prefix, fate);
   if (fate == Fate::enforced && eviction_) eviction_->add(prefix);
   if (fate != Fate::failed) return;
   log_.write(events::kBanFailed, {{"prefix", prefix.to_string()}}, std::chrono::steady_clock::now());
@@ -230,7 +267,7 @@ void App::wait_for_signal() {
 void App::on_signal(const boost::system::error_code& error, int signal) {
   if (error) return;
   if (signal != SIGHUP) return io_.stop();
-  reload(read_clocks());
+  static_cast<void>(reload(read_clocks()));
   wait_for_signal();
 }
 
@@ -255,6 +292,8 @@ void App::on_tick(const boost::system::error_code& error) {
   gate_.tick(pipeline_, now);
   if (source_->healthy() && enforcer_->healthy()) service_.feed_watchdog(now.mono);
   announcer_.look(pipeline_, now);
+  operations_.tick(now);
+  control_.tick(now.mono);
   log_.tick(now.mono);
   const auto lines = pipeline_.recogniser().counters().lines;
   service_.status(status(lines - lines_at_last_tick_));
@@ -267,7 +306,7 @@ std::string App::status(std::uint64_t lines_per_second) const {
                      lines_per_second, enforcer_->live_bans(), source_->lag_bytes());
 }
 
-void App::reload(const Now& now) {
+Problems App::reload(const Now& now) {
   service_.reloading(now.mono);
   auto setup = load_setup(options_.paths);
   if (setup) {
@@ -276,6 +315,7 @@ void App::reload(const Now& now) {
     for (const auto& problem : setup.error()) log_.write(events::kRejected, {{"problem", problem}}, now.mono);
   }
   service_.ready(status(0));
+  return setup ? Problems{} : setup.error();
 }
 
 void App::apply(Setup setup, const Now& now) {

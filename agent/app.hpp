@@ -14,9 +14,11 @@
 #include <vector>
 
 #include "announcer.hpp"
+#include "control/socket.hpp"
 #include "enforce/enforcer.hpp"
 #include "eviction.hpp"
 #include "gate_post.hpp"
+#include "operations.hpp"
 #include "pipeline.hpp"
 #include "service.hpp"
 #include "setup.hpp"
@@ -31,6 +33,7 @@ namespace coturn_guard {
 struct RunOptions {
   SetupPaths paths;
   bool dry_run = false;
+  std::string control_socket = control::kSocketPath;  // empty: none
 };
 
 class App {
@@ -70,7 +73,8 @@ class App {
 
   void wait_for_signal();
   void wait_for_tick();
-  void reload(const Now& now);
+  Problems reload(const Now& now);
+  void open_control(const Now& now);
   void apply(Setup setup, const Now& now);
   void spare_own_networks(const Now& now);
   void free_spared(const Now& now);
@@ -98,6 +102,10 @@ class App {
   SourceChoice choice_;
   std::chrono::steady_clock::time_point choice_made_{};
   std::unique_ptr<LineSource> source_;
+
+  // They look in from the side: first to go.
+  Operations operations_;
+  control::Socket control_;
 
   std::uint64_t lines_at_last_tick_ = 0;
 };

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// `ban`, `unban`, `flush` and `adopt`: many at a time, in slices of half a millisecond, so that what the log
+// tells meanwhile is not held up by an operator's list.
+#include <fmt/format.h>
+
+#include <iterator>
+#include <utility>
+
+#include "operations.hpp"
+#include "pending_bans.hpp"
+#include "source/clocks.hpp"
+#include "util/duration.hpp"
+
+namespace coturn_guard {
+namespace {
+
+using std::chrono::seconds;
+
+constexpr seconds kManualBan = std::chrono::hours(1);  // where nobody said how long
+// What an operator hardly means: more than a hundred times the largest network that anybody abuses from.
+constexpr unsigned kWidestV4 = 8, kWidestV6 = 19;
+
+class Slice {
+ public:
+  [[nodiscard]] bool over() const { return std::chrono::steady_clock::now() - begun_ > kLength; }
+
+ private:
+  static constexpr std::chrono::microseconds kLength{500};
+  std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
+};
+
+void say_refused(std::string& out, const Prefix& prefix, const char* why, const std::string& text) {
+  fmt::format_to(std::back_inserter(out),
+                 "{{\"schema\":{},\"event\":\"refused\",\"prefix\":\"{}\",\"why\":\"{}\",\"text\":{}}}\n",
+                 control::kSchema, prefix.to_string(), why, control::json_text(text));
+}
+
+// True: not without force; told.
+bool refuses(const Rooms& rooms, const Prefix& prefix, std::string& out) {
+  if (const auto why = rooms.pipeline.allowlist().spares(prefix)) {
+    say_refused(out, prefix, "never-banned", "never banned: " + *why);
+    return true;
+  }
+  if (prefix.length() < (prefix.is_v4() ? kWidestV4 : kWidestV6)) {
+    say_refused(out, prefix, "too-wide",
+                fmt::format("wider than /{}", prefix.is_v4() ? kWidestV4 : kWidestV6));
+    return true;
+  }
+  return false;
+}
+
+std::string_view word_of(const std::optional<Fate>& fate, bool simulated) {
+  if (!fate) return "pending";
+  switch (*fate) {
+    case Fate::enforced: return simulated ? "simulated" : "enforced";
+    case Fate::lengthened: return "lengthened";
+    case Fate::unchanged: return "unchanged";
+    case Fate::failed: return "failed";
+    case Fate::deferred: return "deferred";
+  }
+  return "pending";
+}
+
+class BanReply final : public control::Reply {
+ public:
+  BanReply(Operations& operations, control::Command command, control::Wake wake)
+      : operations_(operations),
+        command_(std::move(command)),
+        pending_(std::make_shared<Operations::PendingBans>(std::move(wake))) {
+    operations_.await_bans(pending_);
+  }
+
+  [[nodiscard]] State write(std::string& out) override {
+    if (next_ < command_.prefixes.size()) {
+      const Slice slice;
+      while (next_ < command_.prefixes.size() && !slice.over()) ban(command_.prefixes[next_++], out);
+      operations_.rooms().enforcer->send();
+      return State::more;
+    }
+    if (pending_->waiting > 0 && !pending_->late) return State::waits;
+    return tell(out);
+  }
+
+ private:
+  void ban(const Prefix& prefix, std::string& out) {
+    Rooms& rooms = operations_.rooms();
+    if (!command_.force && refuses(rooms, prefix, out)) {
+      ++refused_;
+      return;
+    }
+    const Now now = read_clocks();
+    const seconds duration = command_.duration.value_or(kManualBan);
+    const auto before = rooms.enforcer->bans().expiry(prefix);
+    pending_->expect(prefix);
+    rooms.enforcer->ban(prefix, duration, now);
+    // An earlier ban that lasts longer stands, with its own reason.
+    if (before && *before >= now.mono + duration) return;
+    const std::uint32_t earlier = rooms.pipeline.ledger().earlier_bans(prefix);
+    rooms.pipeline.ledger().adopt(prefix, duration, now);
+    operations_.note_manual({.prefix = prefix,
+                             .address = prefix.network(),
+                             .since = now.wall,
+                             .duration = duration,
+                             .cause = BanCause::manual,
+                             .rule = {},
+                             .earlier_bans = earlier,
+                             .reason = command_.reason,
+                             .forced = command_.force},
+                            now);
+  }
+
+  [[nodiscard]] State tell(std::string& out) {
+    const bool simulated = operations_.rooms().simulated();
+    const std::size_t full = out.size() + kSliceBytes;
+    auto from = told_ ? pending_->fates.upper_bound(*told_) : pending_->fates.begin();
+    for (; from != pending_->fates.end(); ++from) {
+      if (out.size() >= full) return State::more;
+      const auto& [prefix, fate] = *from;
+      told_ = prefix;
+      const auto until = operations_.rooms().enforcer->bans().expiry(prefix);
+      const seconds left = until && *until != BanTable::kForever
+                               ? std::chrono::ceil<seconds>(*until - std::chrono::steady_clock::now())
+                               : seconds{0};
+      fmt::format_to(
+          std::back_inserter(out),
+          "{{\"schema\":{},\"event\":\"banned\",\"prefix\":\"{}\",\"fate\":\"{}\",\"left_seconds\":{}}}\n",
+          control::kSchema, prefix.to_string(), word_of(fate, simulated), left.count());
+      if (fate == Fate::failed) ++failed_;
+    }
+    fmt::format_to(std::back_inserter(out),
+                   "{{\"schema\":{},\"event\":\"end\",\"banned\":{},\"refused\":{},\"failed\":{}}}\n",
+                   control::kSchema, pending_->fates.size() - failed_, refused_, failed_);
+    return State::done;
+  }
+
+  Operations& operations_;
+  control::Command command_;
+  std::shared_ptr<Operations::PendingBans> pending_;
+  std::size_t next_ = 0;
+  std::size_t refused_ = 0, failed_ = 0;
+  std::optional<Prefix> told_;
+};
+
+// What an address is banned by may be the network that it is judged in; a network means all bans inside it.
+class UnbanReply final : public control::Reply {
+ public:
+  UnbanReply(Operations& operations, control::Command command)
+      : operations_(operations), command_(std::move(command)) {
+    if (command_.verb == control::Verb::flush || command_.all)
+      command_.prefixes = {Prefix(Address::v4(0), 0), Prefix(Address(), 0)};
+  }
+
+  [[nodiscard]] State write(std::string& out) override {
+    const Slice slice;
+    while (next_ < command_.prefixes.size() && !slice.over() && out.size() < kSliceBytes) step(out);
+    operations_.rooms().enforcer->send();
+    if (next_ < command_.prefixes.size()) return State::more;
+    fmt::format_to(std::back_inserter(out),
+                   "{{\"schema\":{},\"event\":\"end\",\"freed\":{},\"not_banned\":{}}}\n", control::kSchema,
+                   freed_, not_banned_);
+    return State::done;
+  }
+
+ private:
+  void step(std::string& out) {
+    const Prefix& prefix = command_.prefixes[next_];
+    if (!walking_) {
+      freed_of_this_ = 0;
+      const Prefix unit = operations_.rooms().pipeline.ledger().prefix_of(prefix.network());
+      free_if_banned(prefix, out);
+      if (prefix.length() > unit.length()) free_if_banned(unit, out);
+      walking_ = prefix.length() < unit.length();
+      slot_ = 0;
+    }
+    if (walking_ && !walk(prefix, out)) return;
+    walking_ = false;
+    operations_.rooms().pipeline.forgive(prefix, command_.forget);
+    if (freed_of_this_ == 0) say_not_banned(prefix, out);
+    ++next_;
+  }
+
+  // True: to the end.
+  [[nodiscard]] bool walk(const Prefix& around, std::string& out) {
+    const BanTable& bans = operations_.rooms().enforcer->bans();
+    for (std::size_t looked = 0; looked < kStride && slot_ < bans.slots(); ++looked) {
+      const Prefix* const found = bans.at(slot_++);
+      if (found == nullptr || found->is_v4() != around.is_v4()) continue;
+      if (found->length() >= around.length() && around.contains(found->network())) {
+        const Prefix inside = *found;
+        free_if_banned(inside, out);
+      }
+    }
+    return slot_ >= bans.slots();
+  }
+
+  void free_if_banned(const Prefix& prefix, std::string& out) {
+    if (!operations_.rooms().enforcer->bans().expiry(prefix)) return;
+    operations_.release(prefix);
+    ++freed_;
+    ++freed_of_this_;
+    if (everything()) return;  // nobody wants to read a line for each
+    fmt::format_to(std::back_inserter(out), "{{\"schema\":{},\"event\":\"freed\",\"prefix\":\"{}\"}}\n",
+                   control::kSchema, prefix.to_string());
+  }
+
+  void say_not_banned(const Prefix& prefix, std::string& out) {
+    if (everything()) return;
+    ++not_banned_;
+    const auto covering = covering_ban(operations_.rooms().enforcer->bans(), prefix);
+    fmt::format_to(std::back_inserter(out),
+                   "{{\"schema\":{},\"event\":\"not_banned\",\"prefix\":\"{}\",\"inside\":{}}}\n",
+                   control::kSchema, prefix.to_string(),
+                   covering ? control::json_text(covering->to_string()) : "null");
+  }
+
+  [[nodiscard]] bool everything() const { return command_.verb == control::Verb::flush || command_.all; }
+
+  static constexpr std::size_t kStride = 64;
+  Operations& operations_;
+  control::Command command_;
+  std::size_t next_ = 0, slot_ = 0;
+  bool walking_ = false;
+  std::uint64_t freed_ = 0, freed_of_this_ = 0, not_banned_ = 0;
+};
+
+class AdoptReply final : public control::Reply {
+ public:
+  AdoptReply(Operations& operations, std::vector<control::KnownBan> bans)
+      : operations_(operations), bans_(std::move(bans)) {}
+
+  [[nodiscard]] State write(std::string& out) override {
+    const Slice slice;
+    while (next_ < bans_.size() && !slice.over()) adopt(bans_[next_++], out);
+    operations_.rooms().enforcer->send();
+    if (next_ < bans_.size()) return State::more;
+    fmt::format_to(std::back_inserter(out),
+                   "{{\"schema\":{},\"event\":\"end\",\"adopted\":{},\"ladder\":{},\"refused\":{}}}\n",
+                   control::kSchema, adopted_, ladder_, refused_);
+    return State::done;
+  }
+
+ private:
+  void adopt(const control::KnownBan& ban, std::string& out) {
+    Rooms& rooms = operations_.rooms();
+    if (refuses(rooms, ban.prefix, out)) {
+      ++refused_;
+      return;
+    }
+    const Now now = read_clocks();
+    rooms.pipeline.ledger().adopt(ban.prefix, ban.left, now, ban.earlier_bans);
+    if (ban.left.count() == 0) {
+      ++ladder_;
+      return;
+    }
+    ++adopted_;
+    const auto before = rooms.enforcer->bans().expiry(ban.prefix);
+    rooms.enforcer->ban(ban.prefix, ban.left, now);
+    if (before && *before >= now.mono + ban.left) return;
+    operations_.note_manual({.prefix = ban.prefix,
+                             .address = ban.prefix.network(),
+                             .since = now.wall,
+                             .duration = ban.left,
+                             .cause = BanCause::imported,
+                             .rule = {},
+                             .earlier_bans = ban.earlier_bans > 0 ? ban.earlier_bans - 1 : 0},
+                            now);
+  }
+
+  Operations& operations_;
+  std::vector<control::KnownBan> bans_;
+  std::size_t next_ = 0;
+  std::uint64_t adopted_ = 0, ladder_ = 0, refused_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<control::Reply> make_bans(Operations& operations, control::Command command,
+                                          control::Wake wake) {
+  return std::make_unique<BanReply>(operations, std::move(command), std::move(wake));
+}
+
+std::unique_ptr<control::Reply> end_bans(Operations& operations, control::Command command) {
+  return std::make_unique<UnbanReply>(operations, std::move(command));
+}
+
+std::unique_ptr<control::Reply> adopt_bans(Operations& operations, std::vector<control::KnownBan> bans) {
+  return std::make_unique<AdoptReply>(operations, std::move(bans));
+}
+
+}  // namespace coturn_guard
