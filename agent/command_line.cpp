@@ -10,7 +10,8 @@ namespace coturn_guard {
 namespace {
 
 // Every verb there is, by groups, in the order of the help.
-constexpr void (*kGroups[])(CommandLine&) = {add_service_verbs, add_log_verbs};
+constexpr void (*kGroups[])(CommandLine&) = {add_service_verbs, add_status_verbs, add_list_verb,
+                                             add_change_verbs, add_log_verbs};
 
 }  // namespace
 

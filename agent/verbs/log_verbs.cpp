@@ -6,6 +6,7 @@
 
 #include "explain.hpp"
 #include "replay_report.hpp"
+#include "verbs/daemon_why.hpp"
 #include "verbs/verb.hpp"
 #include "why.hpp"
 
@@ -64,19 +65,37 @@ void add_explain(CommandLine& line) {
       ->required();
 }
 
+struct Why {
+  WhyOptions logs;
+  ControlOptions control;
+};
+
+// The daemon first, unless logs are named: what it knows is of now.
+int why(Why& options, const SetupPaths& paths) {
+  options.control.json = options.logs.json;
+  if (options.logs.files.empty())
+    if (const auto code = tell_what_the_daemon_knows(options.control, options.logs.network)) return *code;
+  return answer(tell_why, options.logs, paths);
+}
+
 void add_why(CommandLine& line) {
-  const auto options = std::make_shared<WhyOptions>();
+  const auto all = std::make_shared<Why>();
+  const std::shared_ptr<WhyOptions> options(all, &all->logs);
   auto* const verb = with_config(
-      line, add_verb(line, "why",
-                     "say what the logs tell of an address and its network, and where it stands at their end",
-                     [&line, options] { return answer(tell_why, *options, line.paths); }));
+      line,
+      add_verb(line, "why",
+               "say what is known of an address and its network: by the running daemon, else what the logs "
+               "tell, and where it stands at their end",
+               [&line, all] { return why(*all, line.paths); }));
+  verb->add_option("--socket", all->control.socket, "where the daemon listens")->capture_default_str();
   verb->add_flag("--json", options->json, "one JSON object a line");
   verb->add_option_function<std::string>(
           "ADDRESS", [options](const std::string& text) { options->network = read_network(text); },
           "an address, or a network of at most 65536 that are judged")
       ->required();
   verb->add_option("LOG", options->files,
-                   "log files in the order in which they were written (default: log_file); - is standard "
+                   "log files in the order in which they were written (default: what the daemon knows, else "
+                   "log_file); - is standard "
                    "input");
 }
 

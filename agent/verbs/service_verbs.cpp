@@ -9,6 +9,7 @@
 #include "doctor/doctor.hpp"
 #include "enforce/gate_rule.hpp"
 #include "events.hpp"
+#include "verbs/conversation.hpp"
 #include "verbs/verb.hpp"
 
 namespace coturn_guard {
@@ -43,7 +44,17 @@ int detect(const std::string& turnserver_conf, const std::string& output) {
   return kExitOk;
 }
 
-int flush() {
+// A running daemon ends its bans itself: behind its back it would put them back within a second.
+int flush(const ControlOptions& options) {
+  if (auto daemon = Conversation::open_quietly(options)) {
+    control::Command command;
+    command.verb = control::Verb::flush;
+    const int code = daemon->ask(command, [](std::string_view) {});
+    if (code != kExitOk) return code;
+    options.json ? print_line(daemon->end())
+                 : fmt::print("{} bans ended\n", text_of(get(daemon->end(), "freed")));
+    return kExitOk;
+  }
   auto removed = GateRule::remove();
   if (removed) removed = remove_everything();
   return removed ? static_cast<int>(kExitOk) : complain(removed.error());
@@ -83,17 +94,27 @@ void add_doctor(CommandLine& line) {
 }  // namespace
 
 void add_service_verbs(CommandLine& line) {
-  const auto dry_run = std::make_shared<bool>(false);
-  with_config(line, add_verb(line, "run", "guard coturn until told to stop",
-                             [&line, dry_run] {
-                               return run({line.paths, *dry_run});
-                             }))
-      ->add_flag("--dry-run", *dry_run, "say who would be banned, and ban nobody");
+  const auto running = std::make_shared<RunOptions>();
+  auto* const run_verb =
+      with_config(line, add_verb(line, "run", "guard coturn until told to stop", [&line, running] {
+                    running->paths = line.paths;
+                    return run(*running);
+                  }));
+  run_verb->add_flag("--dry-run", running->dry_run, "say who would be banned, and ban nobody");
+  run_verb
+      ->add_option("--socket", running->control_socket, "where status, list, ban and the other verbs find us")
+      ->capture_default_str();
   with_config(line, add_verb(line, "check-config", "read configuration and rules, and tell every mistake",
                              [&line] { return check_config(line.paths); }));
   add_detect(line);
   add_doctor(line);
-  add_verb(line, "flush", "end all bans: remove our sets and our drop rule from the kernel", flush);
+  const auto options = std::make_shared<ControlOptions>();
+  add_control_options(
+      *add_verb(line, "flush",
+                "end all bans; with the daemon stopped, also remove our sets and our drop rule "
+                "from the kernel",
+                [options] { return flush(*options); }),
+      *options);
 }
 
 }  // namespace coturn_guard

@@ -32,5 +32,8 @@ int complain(const Error& error);
 
 void add_service_verbs(CommandLine& line);  // run, check-config, detect, doctor, flush
 void add_log_verbs(CommandLine& line);      // replay, explain, why
+void add_status_verbs(CommandLine& line);   // status, top, tail
+void add_list_verb(CommandLine& line);
+void add_change_verbs(CommandLine& line);  // ban, unban, check, reload
 
 }  // namespace coturn_guard
