@@ -6,13 +6,27 @@
 namespace coturn_guard {
 namespace {
 
+// SQLite's primary result codes (https://sqlite.org/rescode.html).
+class SqliteCategory final : public std::error_category {
+ public:
+  [[nodiscard]] const char* name() const noexcept override { return "sqlite"; }
+  [[nodiscard]] std::string message(int code) const override { return sqlite3_errstr(code); }
+};
+
+const std::error_category& sqlite_category() {
+  static const SqliteCategory category;
+  return category;
+}
+
 Error failure(sqlite3* connection, int code, std::string_view what) {
-  const char* const said = connection != nullptr ? sqlite3_errmsg(connection) : sqlite3_errstr(code);
   const int cause = connection != nullptr ? sqlite3_system_errno(connection) : 0;
-  const bool system = (code & 0xff) == SQLITE_IOERR || (code & 0xff) == SQLITE_CANTOPEN;
-  std::error_code reason;
-  if (system && cause != 0) reason = {cause, std::generic_category()};
-  return {reason, fmt::format("{}: {}", what, said)};
+  const int kind = code & 0xff;
+  const bool system = kind == SQLITE_IOERR || kind == SQLITE_CANTOPEN;
+  if (system && cause != 0) return {{cause, std::generic_category()}, std::string(what)};
+  const std::string said = connection != nullptr ? sqlite3_errmsg(connection) : "";
+  // What it adds to its own code's words (a table's name, say).
+  const bool more = !said.empty() && said != sqlite3_errstr(kind) && said != "not an error";
+  return {{kind, sqlite_category()}, more ? fmt::format("{} ({})", what, said) : std::string(what)};
 }
 
 std::string file_of(sqlite3* connection) {
@@ -21,6 +35,19 @@ std::string file_of(sqlite3* connection) {
 }
 
 }  // namespace
+
+DatabaseTrouble trouble_of(const Error& error) {
+  if (error.code == std::errc::no_space_on_device) return DatabaseTrouble::full;
+  if (error.code == std::errc::read_only_file_system) return DatabaseTrouble::readonly;
+  if (error.code.category() != sqlite_category()) return DatabaseTrouble::other;
+  switch (error.code.value()) {
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB: return DatabaseTrouble::broken;
+    case SQLITE_FULL: return DatabaseTrouble::full;
+    case SQLITE_READONLY: return DatabaseTrouble::readonly;
+    default: return DatabaseTrouble::other;
+  }
+}
 
 void Statement::Finalise::operator()(sqlite3_stmt* statement) const {
   sqlite3_finalize(statement);

@@ -46,6 +46,15 @@ class Statement {
   int wrong_ = 0;  // SQLite's code of a bind that failed
 };
 
+// What kind of trouble an error of the database's is, for who can do something about it.
+enum class DatabaseTrouble : std::uint8_t {
+  broken,    // SQLITE_CORRUPT, SQLITE_NOTADB: what stands there is no database, or no longer
+  full,      // no room on the disk
+  readonly,  // it may be read and not written
+  other,     // the system's error, or a lock that another process holds
+};
+[[nodiscard]] DatabaseTrouble trouble_of(const Error& error);
+
 class Database {
  public:
   enum class Access : std::uint8_t {
