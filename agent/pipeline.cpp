@@ -132,7 +132,10 @@ void Pipeline::sampled(const Now& begun, const Now& now, Outcome& outcome) {
 
 void Pipeline::tick(const Now& now, bool caught_up, Outcome& outcome) {
   events_.clear();
-  if (caught_up) recogniser_.tick(now, events_);
+  if (caught_up)
+    recogniser_.tick(now, events_);
+  else
+    recogniser_.take_last_words(events_);
   settle_events(now, outcome);
   settled_.clear();
   testimony_.tick(rules(), now, settled_);
@@ -294,6 +297,47 @@ void Pipeline::set_policy(const Policy& policy) {
 void Pipeline::forgive(const Prefix& prefix, bool ladder) {
   ledger_.forgive(prefix, ladder);
   tally_.forget(prefix);
+}
+
+void Pipeline::begin(std::chrono::steady_clock::time_point origin) {
+  attribution_.begin(origin);
+  credit_.begin(origin);
+  tally_.begin(origin);
+  ledger_.begin(origin);
+}
+
+void Pipeline::load(const SavedState& saved, const std::vector<std::optional<RuleId>>& rules, bool same_logs,
+                    const Now& now) {
+  for (const SavedOffender& offender : saved.offenders) ledger_.load(offender, now);
+  ledger_.loaded_under(std::chrono::seconds(saved.head.findtime_seconds));
+  tally_.load(saved.records, rules, now);
+  credit_.load(saved.records, now);
+  if (same_logs)
+    attribution_.load(saved.records, rules, now);
+  else
+    attribution_.note_everything();
+}
+
+void Pipeline::note_everything() {
+  attribution_.note_everything();
+  credit_.note_everything();
+  tally_.note_everything();
+  ledger_.note_everything();
+}
+
+void Pipeline::save_changes(StateBatch& batch) {
+  attribution_.save_changes(batch);
+  credit_.save_changes(batch);
+  tally_.save_changes(batch);
+  ledger_.save_changes(batch);
+}
+
+std::vector<LinePlace> Pipeline::waiting() const {
+  std::vector<LinePlace> lines;
+  recogniser_.waiting(lines);
+  testimony_.waiting(lines);
+  std::sort(lines.begin(), lines.end());
+  return lines;
 }
 
 PipelineCounters Pipeline::counters() const {

@@ -21,6 +21,7 @@
 #include "judge/request_meter.hpp"
 #include "judge/tally.hpp"
 #include "model/flow.hpp"
+#include "model/saved_state.hpp"
 
 namespace coturn_guard {
 
@@ -127,6 +128,17 @@ class Pipeline {
   void set_rules(RuleSet rules);
   void set_policy(const Policy& policy);
   void set_quench(const QuenchPolicy& policy) { meter_.set_policy(policy); }
+  // Before anything else, for who saves what is known (judge/ledger): ticks go on from an earlier run's.
+  void begin(std::chrono::steady_clock::time_point origin);
+  // Takes back what an earlier run saved; `rules`: the present numbers of its rules, by theirs. Sessions only
+  // where it followed the same logs.
+  void load(const SavedState& saved, const std::vector<std::optional<RuleId>>& rules, bool same_logs,
+            const Now& now);
+  void note_everything();
+  // Appends what changed since the last call: between two batches of lines, after tick().
+  void save_changes(StateBatch& batch);
+  // Lines that were taken and whose effect waits, sorted.
+  [[nodiscard]] std::vector<LinePlace> waiting() const;
   // An operator's pardon: the offences in the window, with `ladder` the earlier bans too.
   void forgive(const Prefix& prefix, bool ladder);
   void set_tracing(bool tracing) { tracing_ = tracing; }
@@ -134,6 +146,7 @@ class Pipeline {
   [[nodiscard]] Recogniser& recogniser() { return recogniser_; }
   [[nodiscard]] const Recogniser& recogniser() const { return recogniser_; }
   [[nodiscard]] const RuleSet& rules() const { return recogniser_.rules(); }
+  [[nodiscard]] const Policy& policy() const { return policy_; }
   [[nodiscard]] Ledger& ledger() { return ledger_; }
   [[nodiscard]] const Ledger& ledger() const { return ledger_; }
   [[nodiscard]] Allowlist& allowlist() { return allowlist_; }

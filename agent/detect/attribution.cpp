@@ -11,6 +11,7 @@
 #include "detect/rest_name.hpp"
 #include "detect/session_number.hpp"
 #include "detect/session_table.hpp"
+#include "util/packed.hpp"
 
 namespace coturn_guard {
 namespace {
@@ -52,6 +53,10 @@ std::string_view lasting_name(std::string_view user) {
   return name != 0 && name < user.size() && good_until(user) ? user.substr(name) : user;
 }
 
+std::string session_key(const SessionTable::Key& key) {
+  return PackedWriter().number(key.log).number(key.session).take();
+}
+
 std::uint64_t never_zero(std::uint64_t hash) {
   return hash == 0 ? 1 : hash;
 }
@@ -91,6 +96,8 @@ struct Attribution::State {
   void put(const Record& record, RuleId rule, std::uint32_t count, std::uint64_t what, const RuleSet& rules,
            std::vector<Attributed>& out) const;
   void tell_login(Record& record, RuleId rule, std::vector<Attributed>& out) const;
+  [[nodiscard]] SavedRecord saved(Record& record);
+  bool load(const SavedRecord& from, const std::vector<std::optional<RuleId>>& rules, std::uint32_t now);
   Record& obtain(std::uint32_t log, std::uint64_t session, std::uint32_t time);
   void forget(Record& record);
   std::uint64_t drop_waiting(Record& record);
@@ -355,6 +362,80 @@ void Attribution::State::take_nameless(const Event& event, const Rule& rule, con
   if (Record* const record = table.find(event.log, session)) forget(*record);
 }
 
+SavedRecord Attribution::State::saved(Record& record) {
+  PackedWriter value;
+  value.number(record.user)
+      .raw({reinterpret_cast<const char*>(record.client.bytes().data()), record.client.bytes().size()})
+      .number(record.port)
+      .number(static_cast<std::uint64_t>(record.kind))
+      .number(std::uint64_t{record.tied} | std::uint64_t{record.proven} << 1 |
+              std::uint64_t{record.logged_in} << 2 | std::uint64_t{record.login_told} << 3)
+      .number(record.seen);
+  for (Pending* entry = table.first(record); entry != nullptr; entry = table.next(*entry))
+    value.number(entry->rule)
+        .number(entry->what)
+        .number(entry->since)
+        .number(entry->count)
+        .number(entry->worst)
+        .number(entry->settled ? 1 : 0);
+  return {SavedRecord::Kind::session, session_key({record.log, record.session}), value.take()};
+}
+
+// False: it is none of ours.
+bool Attribution::State::load(const SavedRecord& from, const std::vector<std::optional<RuleId>>& rules,
+                              std::uint32_t now) {
+  PackedReader key(from.key);
+  const auto log = static_cast<std::uint32_t>(key.number());
+  const std::uint64_t session = key.number();
+  PackedReader value(from.value);
+  const std::uint64_t user = value.number();
+  const std::string_view client = value.raw(std::tuple_size_v<Address::Bytes>);
+  const auto port = static_cast<std::uint16_t>(value.number());
+  const auto kind = static_cast<SessionTable::Kind>(value.number());
+  const std::uint64_t flags = value.number();
+  const std::uint64_t seen = value.number();
+  if (!key.complete() || !value.good() || kind >= SessionTable::Kind::none || seen > now) return false;
+  if (table.find(log, session) != nullptr || table.size() >= kMaxSessions) return false;
+  const auto time = static_cast<std::uint32_t>(seen);
+  Record& record = table.insert(log, session, time);
+  record.user = user;
+  Address::Bytes bytes{};
+  std::copy(client.begin(), client.end(), bytes.begin());
+  record.client = Address(bytes);
+  record.port = port;
+  record.tied = (flags & 1) != 0;
+  record.proven = (flags & 2) != 0;
+  record.fresh = false;
+  if ((flags & 4) != 0) table.mark_logged_in(record, time);
+  record.login_told = (flags & 8) != 0;
+  if (kind == SessionTable::Kind::ended) table.mark_ended(record, time);
+  record.saved = true;
+  while (!value.complete()) {
+    const std::uint64_t rule = value.number();
+    Pending entry;
+    entry.what = value.number();
+    entry.since = static_cast<std::uint32_t>(std::min<std::uint64_t>(value.number(), now));
+    entry.count = static_cast<std::uint32_t>(value.number());
+    entry.worst = static_cast<std::uint32_t>(value.number());
+    entry.settled = value.number() != 0;
+    if (!value.good()) {
+      forget(record);
+      return false;
+    }
+    const std::uint64_t lost = entry.settled ? 0 : std::uint64_t{entry.count} + entry.worst;
+    if (rule >= rules.size() || !rules[rule]) {
+      counters.unattributed += lost;  // its rule is gone
+      continue;
+    }
+    entry.rule = *rules[rule];
+    if (table.add_pending(record, entry) != nullptr)
+      waiting += lost;
+    else
+      counters.unattributed += lost;
+  }
+  return true;
+}
+
 Attribution::Attribution(const HashSeed& seed) : state_(std::make_unique<State>(seed)) {}
 Attribution::Attribution(Attribution&&) noexcept = default;
 Attribution& Attribution::operator=(Attribution&&) noexcept = default;
@@ -368,6 +449,54 @@ void Attribution::take(const Event& event, const RuleSet& rules, const Now& now,
     state_->take_named(event, rule, rules, time, attributed);
   else
     state_->take_nameless(event, rule, rules, time, attributed);
+  if (event.session.empty() || event.evidence == Evidence::tainted) return;
+  if (Record* const record = state_->table.find(event.log, session_number(event.session)))
+    state_->table.note(*record);
+}
+
+void Attribution::begin(std::chrono::steady_clock::time_point origin) {
+  state_->begun = true;
+  state_->begin.mono = origin;
+  state_->table.note_changes();
+}
+
+void Attribution::load(const std::vector<SavedRecord>& records,
+                       const std::vector<std::optional<RuleId>>& rules, const Now& now) {
+  // By when they were seen, as the queues are.
+  std::vector<std::pair<std::uint64_t, const SavedRecord*>> in_order;
+  for (const SavedRecord& record : records) {
+    if (record.kind != SavedRecord::Kind::session) continue;
+    PackedReader value(record.value);
+    value.number();
+    value.raw(std::tuple_size_v<Address::Bytes>);
+    for (int skipped = 0; skipped < 3; ++skipped) value.number();
+    in_order.emplace_back(value.number(), &record);
+  }
+  std::sort(in_order.begin(), in_order.end());
+  const std::uint32_t time = state_->seconds(now);
+  for (const auto& [seen, record] : in_order) {
+    if (state_->load(*record, rules, time)) continue;
+    PackedReader key(record->key);
+    const auto log = static_cast<std::uint32_t>(key.number());
+    state_->table.note_gone({log, key.number()});
+  }
+  // Numbers of rules may be others.
+  bool same = true;
+  for (std::size_t i = 0; i < rules.size(); ++i) same = same && rules[i] == static_cast<RuleId>(i);
+  if (!same) note_everything();
+}
+
+void Attribution::save_changes(StateBatch& batch) {
+  const bool everything = state_->table.take_changes(
+      [&](const SessionTable::Key& key) {
+        batch.records_gone.push_back({SavedRecord::Kind::session, session_key(key)});
+      },
+      [&](Record& record) { batch.records.push_back(state_->saved(record)); });
+  if (everything) batch.clear_records.push_back(SavedRecord::Kind::session);
+}
+
+void Attribution::note_everything() {
+  state_->table.note_everything();
 }
 
 void Attribution::rules_changed(const RuleSet& from, const RuleSet& to) {
@@ -387,6 +516,7 @@ void Attribution::rules_changed(const RuleSet& from, const RuleSet& to) {
       return false;
     });
   });
+  note_everything();
 }
 
 void Attribution::restarted(std::uint32_t log) {

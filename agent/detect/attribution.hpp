@@ -14,11 +14,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "detect/rule_set.hpp"
 #include "model/clock.hpp"
 #include "model/flow.hpp"
+#include "model/saved_state.hpp"
 #include "util/siphash.hpp"
 
 namespace coturn_guard {
@@ -68,6 +70,16 @@ class Attribution {
   void restarted(std::uint32_t log);
   // Once a second: what waited too long is forgotten, a bounded number at a time.
   void tick(const Now& now);
+
+  // Before anything else, for who saves what is known: seconds go on from an earlier run's
+  // (LastingScale::origin), and what changes is noted for save_changes().
+  void begin(std::chrono::steady_clock::time_point origin);
+  // Takes back what an earlier run saved, in any order. `rules`: the present numbers of its rules, by theirs.
+  void load(const std::vector<SavedRecord>& records, const std::vector<std::optional<RuleId>>& rules,
+            const Now& now);
+  // Appends what changed since the last call.
+  void save_changes(StateBatch& batch);
+  void note_everything();
 
   [[nodiscard]] std::size_t sessions() const;
   [[nodiscard]] std::size_t waiting() const;  // events, counted as unattributed when nobody is named in time

@@ -162,7 +162,8 @@ std::optional<Recogniser::State::OwnText> Recogniser::State::own_text(const Visi
 void Recogniser::State::see_banner(const Visit& visit, std::string_view text) {
   const std::string_view version = banner_version(text);
   if (version.empty()) return;
-  restarted_log = visit.line.log;
+  // Sessions of an earlier run that are known already began after it.
+  if (!visit.line.known) restarted_log = visit.line.log;
   visit.stream.forget_sessions();  // their numbers begin again
   std::erase_if(versions, [&](const auto& known) { return known.first == visit.line.log; });
   if (versions.size() >= kMaxStreams) versions.erase(versions.begin());
@@ -216,6 +217,8 @@ void Recogniser::State::recognise(const Visit& visit, const Record& record, bool
     event->count = record.repeat;
     event->log = line.log;
     event->fresh = line.fresh;
+    event->known = line.known;
+    event->at = {line.stream, line.place};
     // else another is glued to it, or it was cut
     const bool complete = line.text.size() - record.wrapper_bytes < kShortestCutBytes;
     if (!own_format || !complete) event->evidence = Evidence::tainted;
@@ -240,7 +243,7 @@ void Recogniser::State::hand_on(Stream& stream, Event& event, std::uint64_t line
   settle_announcement(event, line);
   pass_on_rest_name(event);
   if (event.evidence == Evidence::tainted) {
-    ++counters.tainted;
+    if (!event.known) ++counters.tainted;
   } else if (!event.session.empty() && event.points > Points{}) {
     if (rules.rule(event.rule).unless_counted && stream.has_counted(event.session)) {
       ++counters.repeated;
@@ -249,6 +252,7 @@ void Recogniser::State::hand_on(Stream& stream, Event& event, std::uint64_t line
       stream.count_session(event.session);
     }
   }
+  if (event.known) return;
   ++counters.events;
   events.push_back(event);
 }
@@ -374,6 +378,16 @@ void Recogniser::finish(std::vector<Event>& events) {
     stream.taint.believe();
     state_->release(stream, events);
   }
+}
+
+void Recogniser::take_last_words(std::vector<Event>& events) {
+  state_->begin(events);
+}
+
+void Recogniser::waiting(std::vector<LinePlace>& lines) const {
+  for (const Stream& stream : state_->streams)
+    stream.taint.each_waiting([&](const Event& event) { lines.push_back(event.at); });
+  for (const Event& event : state_->dropped) lines.push_back(event.at);
 }
 
 void Recogniser::forget_all() {

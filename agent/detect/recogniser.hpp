@@ -62,6 +62,10 @@ class Recogniser {
   void tick(const Now& now, std::vector<Event>& events);
   // The end of a replay: nothing more comes.
   void finish(std::vector<Event>& events);
+  // The last words of streams that are gone, without waiting for a line.
+  void take_last_words(std::vector<Event>& events);
+  // Lines whose events wait for those behind them, appended.
+  void waiting(std::vector<LinePlace>& lines) const;
   // The stream has ended (file deleted, rotated away and drained): its state is dropped, and what waited
   // comes with the next call. Bounded otherwise, too.
   void forget(StreamId stream);

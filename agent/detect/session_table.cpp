@@ -57,8 +57,31 @@ SessionTable::Index SessionTable::index_of(const Record& record) {
   return record.older == kNone ? queue(record.kind).oldest : records_[record.older].newer;
 }
 
+void SessionTable::note(Record& record) {
+  if (!noting_ || everything_ || record.noted) return;
+  record.noted = true;
+  changed_.push_back(index_of(record));
+  // Of sessions that came and went while nobody could write.
+  if (changed_.size() > 4 * Attribution::kMaxSessions) note_everything();
+}
+
+void SessionTable::note_gone(const Key& key) {
+  if (!noting_ || everything_) return;
+  gone_.push_back(key);
+  if (gone_.size() > Attribution::kMaxSessions) note_everything();
+}
+
+void SessionTable::note_everything() {
+  if (!noting_) return;
+  everything_ = true;
+  changed_.clear();
+  gone_.clear();
+  each([](Record& record) { record.noted = false; });
+}
+
 void SessionTable::erase(Record& record) {
   const Index index = index_of(record);
+  if (record.saved) note_gone({record.log, record.session});
   clear_pending(record);
   dequeue(record);
   index_.erase(record.hash, index);

@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "model/address.hpp"
@@ -47,6 +48,8 @@ class SessionTable {
     bool fresh : 1 = true;    // Event::fresh of the last line
     bool logged_in : 1 = false;
     bool login_told : 1 = false;
+    bool noted : 1 = false;  // among the changes
+    bool saved : 1 = false;  // some state of it
     std::uint32_t log = 0;
     std::uint32_t seen = 0;  // seconds
     Index pending = kNone;   // its list
@@ -104,6 +107,33 @@ class SessionTable {
       if (Record& record = records_[index]; record.kind != Kind::none) visit(record);
   }
 
+  // For who saves the table (judge/offender_table does the same): erase() notes by itself, the rest is the
+  // owner's to note.
+  struct Key {
+    std::uint32_t log = 0;
+    std::uint64_t session = 0;
+  };
+  void note_changes() { noting_ = true; }
+  void note(Record& record);
+  void note_gone(const Key& key);  // of one that is saved, and not here
+  void note_everything();
+  // `gone` and `changed` are called for each; true where all that was saved before is to be forgotten first.
+  template <class Gone, class Changed>
+  bool take_changes(Gone gone, Changed changed) {
+    const bool everything = std::exchange(everything_, false);
+    for (const Key& key : std::exchange(gone_, {})) gone(key);
+    const auto visit = [&](Record& record) {
+      record.noted = false;
+      record.saved = true;
+      changed(record);
+    };
+    const auto indexes = std::exchange(changed_, {});
+    if (everything) each(visit);
+    for (const Index index : indexes)
+      if (Record& record = records_[index]; record.kind != Kind::none && record.noted) visit(record);
+    return everything;
+  }
+
   [[nodiscard]] std::size_t size() const { return index_.size(); }
   [[nodiscard]] std::size_t bytes() const;
 
@@ -145,6 +175,10 @@ class SessionTable {
   Index free_records_ = kNone;  // linked by newer
   Index free_pending_ = kNone;  // linked by next
   std::array<Queue, 3> queues_{};
+  bool noting_ = false;
+  bool everything_ = false;
+  std::vector<Index> changed_;
+  std::vector<Key> gone_;
 };
 
 }  // namespace coturn_guard

@@ -114,6 +114,13 @@ class Taint {
     for (std::size_t i = 0; i < count_; ++i)
       if (at(i).has_event) at(i).has_event = change(at(i).event.event);
   }
+  template <class Visit>
+  void each_waiting(Visit visit) const {
+    for (std::size_t i = 0; i < count_; ++i) {
+      const Held& held = slots_[(first_ + i) % kSlots];
+      if (held.has_event) visit(held.event.event);
+    }
+  }
   // Texts that proved to hold newlines, since the stream began.
   [[nodiscard]] std::uint64_t forged() const { return forged_; }
 

@@ -435,6 +435,12 @@ std::size_t Testimony::bytes() const {
   for (const WaitingLines* waiting : state.all_waiting) bytes += waiting->bytes();
   return bytes;
 }
+void Testimony::waiting(std::vector<LinePlace>& lines) const {
+  for (const WaitingLines* waiting : state_->all_waiting)
+    waiting->each([&](const WaitingLine& line) {
+      if (line.event.at.stream != 0) lines.push_back(line.event.at);
+    });
+}
 std::size_t Testimony::waiting() const {
   std::size_t lines = 0;
   for (const WaitingLines* waiting : state_->all_waiting) lines += waiting->size();

@@ -95,7 +95,8 @@ class Testimony {
   [[nodiscard]] std::vector<Address> take_busy();
   [[nodiscard]] const TestimonyCounters& counters() const;
   [[nodiscard]] std::size_t waiting() const;
-  [[nodiscard]] std::size_t bytes() const;  // what it holds of memory, about
+  void waiting(std::vector<LinePlace>& lines) const;  // which they are, appended
+  [[nodiscard]] std::size_t bytes() const;            // what it holds of memory, about
 
  private:
   struct State;

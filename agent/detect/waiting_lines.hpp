@@ -38,6 +38,11 @@ class WaitingLines {
   [[nodiscard]] bool empty() const { return waiting_ == 0; }
   [[nodiscard]] std::size_t size() const { return waiting_; }
   [[nodiscard]] std::size_t text_bytes() const { return text_bytes_; }
+  template <class Visit>
+  void each(Visit visit) const {
+    for (const Slot& slot : slots_)
+      if (!slot.taken) visit(slot.line);
+  }
   // Of memory, about.
   [[nodiscard]] std::size_t bytes() const {
     constexpr std::size_t kNode = sizeof(Endpoint) + sizeof(Chain) + 3 * sizeof(void*);

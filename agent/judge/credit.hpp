@@ -7,9 +7,11 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "model/clock.hpp"
 #include "model/prefix.hpp"
+#include "model/saved_state.hpp"
 #include "model/trait.hpp"
 #include "util/siphash.hpp"
 
@@ -39,6 +41,12 @@ class CreditBook {
   // It carries at least 80 % of the last hour's logins, at least 20 of them by at least 5 users: a proxy or a
   // gateway in front of us, and a ban of it would be a ban of everybody.
   [[nodiscard]] std::optional<Prefix> gateway(const Now& now) const;
+
+  // As Ledger's and Attribution's. What a busy connection earned is noted once a minute.
+  void begin(std::chrono::steady_clock::time_point origin);
+  void load(const std::vector<SavedRecord>& records, const Now& now);
+  void save_changes(StateBatch& batch);
+  void note_everything();
 
   [[nodiscard]] std::size_t size() const;
   [[nodiscard]] std::uint64_t evicted() const;

@@ -100,6 +100,7 @@ struct Ledger::State {
     for (const auto worth : {Worth::single, Worth::repeated, Worth::banned})
       for (Index index = table.oldest(worth); index != OffenderTable::kNone; index = table.next_newer(index))
         table.at(index).window.shift_back(ticks(by));
+    table.note_everything();
   }
 
   // With `ladder` nothing is left of it.
@@ -111,6 +112,17 @@ struct Ledger::State {
     }
     offender.window.clear();
     offender.banned_until = 0;
+    table.note(index);
+  }
+
+  [[nodiscard]] SavedOffender saved(Index index) const {
+    const Offender& offender = table.at(index);
+    return {.network = Prefix(offender.network, offender.length),
+            .last_seen = offender.last_seen,
+            .banned_until = offender.banned_until,
+            .last_ban_seconds = static_cast<std::uint32_t>(offender.last_ban_seconds),
+            .earlier_bans = static_cast<std::uint32_t>(offender.earlier_bans),
+            .window = offender.window.slots()};
   }
 };
 
@@ -202,6 +214,54 @@ void Ledger::set_policy(const Policy& policy) {
     state_->lengthen_findtime(policy.findtime - state_->policy.findtime);
   state_->policy = policy;
   state_->evict_down_to(std::max<std::size_t>(policy.max_addresses, 1));
+}
+
+void Ledger::begin(std::chrono::steady_clock::time_point origin) {
+  state_->clock.begin(origin);
+  state_->table.note_changes();
+}
+
+bool Ledger::load(const SavedOffender& saved, const Now& now) {
+  State& state = *state_;
+  const Tick tick = state.clock.at(now);
+  Offender offender;
+  offender.network = saved.network.network();
+  offender.length = saved.network.length() & 0xffU;
+  offender.last_seen = std::min(saved.last_seen, tick) & kTickMask;
+  offender.banned_until = std::min(saved.banned_until, kTickMask) & kTickMask;
+  offender.last_ban_seconds =
+      std::min<std::uint64_t>(saved.last_ban_seconds, kMostBanSeconds) & kMostBanSeconds;
+  offender.earlier_bans = std::min(saved.earlier_bans, kMostBans) & kMostBans;
+  if (!offender.window.restore(saved.window, tick) || state.forgotten(offender, tick) ||
+      state.table.find(saved.network) != OffenderTable::kNone) {
+    state.table.note_gone(saved.network);
+    return false;
+  }
+  state.evict_down_to(std::max<std::size_t>(state.policy.max_addresses, 1) - 1);
+  const Index index = state.table.insert(saved.network);
+  state.table.at(index) = offender;
+  state.table.touch(index, offender.earlier_bans > 0     ? Worth::banned
+                           : offender.window.count() > 1 ? Worth::repeated
+                                                         : Worth::single);
+  state.table.mark_saved(index);
+  return true;
+}
+
+void Ledger::loaded_under(seconds findtime) {
+  if (findtime.count() > 0 && state_->policy.findtime > findtime)
+    state_->lengthen_findtime(state_->policy.findtime - findtime);
+}
+
+void Ledger::save_changes(StateBatch& batch) {
+  OffenderTable::Changes changes = state_->table.take_changes();
+  batch.clear_offenders = batch.clear_offenders || changes.everything;
+  batch.offenders_gone.insert(batch.offenders_gone.end(), changes.gone.begin(), changes.gone.end());
+  batch.offenders.reserve(batch.offenders.size() + changes.changed.size());
+  for (const Index index : changes.changed) batch.offenders.push_back(state_->saved(index));
+}
+
+void Ledger::note_everything() {
+  state_->table.note_everything();
 }
 
 Points Ledger::points(const Prefix& network, const Now& now) const {

@@ -12,6 +12,7 @@
 
 #include "judge/policy.hpp"
 #include "model/flow.hpp"
+#include "model/saved_state.hpp"
 #include "util/siphash.hpp"
 
 namespace coturn_guard {
@@ -54,6 +55,18 @@ class Ledger {
   // After a change of ipv4_prefix or
   // ipv6_prefix what was counted under the old lengths finds no more offences and ages out.
   void set_policy(const Policy& policy);
+
+  // Before anything else: ticks go on from an earlier run's (LastingScale::origin), and what changes is noted
+  // for save_changes().
+  void begin(std::chrono::steady_clock::time_point origin);
+  // Takes back what an earlier run saved, the longest silent first. False: it is forgotten by now, or is no
+  // record of a ledger's; the next save_changes() removes it from what is saved.
+  bool load(const SavedOffender& saved, const Now& now);
+  // What was loaded was counted under this findtime: where ours is longer, it leaves when it was to leave.
+  void loaded_under(std::chrono::seconds findtime);
+  // Appends what changed since the last call. Costs a copy of each changed record, at most of all.
+  void save_changes(StateBatch& batch);
+  void note_everything();  // the next call gives all of it
 
   // What counts against this unit of judging (prefix_of, or an address judged alone) now; none while its ban
   // runs.

@@ -46,6 +46,20 @@ class OffenderTable {
   // Seen just now: newest of its queue.
   void touch(Index index, Worth worth);
 
+  // For who saves the table: from here on it notes what changes. insert(), touch() and erase() note by
+  // themselves.
+  void note_changes() { noting_ = true; }
+  void note(Index index);
+  void note_gone(const Prefix& prefix);  // of a record that is saved, and not here
+  void note_everything() { everything_ = noting_; }
+  void mark_saved(Index index);  // as it is now
+  struct Changes {
+    bool everything = false;  // forget what was saved before
+    std::vector<Prefix> gone;
+    std::vector<Index> changed;
+  };
+  [[nodiscard]] Changes take_changes();
+
   [[nodiscard]] Offender& at(Index index) { return chunks_[index / kChunk]->records[index % kChunk]; }
   [[nodiscard]] const Offender& at(Index index) const {
     return chunks_[index / kChunk]->records[index % kChunk];
@@ -62,9 +76,14 @@ class OffenderTable {
   struct Chunk {
     std::array<Offender, kChunk> records;
   };
+  // Beyond it, everything is saved anew.
+  static constexpr std::size_t kMostGone = 65'536;
   struct Link {
     Index newer = kNone, older = kNone;
     Worth worth = Worth::single;
+    bool live = false;
+    bool noted = false;  // in changed_
+    bool saved = false;  // some state of it
   };
   struct Queue {
     Index newest = kNone, oldest = kNone;
@@ -80,6 +99,10 @@ class OffenderTable {
   std::vector<Link> links_;  // apart from the records: moving one to the front touches its two neighbours
   std::array<Queue, 3> queues_;
   Index free_ = kNone;  // erased records, linked by `newer`
+  bool noting_ = false;
+  bool everything_ = false;
+  std::vector<Index> changed_;  // each once; some of them erased since
+  std::vector<Prefix> gone_;
 };
 
 }  // namespace coturn_guard

@@ -2,6 +2,7 @@
 #include "judge/tally.hpp"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <list>
 #include <unordered_map>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "judge/tick_clock.hpp"
+#include "model/packed_network.hpp"
 
 namespace coturn_guard {
 namespace {
@@ -38,7 +40,53 @@ struct Entry {
   Key key;
   Window offences;           // where nothing is told apart: so many, a thousandth of a point each
   std::vector<Seen> things;  // oldest first, at most kMostDifferent
+  bool noted = false;        // among the changes
+  bool saved = false;        // some state of it
 };
+
+std::string bytes_of(const Key& key) {
+  PackedWriter writer;
+  return pack_network(writer.number(key.rule), key.network).take();
+}
+
+std::string bytes_of(const Entry& entry) {
+  PackedWriter writer;
+  const auto used = entry.offences.count();
+  writer.number(used);
+  for (unsigned i = 0; i < used; ++i) writer.number(entry.offences.slots()[i]);
+  for (const Seen& seen : entry.things) writer.number(seen.what).number(seen.time);
+  return writer.take();
+}
+
+// Nothing: it is none of ours.
+std::optional<Entry> entry_of(const SavedRecord& record, const std::vector<std::optional<RuleId>>& rules,
+                              Tick now) {
+  Entry entry;
+  PackedReader key(record.key);
+  const std::uint64_t rule = key.number();
+  if (!unpack_network(key, entry.key.network) || !key.complete()) return std::nullopt;
+  if (rule >= rules.size() || !rules[rule]) return std::nullopt;
+  entry.key.rule = *rules[rule];
+  PackedReader value(record.value);
+  std::array<std::uint64_t, Window::kSlots> slots{};
+  const std::uint64_t used = std::min<std::uint64_t>(value.number(), slots.size());
+  for (std::uint64_t i = 0; i < used; ++i) slots[i] = value.number();
+  if (!entry.offences.restore(slots, now)) return std::nullopt;
+  while (!value.complete() && entry.things.size() < kMostDifferent) {
+    const std::uint64_t what = value.number();
+    entry.things.push_back({what, std::min(value.number(), now)});
+    if (!value.good()) return std::nullopt;
+  }
+  return entry;
+}
+
+// When it was last used.
+Tick newest(const Entry& entry) {
+  Tick latest = entry.things.empty() ? 0 : entry.things.back().time;
+  if (const auto used = entry.offences.count(); used > 0)
+    latest = std::max(latest, entry.offences.slots()[used - 1] >> (64 - kTickBits));
+  return latest;
+}
 
 // True where it was not among the things yet. It is now, as the newest.
 bool meet(std::vector<Seen>& things, std::uint64_t what, Tick now, Tick window) {
@@ -61,20 +109,41 @@ struct Tally::State {
   std::unordered_map<Key, std::list<Entry>::iterator, KeyHash> index;
   TickClock clock;
   std::uint64_t evicted = 0;
+  bool noting = false;
+  bool everything = false;
+  std::vector<Key> noted, gone;
 
   Entry& entry(const Key& key) {
+    Entry& found = find_or_make(key);
+    if (noting && !std::exchange(found.noted, true)) noted.push_back(key);
+    return found;
+  }
+
+  Entry& find_or_make(const Key& key) {
     if (const auto known = index.find(key); known != index.end()) {
       entries.splice(entries.begin(), entries, known->second);
       return entries.front();
     }
     if (entries.size() >= kMaxEntries) {
-      index.erase(entries.back().key);
-      entries.pop_back();
+      erase(std::prev(entries.end()));
       ++evicted;
     }
-    entries.push_front({.key = key, .offences = {}, .things = {}});
+    entries.emplace_front();
+    entries.front().key = key;
     index.emplace(key, entries.begin());
     return entries.front();
+  }
+
+  void erase(std::list<Entry>::iterator entry) {
+    if (noting && entry->saved) gone.push_back(entry->key);
+    index.erase(entry->key);
+    entries.erase(entry);
+    // Nobody could write for long: all of them is less than what came and went.
+    if (gone.size() > kMaxEntries || noted.size() > 2 * kMaxEntries) everything = noting;
+    if (everything) {
+      gone.clear();
+      noted.clear();
+    }
   }
 
   // Only what is beyond the free ones.
@@ -126,10 +195,7 @@ Points Tally::cost(const Prefix& network, const Offence& offence, const Trait& t
 void Tally::forget(const Prefix& network) {
   for (auto entry = state_->entries.begin(); entry != state_->entries.end();) {
     const auto next = std::next(entry);
-    if (entry->key.network.overlaps(network)) {
-      state_->index.erase(entry->key);
-      state_->entries.erase(entry);
-    }
+    if (entry->key.network.overlaps(network)) state_->erase(entry);
     entry = next;
   }
 }
@@ -137,6 +203,58 @@ void Tally::forget(const Prefix& network) {
 void Tally::clear() {
   state_->index.clear();
   state_->entries.clear();
+  note_everything();
+}
+
+void Tally::begin(std::chrono::steady_clock::time_point origin) {
+  state_->clock.begin(origin);
+  state_->noting = true;
+}
+
+void Tally::load(const std::vector<SavedRecord>& records, const std::vector<std::optional<RuleId>>& rules,
+                 const Now& now) {
+  const Tick tick = state_->clock.at(now);
+  std::vector<Entry> loaded;
+  bool all = true;
+  for (const SavedRecord& record : records) {
+    if (record.kind != SavedRecord::Kind::tally) continue;
+    auto entry = entry_of(record, rules, tick);
+    all = all && entry && bytes_of(entry->key) == record.key;
+    if (entry) loaded.push_back(std::move(*entry));
+  }
+  std::stable_sort(loaded.begin(), loaded.end(),
+                   [](const Entry& a, const Entry& b) { return newest(a) < newest(b); });
+  for (Entry& entry : loaded) {
+    Entry& made = state_->find_or_make(entry.key);
+    made.offences = entry.offences;
+    made.things = std::move(entry.things);
+    made.saved = true;
+  }
+  if (!all) note_everything();
+}
+
+void Tally::save_changes(StateBatch& batch) {
+  State& state = *state_;
+  const auto save = [&](Entry& entry) {
+    entry.noted = false;
+    entry.saved = true;
+    batch.records.push_back({SavedRecord::Kind::tally, bytes_of(entry.key), bytes_of(entry)});
+  };
+  const auto gone = std::exchange(state.gone, {});
+  const auto noted = std::exchange(state.noted, {});
+  if (std::exchange(state.everything, false)) {
+    batch.clear_records.push_back(SavedRecord::Kind::tally);
+    for (Entry& entry : state.entries) save(entry);
+    return;
+  }
+  for (const Key& key : gone) batch.records_gone.push_back({SavedRecord::Kind::tally, bytes_of(key)});
+  for (const Key& key : noted)
+    if (const auto known = state.index.find(key); known != state.index.end() && known->second->noted)
+      save(*known->second);
+}
+
+void Tally::note_everything() {
+  state_->everything = state_->noting;
 }
 
 std::size_t Tally::size() const {

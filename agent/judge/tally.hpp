@@ -6,10 +6,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <vector>
 
 #include "model/clock.hpp"
 #include "model/flow.hpp"
 #include "model/prefix.hpp"
+#include "model/saved_state.hpp"
 #include "model/trait.hpp"
 #include "util/siphash.hpp"
 
@@ -33,6 +36,12 @@ class Tally {
 
   void forget(const Prefix& network);  // everything of it, of what lies inside and of the network around it
   void clear();                        // rule numbers mean other rules from here on
+  // As Ledger's and Attribution's.
+  void begin(std::chrono::steady_clock::time_point origin);
+  void load(const std::vector<SavedRecord>& records, const std::vector<std::optional<RuleId>>& rules,
+            const Now& now);
+  void save_changes(StateBatch& batch);
+  void note_everything();
   [[nodiscard]] std::size_t size() const;
   [[nodiscard]] std::uint64_t evicted() const;
 

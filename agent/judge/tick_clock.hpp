@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The judges' scale of time: milliseconds since the first call, which has a year before it and 16 years after
-// it. It never runs backwards and reads no clock.
+// The judges' scale of time: milliseconds since the first call (or since an earlier run's, begin()), which
+// has a year before it and 16 years after it. It never runs backwards and reads no clock.
 #pragma once
 
 #include <algorithm>
@@ -9,6 +9,7 @@
 
 #include "judge/window.hpp"
 #include "model/clock.hpp"
+#include "model/lasting_scale.hpp"
 
 namespace coturn_guard {
 
@@ -23,7 +24,10 @@ inline constexpr Tick kTickMask = (Tick{1} << kTickBits) - 1;
 
 class TickClock {
  public:
-  static constexpr Tick kOrigin = Tick{1} << 35;
+  static constexpr Tick kOrigin = kScaleOrigin;
+
+  // Before the first call: kOrigin was then (LastingScale::origin).
+  void begin(std::chrono::steady_clock::time_point origin) { first_ = origin; }
 
   // A `now` before an earlier call's counts as that one.
   [[nodiscard]] Tick at(const Now& now) {

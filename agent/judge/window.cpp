@@ -71,6 +71,19 @@ void Window::shift_back(Tick by) {
     if (slot != 0) slot -= std::min(by, time_of(slot)) << kTimeShift;
 }
 
+bool Window::restore(const std::array<std::uint64_t, kSlots>& slots, Tick now) {
+  std::uint64_t before = 0;
+  bool ended = false;
+  for (const auto slot : slots) {
+    const bool in_order = slot == 0 || (!ended && time_of(slot) >= before && milli_of(slot) > 0);
+    if (!in_order || time_of(slot) > now) return false;
+    ended = slot == 0;
+    before = time_of(slot);
+  }
+  slots_ = slots;
+  return true;
+}
+
 Points Window::sum() const {
   std::uint64_t milli = 0;
   for (const auto slot : slots_) milli += milli_of(slot);

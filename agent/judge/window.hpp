@@ -33,6 +33,10 @@ class Window {
   void shift_back(Tick by);
   void clear() { slots_.fill(0); }
 
+  // As they are, for who saves them. What is no window (order, gaps, a time after `now`) is refused.
+  [[nodiscard]] const std::array<std::uint64_t, kSlots>& slots() const { return slots_; }
+  [[nodiscard]] bool restore(const std::array<std::uint64_t, kSlots>& slots, Tick now);
+
   [[nodiscard]] Points sum() const;
   [[nodiscard]] bool empty() const { return slots_[0] == 0; }
   [[nodiscard]] unsigned count() const;

@@ -21,6 +21,15 @@ namespace coturn_guard {
 // its own: what one line says about the next (format, taint) holds within a stream only.
 using StreamId = std::uint32_t;
 
+// Where a line stands, so that its source finds it again: in a file its first byte's offset, in a journal how
+// many-th entry it is. Stream 0: it is no line's.
+struct LinePlace {
+  StreamId stream = 0;
+  std::uint64_t place = 0;
+
+  friend auto operator<=>(const LinePlace&, const LinePlace&) = default;
+};
+
 // One record of coturn's log as it stands there, without its newline. The text is borrowed for the call.
 struct Line {
   std::string_view text;
@@ -34,6 +43,10 @@ struct Line {
   // Read as it was written. In a backlog it is false: then it proves nothing that the kernel's word is
   // absent.
   bool fresh = true;
+  // An earlier run counted what it tells. It still says what the lines behind it are (format, taint, what was
+  // announced), and nothing else.
+  bool known = false;
+  std::uint64_t place = 0;  // LinePlace::place
 };
 
 // What the kernel says about one TCP connection to coturn (coturn/witness in the manual: sock_diag).
@@ -98,6 +111,8 @@ struct Event {
   std::uint32_t count = 1;  // "message repeated N times" stands for N lines
   std::uint32_t log = 0;    // Line::log
   bool fresh = true;        // Line::fresh
+  bool known = false;       // Line::known
+  LinePlace at{};           // of the line
 };
 
 // Something an address did.

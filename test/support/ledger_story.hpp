@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Plays a story that bytes tell, offences, unbans, reloads and time of every size, to a ledger and to its
-// oracle. The property test feeds random bytes, the fuzzer its own.
+// Plays a story that bytes tell, offences, unbans, reloads, restarts and time of every size, to a ledger and
+// to its oracle. The property test feeds random bytes, the fuzzer its own.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "judge/ledger.hpp"
 #include "support/judge_words.hpp"
@@ -31,10 +34,21 @@ inline std::string play_ledger_story(std::span<const std::uint8_t> bytes) {
   policy.forget_after = std::chrono::seconds(next() * 3600);
   Ledger ledger(policy, {next(), next()});
   LedgerOracle oracle(policy);
+  // What a state file holds: whoever restarts goes on with it alone.
+  const auto origin = at_ms(0).mono;
+  ledger.begin(origin);
+  std::map<Prefix, SavedOffender> file;
+  const auto save = [&] {
+    StateBatch batch;
+    ledger.save_changes(batch);
+    if (batch.clear_offenders) file.clear();
+    for (const Prefix& gone : batch.offenders_gone) file.erase(gone);
+    for (const SavedOffender& offender : batch.offenders) file[offender.network] = offender;
+  };
   // Stories of small points and short steps fill windows, which those of all sizes hardly ever do.
   const std::size_t point_sizes = 1 + next() % kPoints.size();
   const std::size_t step_sizes = 1 + next() % kSteps.size();
-  std::uint64_t verdicts = 0;
+  std::uint64_t verdicts = 0, counted = 0, evicted = 0;
   std::int64_t now_ms = 0;
   while (at < bytes.size()) {
     const std::uint8_t what = next();
@@ -58,6 +72,22 @@ inline std::string play_ledger_story(std::span<const std::uint8_t> bytes) {
       oracle.set_policy(policy);
       continue;
     }
+    if (what >= 230) {
+      if ((what & 1) != 0) ledger.note_everything();
+      save();
+      if (what < 232) continue;  // it lives on, and the next save holds what changed since
+      counted += ledger.counters().verdicts;
+      evicted += ledger.counters().evicted;
+      ledger = Ledger(policy, {what, next()});
+      ledger.begin(origin);
+      std::vector<SavedOffender> in_order;
+      for (const auto& [network, offender] : file) in_order.push_back(offender);
+      std::stable_sort(in_order.begin(), in_order.end(), [](const SavedOffender& a, const SavedOffender& b) {
+        return a.last_seen < b.last_seen;
+      });
+      for (const SavedOffender& offender : in_order) ledger.load(offender, at_ms(now_ms));
+      continue;
+    }
     now_ms += kSteps[what % step_sizes] * (1 + next() % 16);
     const auto kind = next();
     const Evidence evidence = kind >= 250   ? Evidence::tainted
@@ -73,8 +103,10 @@ inline std::string play_ledger_story(std::span<const std::uint8_t> bytes) {
     verdicts += verdict.has_value() ? 1U : 0U;
     if (std::string wrong = oracle.check(made, now_ms, verdict, window); !wrong.empty()) return wrong;
   }
-  if (ledger.counters().verdicts != verdicts) return "verdicts are miscounted";
-  if (ledger.counters().evicted != 0) return "somebody was evicted although there was room";
+  save();
+  if (file.size() != ledger.size()) return "more is saved than is known";
+  if (ledger.counters().verdicts + counted != verdicts) return "verdicts are miscounted";
+  if (ledger.counters().evicted + evicted != 0) return "somebody was evicted although there was room";
   if (ledger.size() > 24) return "more networks than there are";
   return "";
 }

@@ -4,8 +4,10 @@
 #include <map>
 
 #include "support/catch.hpp"
+#include "support/state_file.hpp"
 
 using namespace coturn_guard;
+using namespace coturn_guard::test;
 using namespace std::chrono_literals;
 
 namespace {
@@ -402,4 +404,59 @@ TEST_CASE("counts do not wrap, and time that steps back does no harm", "[detect]
   table.take(kGuess, 6, "", "a");
   table.attribution.tick(at(-30min));
   CHECK(charged(table.take(kClosed, 6, kClient), kGuess) == 1);
+}
+
+TEST_CASE("a session outlives a restart, with what waits for its client", "[detect][attribution][saved]") {
+  StateFile file;
+  const auto begin = at(0s).mono;
+  {
+    Table table;
+    table.attribution.begin(begin);
+    CHECK(table.take(kGuess, 1, "", "alice").empty());
+    CHECK(table.take(kGuess, 1, "", "bert").empty());
+    static_cast<void>(table.take(kLogin, 2, "192.0.2.2:4444", "carla"));
+    StateBatch batch;
+    table.attribution.save_changes(batch);
+    file.apply(batch);
+  }
+  Table table;
+  table.time = 20s;
+  table.attribution.begin(begin);
+  std::vector<std::optional<RuleId>> numbers;
+  for (RuleId id = 0; id < kRules; ++id) numbers.emplace_back(id);
+  table.attribution.load(file.records(), numbers, at(table.time));
+  CHECK(table.attribution.sessions() == 2);
+  CHECK(table.attribution.waiting() == 2);
+  const auto charged = table.take(kClosed, 1, "192.0.2.1:4444");
+  CHECK(charged.size() == 2);
+  // Who logged in is known by his session, and his reset is excused.
+  CHECK(table.take(kReset, 2).empty());
+  CHECK(table.attribution.counters().excused == 1);
+
+  StateBatch batch;
+  table.attribution.save_changes(batch);
+  file.apply(batch);
+  CHECK(file.size() == table.attribution.sessions());
+}
+
+TEST_CASE("sessions that nobody can read are left out and removed", "[detect][attribution][saved]") {
+  StateFile file;
+  {
+    Table table;
+    table.attribution.begin(at(0s).mono);
+    CHECK(table.take(kGuess, 1, "", "alice").empty());
+    StateBatch batch;
+    table.attribution.save_changes(batch);
+    file.apply(batch);
+  }
+  file.damage();
+  Table table;
+  table.attribution.begin(at(0s).mono);
+  table.attribution.load(file.records(), {0, 1, 2}, at(0s));
+  CHECK(table.attribution.sessions() == 0);
+  CHECK(table.attribution.waiting() == 0);
+  StateBatch batch;
+  table.attribution.save_changes(batch);
+  file.apply(batch);
+  CHECK(file.size() == 0);
 }
