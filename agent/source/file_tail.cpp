@@ -28,6 +28,8 @@ class FileTail final : public LineSource {
         named_(inotify_, names, from_start, events_, counters_),
         next_turn_(io, [this] { turn(); }) {}
 
+  void go_on(const std::vector<SavedRecord>& positions, std::int64_t saved_milli) override;
+  [[nodiscard]] std::vector<SavedRecord> positions(const std::vector<LinePlace>& waiting) const override;
   void start() override;
   void tick(const Now& now) override;
   void pause() override;
@@ -56,6 +58,19 @@ class FileTail final : public LineSource {
   unsigned holds_ = 0;  // readings that waited for more events, in a row
   NextTurn next_turn_;
 };
+
+void FileTail::go_on(const std::vector<SavedRecord>& positions, std::int64_t saved_milli) {
+  std::vector<SavedFile> files;
+  for (const auto& record : positions)
+    if (auto file = SavedFile::decode(record)) files.push_back(std::move(*file));
+  named_.go_on(std::move(files), saved_milli);
+}
+
+std::vector<SavedRecord> FileTail::positions(const std::vector<LinePlace>& waiting) const {
+  std::vector<SavedRecord> records;
+  for (const auto& file : named_.positions(waiting)) records.push_back(SavedFile::encode(file));
+  return records;
+}
 
 void FileTail::start() {
   if (const auto opened = inotify_.open(); !opened) events_.notice(tail_notice::no_inotify(opened.error()));
@@ -143,6 +158,8 @@ FollowedFile::Turn FileTail::read(OpenFile& open, const Now& now) {
     ++counters_.lines;
     line.text = text;
     line.offset = offset;
+    line.place = file.place();
+    line.known = file.is_known();
     events_.line(line, now);
     return !paused_;
   });

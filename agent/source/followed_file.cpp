@@ -6,6 +6,12 @@
 #include "source/file_look.hpp"
 
 namespace coturn_guard {
+namespace {
+
+// What one line says of another reaches: attackers' texts 1 KiB, announcements some lines.
+constexpr std::uint64_t kLearntBytes = 65'536;
+
+}  // namespace
 
 FollowedFile::FollowedFile(UniqueFd fd, std::string path, StreamId stream, const FileFacts& facts)
     : fd_(std::move(fd)), path_(std::move(path)), stream_(stream), facts_(facts) {}
@@ -52,7 +58,23 @@ FollowedFile::Format FollowedFile::look_at_format(std::string_view fresh) const 
   return offset() == 0 && kDockerLogBegins.starts_with(begin) ? Format::unknown : Format::plain;
 }
 
+Result<> FollowedFile::read_again(std::uint64_t counted, std::vector<std::uint64_t> waiting) {
+  const std::uint64_t oldest = waiting.empty() ? counted : std::min(counted, waiting.front());
+  const std::uint64_t from = oldest - std::min(oldest, kLearntBytes);
+  const auto before = bytes_before(from);
+  if (!before) return tl::make_unexpected(before.error());
+  earlier_ = position();
+  before_ = *before;
+  splitter_.begin(from, from > 0 && (before->size() == 0 || before->view().back() != '\n'));
+  known_until_ = counted;
+  again_ = std::move(waiting);
+  return {};
+}
+
 void FollowedFile::begin_anew(StreamId stream) {
+  known_until_ = 0;
+  again_.clear();
+  earlier_ = {};
   stream_ = stream;
   before_.clear();
   splitter_.begin(0, false);

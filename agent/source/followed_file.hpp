@@ -6,6 +6,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstddef>
@@ -14,6 +15,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "model/flow.hpp"
 #include "source/docker_log.hpp"
@@ -49,6 +51,20 @@ class FollowedFile {
   template <class OnLine>
   Turn read(Block& block, OnLine&& on_line);
   void begin_anew(StreamId stream);
+  // Goes back to before the oldest of `waiting` (sorted), and further, so that what stands there says what
+  // the next lines are. Lines before `counted` are known but for those that waited.
+  [[nodiscard]] Result<> read_again(std::uint64_t counted, std::vector<std::uint64_t> waiting);
+  // Of those, which have not been read again yet.
+  [[nodiscard]] std::vector<std::uint64_t> still_waiting() const {
+    return {std::lower_bound(again_.begin(), again_.end(), splitter_.line_begin()), again_.end()};
+  }
+  // Of the line at hand, in on_line: where it begins in the file, and whether it is known.
+  [[nodiscard]] std::uint64_t place() const { return place_; }
+  [[nodiscard]] bool is_known() const {
+    return place_ < known_until_ && !std::binary_search(again_.begin(), again_.end(), place_);
+  }
+  // Behind the last line that was handed over.
+  [[nodiscard]] std::uint64_t counted() const { return std::max(splitter_.line_begin(), known_until_); }
 
   // Asks the kernel; true where a read is due: more or less bytes than we have read, or written to since the
   // last call.
@@ -61,7 +77,10 @@ class FollowedFile {
   [[nodiscard]] const FileIdentity& identity() const { return facts_.identity; }
   [[nodiscard]] std::int64_t modified_nanoseconds() const { return facts_.modified_nanoseconds; }
   [[nodiscard]] std::uint64_t offset() const { return splitter_.offset(); }
-  [[nodiscard]] FilePosition position() const { return {facts_.identity, offset(), before_}; }
+  // As far as bytes were read, now or by an earlier run.
+  [[nodiscard]] FilePosition position() const {
+    return offset() < earlier_.offset ? earlier_ : FilePosition{facts_.identity, offset(), before_};
+  }
   // Since the file was opened.
   [[nodiscard]] std::uint64_t overlong() const { return splitter_.overlong() + docker_.overlong(); }
   [[nodiscard]] std::uint64_t nul_bytes() const { return splitter_.nul_bytes(); }
@@ -83,6 +102,10 @@ class FollowedFile {
   Format format_ = Format::unknown;
   DockerLog docker_;
   Fingerprint before_;
+  std::uint64_t place_ = 0;
+  std::uint64_t known_until_ = 0;
+  std::vector<std::uint64_t> again_;
+  FilePosition earlier_;  // before read_again()
   int last_error_ = 0;
 };
 
@@ -103,10 +126,15 @@ FollowedFile::Turn FollowedFile::read(Block& block, OnLine&& on_line) {
     splitter_.allow(format_ == Format::docker ? kMaxDockerLineBytes : kMaxLineBytes);
   }
   const auto on_docker_line = [&](std::string_view line, std::uint64_t at) {
+    place_ = at;
     return docker_.take(line, at, on_line);
   };
-  const std::size_t taken =
-      format_ == Format::docker ? splitter_.feed(*fresh, on_docker_line) : splitter_.feed(*fresh, on_line);
+  const auto on_plain_line = [&](std::string_view line, std::uint64_t at) {
+    place_ = at;
+    return on_line(line, at);
+  };
+  const std::size_t taken = format_ == Format::docker ? splitter_.feed(*fresh, on_docker_line)
+                                                      : splitter_.feed(*fresh, on_plain_line);
   before_.append(fresh->substr(0, taken));
   return taken < fresh->size() || static_cast<std::size_t>(got) == wanted ? Turn::more : Turn::drained;
 }

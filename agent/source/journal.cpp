@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <utility>
@@ -16,6 +17,7 @@
 #include "source/line_splitter.hpp"
 #include "source/next_turn.hpp"
 #include "util/lifetime.hpp"
+#include "util/packed.hpp"
 
 namespace coturn_guard {
 namespace {
@@ -25,6 +27,12 @@ constexpr std::size_t kTurnEntries = 1024;
 // More than any text of an attacker's: what stands behind a gap is not believed on the word of what stood
 // before it.
 constexpr std::uint64_t kGapBytes = 65'536;
+// Entries before our place that say what the next ones are: announcements reach so far among one thread's
+// lines.
+constexpr std::uint64_t kLearntEntries = 256;
+// Entries are numbered from here on, so that some before the first can be numbered, too.
+constexpr std::uint64_t kFirstEntry = std::uint64_t{1} << 32;
+constexpr const char* kCursorKey = "cursor";
 
 class Journal final : public LineSource {
  public:
@@ -39,6 +47,8 @@ class Journal final : public LineSource {
         next_turn_(io, [this] { turn(); }) {}
   ~Journal() override { close(); }
 
+  void go_on(const std::vector<SavedRecord>& positions, std::int64_t saved_milli) override;
+  [[nodiscard]] std::vector<SavedRecord> positions(const std::vector<LinePlace>& waiting) const override;
   void start() override { look(read_clocks()); }
   void tick(const Now& now) override { look(now); }
   void pause() override { paused_ = true; }
@@ -73,6 +83,11 @@ class Journal final : public LineSource {
   std::string said_;                   // the last state that was told, so that each is told once
   JournalTransport transport_;
   std::uint64_t lag_bytes_ = 0;
+  std::uint64_t entries_ = kFirstEntry;  // read; those before known_until_ for the second time
+  std::uint64_t known_until_ = 0;
+  std::vector<SavedRecord> left_;     // by the last run
+  std::vector<std::uint64_t> again_;  // of them, those that waited, as numbers of entries; sorted
+  bool took_ = false;                 // an entry
   bool from_start_;
   bool paused_ = false;
   bool healthy_ = true;
@@ -83,6 +98,42 @@ class Journal final : public LineSource {
 // later, or is there at all only now, is seen by opening it anew.
 std::array<bool, 2> journal_directories() {
   return {::access("/var/log/journal", F_OK) == 0, ::access("/run/log/journal", F_OK) == 0};
+}
+
+void Journal::go_on(const std::vector<SavedRecord>& positions, std::int64_t) {
+  const auto record = std::find_if(positions.begin(), positions.end(),
+                                   [](const SavedRecord& saved) { return saved.key == kCursorKey; });
+  if (record == positions.end()) return;
+  PackedReader value(record->value);
+  auto cursor = std::string(value.text());
+  std::vector<std::uint64_t> back;
+  while (!value.complete()) {
+    back.push_back(value.number());
+    if (!value.good()) return;
+  }
+  std::uint64_t oldest = 0;
+  for (const std::uint64_t entries : back) {
+    if (entries >= kFirstEntry) return;
+    oldest = std::max(oldest, entries);
+    again_.push_back(kFirstEntry - entries);
+  }
+  std::sort(again_.begin(), again_.end());
+  known_until_ = entries_ = kFirstEntry;
+  left_ = positions;
+  reader_.go_on(std::move(cursor), oldest + kLearntEntries);
+}
+
+std::vector<SavedRecord> Journal::positions(const std::vector<LinePlace>& waiting) const {
+  // While some come again the cursor stands before what was counted: as the last run left it, it stays.
+  if (reader_.cursor().empty() || entries_ < known_until_) return left_;
+  PackedWriter value;
+  value.text(reader_.cursor());
+  std::uint64_t last = 0;
+  for (const LinePlace& line : waiting) {
+    if (line.place < entries_ && line.place != last) value.number(entries_ - line.place);
+    last = line.place;
+  }
+  return {{SavedRecord::Kind::position, kCursorKey, value.take()}};
 }
 
 void Journal::look(const Now&) {
@@ -102,6 +153,8 @@ void Journal::open() {
   }
   directories_ = journal_directories();
   if (const auto opened = reader_.open(from_start_); !opened) return failed(opened.error());
+  // Opened a second time before anything was read, it gives nothing again.
+  if (!took_) entries_ = kFirstEntry - std::min(reader_.coming_again(), kFirstEntry);
   say(journal_notice::following(name_, transport_));
   if (reader_.descriptor() < 0) return;
   boost::system::error_code ignored;
@@ -169,6 +222,9 @@ bool Journal::read_some(const Now& now) {
 }
 
 void Journal::take(const Now& now) {
+  took_ = true;
+  const std::uint64_t place = entries_++;
+  const bool known = place < known_until_ && !std::binary_search(again_.begin(), again_.end(), place);
   counters_.bytes += entry_.message.size();
   if (entry_.suppressed > 0) {
     if (counters_.suppressed == 0) events_.notice(journal_notice::suppressed(name_, entry_.suppressed));
@@ -189,7 +245,9 @@ void Journal::take(const Now& now) {
                 .stream = stream.id,
                 .offset = offset,
                 .whole = whole,
-                .fresh = whole && is_fresh(entry_.written, now)},
+                .fresh = whole && is_fresh(entry_.written, now),
+                .known = known,
+                .place = place},
                now);
 }
 

@@ -113,6 +113,7 @@ int JournalReader::add_matches() {
 int JournalReader::find_place(bool from_start) {
   sd_journal* const journal = journal_.get();
   stands_on_unread_ = false;
+  coming_again_ = 0;
   int result = 0;
   if (cursor_.empty() && !from_start) {
     // The last entry of all, whosever it is: among coturn's alone there may be none to begin behind.
@@ -126,6 +127,15 @@ int JournalReader::find_place(bool from_start) {
   if (result = sd_journal_seek_cursor(journal, cursor_.c_str()); result < 0) return result;
   if (result = sd_journal_next(journal); result <= 0) return result;
   stands_on_unread_ = sd_journal_test_cursor(journal, cursor_.c_str()) <= 0;
+  const auto again = std::exchange(again_, 0);
+  if (stands_on_unread_ || again == 0) return 0;
+  if (result = sd_journal_previous_skip(journal, again); result < 0) return result;
+  coming_again_ = static_cast<std::uint64_t>(result);
+  // Before the first there is nothing to stand on: then that one comes next.
+  if (coming_again_ < again) {
+    ++coming_again_;
+    return sd_journal_seek_head(journal);
+  }
   return 0;
 }
 

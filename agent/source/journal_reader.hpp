@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "source/journal_record.hpp"
@@ -52,6 +53,13 @@ class JournalReader {
   // with what libsystemd says; a journal that may not be read opens well and is empty
   // (look_at_journal_files()).
   [[nodiscard]] Result<> open(bool from_start);
+  // Before open(): an earlier run's cursor, and how many entries before it are to come once more.
+  void go_on(std::string cursor, std::uint64_t again) {
+    cursor_ = std::move(cursor);
+    again_ = again;
+  }
+  // After open(): how many there were to come once more.
+  [[nodiscard]] std::uint64_t coming_again() const { return coming_again_; }
   // The next entry; false at the end.
   [[nodiscard]] Result<bool> next(JournalEntry& entry);
   // The next one will be the last but so many, or the first where there are fewer.
@@ -84,6 +92,7 @@ class JournalReader {
   std::unique_ptr<sd_journal, Close> journal_;
   int descriptor_ = -1;
   std::string cursor_;
+  std::uint64_t again_ = 0, coming_again_ = 0;
   bool stands_on_unread_ = false;  // find_place() stopped at an entry that nobody has seen
 };
 

@@ -36,6 +36,8 @@ class LineSplitter {
   void allow(std::size_t line_bytes) { longest_ = line_bytes; }
 
   [[nodiscard]] std::uint64_t offset() const { return offset_; }  // of the next byte to feed
+  // Behind the last whole line (or the part of one that was dropped).
+  [[nodiscard]] std::uint64_t line_begin() const { return tail_.empty() ? offset_ : tail_offset_; }
   [[nodiscard]] bool inside_a_line() const { return dropping_ || !tail_.empty(); }
   [[nodiscard]] std::uint64_t overlong() const { return overlong_; }    // lines dropped, since construction
   [[nodiscard]] std::uint64_t nul_bytes() const { return nul_bytes_; }  // skipped, since construction

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "source/named_files.hpp"
 
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
 #include <cerrno>
+#include <iterator>
 #include <utility>
 
 #include "source/tail_notices.hpp"
@@ -10,6 +15,8 @@ namespace coturn_guard {
 namespace {
 
 constexpr unsigned kTicksBetweenListings = 60;
+constexpr std::size_t kMaxBeside = 4096;   // files in a log's directory that are looked at after a restart
+constexpr std::size_t kTellingBytes = 64;  // of a fingerprint: less may stand in another file, too
 // The kernel stamps files with a clock that may lag by a tick (10 ms at HZ=100).
 constexpr std::int64_t kStampLagNanoseconds = 100'000'000;
 
@@ -27,7 +34,129 @@ NamedFiles::NamedFiles(Inotify& inotify, const std::vector<NamePattern>& names, 
 void NamedFiles::start(const Now& now) {
   started_nanoseconds_ = nanoseconds_since_1970(now.wall) - kStampLagNanoseconds;
   directories_.refresh();  // before the first look: what happens between the two is told by an event
+  if (resuming_) resume(now);
   look(now, true);
+}
+
+void NamedFiles::go_on(std::vector<SavedFile> saved, std::int64_t saved_milli) {
+  saved_ = std::move(saved);
+  resuming_ = true;
+  saved_nanoseconds_ = saved_milli * 1'000'000 - kStampLagNanoseconds;
+}
+
+std::vector<SavedFile> NamedFiles::positions(const std::vector<LinePlace>& waiting) const {
+  return files_.positions(waiting, [this](std::size_t name) { return names_[name].pattern().path(); });
+}
+
+// What stands in the directory of a name and has that name or had it: itself, or renamed by a rotation. Also
+// what an earlier run read under it, whatever it is called now.
+std::vector<NamedFiles::Found> NamedFiles::find_beside(std::size_t name) {
+  const auto& pattern = names_[name].pattern();
+  std::size_t ignored = 0;
+  auto listed = list_matches({pattern.directory, "*", true}, kMaxBeside, ignored);
+  if (!listed) return {};
+  std::vector<Found> all;
+  for (auto& sighting : *listed) {
+    const auto& path = sighting.path;
+    const std::string_view file_name = std::string_view(path).substr(path.rfind('/') + 1);
+    const auto known = std::find_if(saved_.begin(), saved_.end(), [&](const SavedFile& saved) {
+      return saved.position.identity == sighting.facts.identity;
+    });
+    Found found;
+    found.name = name;
+    found.current = pattern.matches(file_name);
+    found.saved = known == saved_.end() ? nullptr : &*known;
+    const std::int64_t birth = sighting.facts.identity.birth_nanoseconds;
+    const bool came_since = (birth != 0 ? birth : sighting.facts.modified_nanoseconds) >= saved_nanoseconds_;
+    const bool rotated = !pattern.is_glob && came_since && may_be_rotated(file_name, pattern.name);
+    const bool of_this_name = found.saved != nullptr && found.saved->name == pattern.path();
+    if (!found.current && !rotated && !of_this_name) continue;
+    // What a glob named before and nobody followed is no news.
+    if (found.current && pattern.is_glob && found.saved == nullptr && !came_since) continue;
+    found.sighting = std::move(sighting);
+    all.push_back(std::move(found));
+  }
+  return all;
+}
+
+// The bytes that stood before the saved place stand there.
+bool NamedFiles::holds(const Sighting& sighting, const SavedFile& saved) {
+  const auto expected = saved.position.before.view();
+  if (sighting.facts.size < saved.position.offset) return false;
+  const auto fd = open_regular(sighting.path);
+  if (!fd) return false;
+  std::array<char, kFingerprintBytes> bytes{};
+  const auto got = ::pread(fd->get(), bytes.data(), expected.size(),
+                           static_cast<off_t>(saved.position.offset - expected.size()));
+  return got >= 0 && std::string_view(bytes.data(), static_cast<std::size_t>(got)) == expected;
+}
+
+// `cp` and then truncation (logrotate's copytruncate), or a copy over a file system's border: another file
+// with the very bytes before our place.
+const SavedFile* NamedFiles::copied_from(const Found& found) const {
+  const auto original = std::find_if(saved_.begin(), saved_.end(), [&](const SavedFile& saved) {
+    return saved.name == names_[found.name].pattern().path() &&
+           saved.position.before.size() >= kTellingBytes && holds(found.sighting, saved);
+  });
+  return original == saved_.end() ? nullptr : &*original;
+}
+
+// Files go on where they were read to, wherever a rotation has put them; what came meanwhile is read from its
+// beginning; the older lines first.
+void NamedFiles::resume(const Now& now) {
+  std::vector<Found> all;
+  for (std::size_t name = 0; name < names_.size(); ++name) {
+    auto beside = find_beside(name);
+    std::move(beside.begin(), beside.end(), std::back_inserter(all));
+  }
+  for (auto& found : all) {
+    const auto intact = [&](const SavedFile& saved) {
+      return std::any_of(all.begin(), all.end(), [&](const Found& other) {
+        return other.sighting.facts.identity == saved.position.identity && holds(other.sighting, saved);
+      });
+    };
+    if (found.saved == nullptr) {
+      found.saved = copied_from(found);
+      // A copy of what still stands there tells nothing new.
+      if (found.saved != nullptr && intact(*found.saved) && !found.current) found.sighting.path.clear();
+    }
+    found.order = found.saved != nullptr ? found.saved->order : saved_.size();
+  }
+  std::stable_sort(all.begin(), all.end(), [](const Found& a, const Found& b) {
+    if (a.current != b.current) return b.current;
+    if (a.order != b.order) return a.order < b.order;
+    return a.sighting.facts.modified_nanoseconds < b.sighting.facts.modified_nanoseconds;
+  });
+  for (const auto& found : all) {
+    const auto& [path, facts] = found.sighting;
+    if (path.empty()) continue;
+    // Closed and quiet since: remembered, should it come back under the name.
+    const bool wanted = found.current || found.saved == nullptr || found.saved->open ||
+                        !found.saved->waiting.empty() || facts.size > found.saved->position.offset;
+    const bool ignored_before = found.saved != nullptr && found.saved->path.empty();
+    if (!wanted || ignored_before) continue;
+    const OpenFiles::Opening how{found.name, false, !found.current};
+    const auto opened = found.saved != nullptr ? files_.open_again(path, how, *found.saved, now)
+                                               : files_.open(path, how, now);
+    if (!opened) {
+      refuse(found.name, path, opened.error());
+    } else if (*opened != nullptr) {
+      events_.notice(tail_notice::following(path, (*opened)->file->offset(), false));
+    }
+  }
+  for (const auto& saved : saved_)
+    if (files_.find(saved.position.identity) == nullptr && !saved.open) files_.remember(saved.position);
+  tell_missing(all);
+  saved_.clear();
+}
+
+void NamedFiles::tell_missing(const std::vector<Found>& all) {
+  for (const auto& saved : saved_) {
+    const bool there = std::any_of(all.begin(), all.end(), [&](const Found& found) {
+      return found.saved == &saved || found.sighting.facts.identity == saved.position.identity;
+    });
+    if (saved.open && !there) events_.notice(tail_notice::missing(saved.path, saved.position.offset));
+  }
 }
 
 void NamedFiles::tick(const Now& now) {

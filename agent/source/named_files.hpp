@@ -26,6 +26,9 @@ class NamedFiles {
   NamedFiles(Inotify& inotify, const std::vector<NamePattern>& names, bool from_start,
              const SourceEvents& events, SourceCounters& counters);
 
+  // Before start(): go on where an earlier run stopped, `saved_milli` after 1970.
+  void go_on(std::vector<SavedFile> saved, std::int64_t saved_milli);
+  [[nodiscard]] std::vector<SavedFile> positions(const std::vector<LinePlace>& waiting) const;
   void start(const Now& now);
   void tick(const Now& now);  // once a second: asks everything that no event tells
 
@@ -42,6 +45,19 @@ class NamedFiles {
   [[nodiscard]] bool healthy() const { return healthy_; }  // since the last tick no name was refused
 
  private:
+  // A file that stands there now, and what it is to us.
+  struct Found {
+    Sighting sighting;
+    std::size_t name = 0;
+    bool current = false;              // a name leads there
+    const SavedFile* saved = nullptr;  // it, or what it is a copy of, was read so far
+    std::uint64_t order = 0;
+  };
+  void resume(const Now& now);
+  [[nodiscard]] std::vector<Found> find_beside(std::size_t name);
+  [[nodiscard]] static bool holds(const Sighting& sighting, const SavedFile& saved);
+  [[nodiscard]] const SavedFile* copied_from(const Found& found) const;
+  void tell_missing(const std::vector<Found>& all);
   void relist();
   void look(const Now& now, bool at_start);
   void look_at_name(std::size_t index, const Now& now, bool at_start);
@@ -60,9 +76,12 @@ class NamedFiles {
   WatchedDirectories directories_;
   OpenFiles files_;
   std::int64_t started_nanoseconds_ = 0;  // since 1970
+  std::vector<SavedFile> saved_;          // by an earlier run, until start()
+  std::int64_t saved_nanoseconds_ = 0;    // when, since 1970
   Now looked_;                            // at all names, the last time
   unsigned ticks_ = 0;
   bool from_start_;
+  bool resuming_ = false;
   bool opened_ = false;  // by the present look
   bool healthy_ = true;
 };

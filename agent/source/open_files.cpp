@@ -27,13 +27,37 @@ Result<OpenFile*> OpenFiles::open(const std::string& path, const Opening& how, c
   }
   const auto facts = look_at(fd->get(), path);
   if (!facts || reach(facts->identity)) return nullptr;  // switched between look and open
-  const auto known = std::find_if(positions_.begin(), positions_.end(), [&](const FilePosition& position) {
-    return position.identity == facts->identity;
+  const auto known = std::find_if(positions_.begin(), positions_.end(), [&](const Closed& closed) {
+    return closed.position.identity == facts->identity;
   });
-  const auto position = known == positions_.end() ? std::nullopt : std::optional(*known);
-  auto file = FollowedFile::adopt(std::move(*fd), path, next_stream_, position, how.from_end);
+  const auto position = known == positions_.end() ? std::nullopt : std::optional(known->position);
+  auto opened = take_in(std::move(*fd), path, how, position, now);
+  if (opened && position) positions_.erase(known);
+  return opened;
+}
+
+Result<OpenFile*> OpenFiles::open_again(const std::string& path, const Opening& how, const SavedFile& saved,
+                                        const Now& now) {
+  if (room() == 0) return nullptr;
+  auto fd = open_regular(path);
+  if (!fd) return tl::make_unexpected(fd.error());
+  const auto facts = look_at(fd->get(), path);
+  if (!facts || reach(facts->identity)) return nullptr;
+  FilePosition position = saved.position;
+  position.identity = facts->identity;
+  auto opened = take_in(std::move(*fd), path, how, position, now);
+  if (!opened || *opened == nullptr) return opened;
+  FollowedFile& file = *(*opened)->file;
+  if (file.offset() != saved.position.offset || saved.position.offset == 0) return opened;  // it began anew
+  if (auto again = file.read_again(saved.counted, saved.waiting); !again)
+    return tl::make_unexpected(again.error());
+  return opened;
+}
+
+Result<OpenFile*> OpenFiles::take_in(UniqueFd fd, const std::string& path, const Opening& how,
+                                     const std::optional<FilePosition>& position, const Now& now) {
+  auto file = FollowedFile::adopt(std::move(fd), path, next_stream_, position, how.from_end);
   if (!file) return tl::make_unexpected(file.error());
-  if (position) positions_.erase(known);
   ++next_stream_;
   OpenFile open;
   open.file = std::move(*file);
@@ -54,7 +78,8 @@ StreamId OpenFiles::close(std::size_t index) {
   const auto& open = files_[index];
   inotify_.forget(open.watch);
   if (positions_.size() >= kMaxPositions) positions_.erase(positions_.begin());
-  positions_.push_back(open.file->position());
+  positions_.push_back(
+      {open.file->position(), open.file->stream(), open.file->counted(), open.name, open.file->path()});
   const auto stream = open.file->stream();
   files_.erase(files_.begin() + static_cast<std::ptrdiff_t>(index));
   return stream;
@@ -67,7 +92,35 @@ StreamId OpenFiles::begin_anew(OpenFile& open) {
 }
 
 void OpenFiles::remember(const FilePosition& position) {
-  if (positions_.size() < kMaxPositions) positions_.push_back(position);
+  if (positions_.size() < kMaxPositions) positions_.push_back({position, 0, position.offset, 0, {}});
+}
+
+std::vector<SavedFile> OpenFiles::positions(const std::vector<LinePlace>& waiting,
+                                            const std::function<std::string(std::size_t)>& name_of) const {
+  std::vector<SavedFile> saved;
+  saved.reserve(files_.size() + positions_.size());
+  for (const auto& closed : positions_)
+    saved.push_back(
+        {.position = closed.position,
+         .counted = closed.counted,
+         .waiting = closed.stream == 0 ? std::vector<std::uint64_t>{} : places_in(closed.stream, waiting),
+         .name = name_of(closed.name),
+         .path = closed.path,
+         .order = saved.size(),
+         .open = false});
+  for (const auto& open : files_) {
+    auto places = places_in(open.file->stream(), waiting);
+    const auto still = open.file->still_waiting();
+    places.insert(places.end(), still.begin(), still.end());  // they stand behind what was read again
+    saved.push_back({.position = open.file->position(),
+                     .counted = open.file->counted(),
+                     .waiting = std::move(places),
+                     .name = name_of(open.name),
+                     .path = open.file->path(),
+                     .order = saved.size(),
+                     .open = true});
+  }
+  return saved;
 }
 
 OpenFile* OpenFiles::find(const FileIdentity& identity) {

@@ -7,12 +7,14 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "model/flow.hpp"
+#include "source/file_positions.hpp"
 #include "source/followed_file.hpp"
 #include "source/fresh.hpp"
 #include "source/inotify.hpp"
@@ -51,6 +53,12 @@ class OpenFiles {
   // The new one, valid until the next call; nullptr where nothing is to be done: it is open already, there is
   // no room, or it was replaced while we looked (the next look will see).
   [[nodiscard]] Result<OpenFile*> open(const std::string& path, const Opening& how, const Now& now);
+  // One that an earlier run had read so far (`saved` was found here by its identity, or is a copy of it).
+  [[nodiscard]] Result<OpenFile*> open_again(const std::string& path, const Opening& how,
+                                             const SavedFile& saved, const Now& now);
+  // `name_of`: the text of a name's number.
+  [[nodiscard]] std::vector<SavedFile> positions(
+      const std::vector<LinePlace>& waiting, const std::function<std::string(std::size_t)>& name_of) const;
   // The stream that ended: no line of it will follow. The file's place is remembered.
   StreamId close(std::size_t index);
   // After FollowedFile::Turn::began_anew; the stream that ended.
@@ -76,10 +84,19 @@ class OpenFiles {
 
  private:
   [[nodiscard]] bool successor_received(const OpenFile& old) const;
+  [[nodiscard]] Result<OpenFile*> take_in(UniqueFd fd, const std::string& path, const Opening& how,
+                                          const std::optional<FilePosition>& position, const Now& now);
 
   Inotify& inotify_;
   std::vector<OpenFile> files_;
-  std::vector<FilePosition> positions_;  // of files that are closed or could not be read yet
+  struct Closed {
+    FilePosition position;
+    StreamId stream = 0;
+    std::uint64_t counted = 0;
+    std::size_t name = 0;
+    std::string path;
+  };
+  std::vector<Closed> positions_;  // of files that are closed or could not be read yet
   StreamId next_stream_ = 1;
 };
 

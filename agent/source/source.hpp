@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "model/flow.hpp"
+#include "model/saved_state.hpp"
 #include "util/result.hpp"
 
 namespace coturn_guard {
@@ -63,6 +64,9 @@ class LineSource {
   LineSource(const LineSource&) = delete;
   LineSource& operator=(const LineSource&) = delete;
 
+  // Before start(), where an earlier run of this source was there: it goes on where that stopped, with what
+  // positions() gave it, and when (milliseconds since 1970).
+  virtual void go_on(const std::vector<SavedRecord>& positions, std::int64_t saved_milli) = 0;
   virtual void start() = 0;
   virtual void tick(const Now& now) = 0;  // once a second: look again at what no event tells
   virtual void pause() = 0;               // hand over nothing until resume()
@@ -71,6 +75,10 @@ class LineSource {
       const = 0;  // since the last tick no check failed (a quiet log is healthy)
   [[nodiscard]] virtual std::uint64_t lag_bytes() const = 0;  // not handed over yet, or at least so many
   [[nodiscard]] virtual const SourceCounters& counters() const = 0;
+  // How far it has handed lines over. `waiting` (sorted) of those are to be handed over once more after
+  // go_on(), as new ones; all others before the place, as known ones, as far back as they may say something
+  // of what follows.
+  [[nodiscard]] virtual std::vector<SavedRecord> positions(const std::vector<LinePlace>& waiting) const = 0;
   // Where a source begins again that is one text (the journal's cursor); "" for others and before the first.
   [[nodiscard]] virtual std::string cursor() const { return {}; }
 };

@@ -29,6 +29,15 @@ SourceNotice following(const std::string& path, std::uint64_t offset, bool rotat
           {}};
 }
 
+SourceNotice missing(const std::string& path, std::uint64_t offset) {
+  return {
+      Level::warning, "source.missing", path,
+      fmt::format("the file that was read up to byte {} is gone; how many bytes were written to it since is "
+                  "not known, and what they told is lost",
+                  offset),
+      "let logrotate keep the last file uncompressed (delaycompress)"};
+}
+
 SourceNotice truncated(const std::string& path) {
   return {Level::info, "source.truncated", path, "it is read from its beginning", {}};
 }

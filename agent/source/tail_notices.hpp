@@ -18,6 +18,8 @@ namespace coturn_guard::tail_notice {
 
 // source.rotated where another file stood under the name before, else source.following.
 [[nodiscard]] SourceNotice following(const std::string& path, std::uint64_t offset, bool rotated);
+// A file that an earlier run read so far is neither under its name nor beside it.
+[[nodiscard]] SourceNotice missing(const std::string& path, std::uint64_t offset);
 [[nodiscard]] SourceNotice truncated(const std::string& path);
 [[nodiscard]] SourceNotice read_failed(const std::string& path, int error);
 
