@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <utility>
 
 #include "events.hpp"
@@ -15,6 +16,16 @@ namespace coturn_guard {
 namespace {
 
 constexpr std::chrono::seconds kTick{1};
+constexpr std::chrono::seconds kSameEnd{2};         // the kernel tells what is left in whole seconds
+constexpr std::chrono::seconds kLongestRefill{10};  // what READY=1 waits for at most
+
+std::string state_file_of(const Config& config) {
+  if (!config.state_file_automatic) return config.state_file;
+  const char* const directory = std::getenv("STATE_DIRECTORY");
+  if (directory == nullptr || *directory == '\0') return {};
+  const std::string all(directory);
+  return all.substr(0, all.find(':')) + "/state.db";
+}
 
 }  // namespace
 
@@ -23,21 +34,27 @@ Result<std::unique_ptr<App>> App::create(RunOptions options, Setup setup, Log& l
   if (!recogniser) return tl::unexpected(recogniser.error());
   Allowlist allowlist;
   allowlist.set_ignored(setup.config.ignoreip);
-  Pipeline pipeline(std::move(*recogniser), setup.config.policy, random_seed(), std::move(allowlist));
+  const Now now = read_clocks();
+  auto memory = std::make_unique<LastingMemory>(options.dry_run ? "" : state_file_of(setup.config), log, now);
+  Pipeline pipeline(std::move(*recogniser), setup.config.policy, memory->seed(), std::move(allowlist));
   pipeline.set_quench(setup.config.quench);
-  std::unique_ptr<App> app(new App(std::move(options), std::move(setup.config), std::move(pipeline), log));
+  std::unique_ptr<App> app(
+      new App(std::move(options), std::move(setup.config), std::move(memory), std::move(pipeline), log));
   app->pipeline_.set_admin_ports(app->config_.admin_ports);
   if (auto connected = app->connect(read_clocks()); !connected) return tl::unexpected(connected.error());
   return app;
 }
 
-App::App(RunOptions options, Config config, Pipeline pipeline, Log& log)
+App::App(RunOptions options, Config config, std::unique_ptr<LastingMemory> memory, Pipeline pipeline,
+         Log& log)
     : options_(std::move(options)),
       config_(std::move(config)),
       log_(log),
       announcer_(log),
       signals_(io_, SIGTERM, SIGINT, SIGHUP),
       ticker_(io_),
+      memory_(std::move(memory)),
+      bans_(memory_->seed()),
       pipeline_(std::move(pipeline)),
       gate_(io_, log_, announcer_,
             {.packet = [this](const Packet& packet, const Now& at) { return on_packet(packet, at); },
@@ -63,6 +80,8 @@ App::App(RunOptions options, Config config, Pipeline pipeline, Log& log)
           }) {}
 
 Result<> App::connect(const Now& now) {
+  choice_ = look_for_source(now);
+  memory_->restore(pipeline_, bans_, source_name(), now);
   // From the kernel back to the front door: nothing may arrive before what it is handed to stands.
   if (auto made = make_enforcer_anew(now); !made) return made;
   host_addresses_ = std::make_unique<HostAddresses>(
@@ -71,7 +90,8 @@ Result<> App::connect(const Now& now) {
   make_witness_anew(now);
   make_gate_anew(now);
   if (auto made = choose_source_anew(now); !made) return made;
-  open_control(now);
+  // From its first moment on a run is one that goes on: what is written to the log after it is never lost.
+  if (memory_->due(now)) memory_->save(moment(), now);
   wait_for_signal();
   wait_for_tick();
   return {};
@@ -91,9 +111,7 @@ Result<> App::make_enforcer_anew(const Now& now) {
   EnforcerEvents events;
   events.done = [this](const Prefix& prefix, Fate fate) { on_ban_done(prefix, fate); };
   events.adopted = [this](const Prefix& prefix, std::chrono::seconds remaining) {
-    const Now at = read_clocks();
-    pipeline_.ledger().adopt(prefix, remaining, at);
-    operations_.on_adopted(prefix, remaining, at);
+    on_adopted(prefix, remaining);
   };
   events.pause = [this](bool full) { on_enforcer_full(full); };
   events.notice = [this](const EnforcerNotice& notice) { announcer_.notice(notice); };
@@ -109,7 +127,56 @@ Result<> App::make_enforcer_anew(const Now& now) {
   auto made = make_enforcer(io_, enforcer_choice_.name, enforcer_options(), std::move(events));
   if (!made) return tl::unexpected(made.error());
   enforcer_ = std::move(*made);
-  return enforcer_->start(now);
+  if (auto started = enforcer_->start(now); !started) return started;
+  restore_bans(now);
+  return {};
+}
+
+// The kernel's sets may be gone (a reboot), or end a ban earlier than it ends. Who is spared by now is freed
+// when our own networks are known.
+void App::restore_bans(const Now& now) {
+  const auto tick = memory_->scale().at(now.mono);
+  std::vector<LiveBan> live;
+  live.reserve(bans_.size());
+  bans_.each_end([&](const Prefix& network, std::uint64_t until) {
+    if (until > tick) live.push_back({network, memory_->scale().moment(until)});
+  });
+  enforcer_->restore(live, now);
+}
+
+void App::on_adopted(const Prefix& prefix, std::chrono::seconds remaining) {
+  const auto now = read_clocks();
+  adopted_.push_back({prefix, now.mono + remaining});
+}
+
+// Bans of which only the kernel knows. Where they are a crash's, the log tells of them once more: the ledger
+// is not to take them for others. So it hears of them when the log was read to its end.
+void App::adopt_bans(const Now& now) {
+  for (const auto& [prefix, until] : std::exchange(adopted_, {})) {
+    if (until <= now.mono) continue;
+    const auto known = bans_.find(prefix);
+    if (known && memory_->scale().moment(known->until) + kSameEnd >= until) continue;
+    pipeline_.ledger().adopt(prefix, std::chrono::ceil<std::chrono::seconds>(until - now.mono), now);
+    const auto tick = memory_->scale().at(now.mono);
+    bans_.put({.network = prefix,
+               .address = prefix.network(),
+               .until = memory_->scale().at(until),
+               .since = tick,
+               .cause = SavedBan::Cause::adopted,
+               .rule = {},
+               .reason = {}},
+              tick);
+  }
+}
+
+void App::wait_until_bans_stand() {
+  const auto begun = std::chrono::steady_clock::now();
+  while (!enforcer_->settled() && std::chrono::steady_clock::now() - begun < kLongestRefill && !io_.stopped())
+    io_.run_one_for(std::chrono::milliseconds(100));
+}
+
+LastingMemory::Moment App::moment() {
+  return {pipeline_, bans_, source_name(), source_->positions(pipeline_.waiting())};
 }
 
 void App::make_eviction_anew() {
@@ -120,11 +187,21 @@ void App::make_eviction_anew() {
 }
 
 // Which log is coturn's: again after each reload, and each minute while none was found.
-Result<> App::choose_source_anew(const Now& now) {
+SourceChoice App::look_for_source(const Now& now) {
   choice_made_ = now.mono;
   auto seen = look_at_journal(config_.journal_units);
   if (!seen) log_.write(events::kFailed, {{"problem", seen.error().message()}}, now.mono);
-  auto choice = choose_source(config_, seen ? *seen : JournalLook{});
+  return choose_source(config_, seen ? *seen : JournalLook{});
+}
+
+std::string App::source_name() const {
+  std::string name = choice_.kind;
+  for (const auto& followed : choice_.names) name += "\n" + followed;
+  return name;
+}
+
+Result<> App::choose_source_anew(const Now& now) {
+  auto choice = look_for_source(now);
   if (source_ && choice.follows_same_as(choice_)) return {};
   choice_ = std::move(choice);
   log_.write(events::kSource, {{"text", choice_.sentence}}, now.mono);
@@ -141,6 +218,7 @@ Result<> App::make_source_anew() {
   if (!made) return tl::unexpected(made.error());
   source_ = std::move(*made);
   pipeline_.recogniser().forget_all();  // the new source numbers its streams from the beginning
+  memory_->go_on(*source_, source_name());
   source_->start();
   return {};
 }
@@ -177,12 +255,14 @@ void App::run() {
               {"rules", std::to_string(pipeline_.recogniser().rules().rules().size())},
               {"bans", std::to_string(enforcer_->live_bans())}},
              now.mono);
+  wait_until_bans_stand();
   service_.ready(status(0));
   io_.run();
   service_.stopping();
   gate_.close(pipeline_, options_.dry_run, read_clocks());
   announcer_.stopped(pipeline_, enforcer_->live_bans(), witness_ ? witness_->counters().overflows : 0,
                      read_clocks());
+  memory_->finish(moment(), read_clocks());
 }
 
 void App::on_line(const Line& line, const Now& now) {
@@ -206,6 +286,8 @@ void App::on_batch_end(const Now& now) {
   if (!outcome_.verdicts.empty()) {
     for (const auto& verdict : outcome_.verdicts) enforcer_->ban(verdict.prefix, verdict.duration, now);
     enforcer_->send();
+    for (const auto& verdict : outcome_.verdicts)
+      bans_.passed(verdict, pipeline_.rules().name(verdict.rule), memory_->scale().at(now.mono));
     // The kernel first, then the journal: an offender does not gain the time that it takes to write about
     // him.
     announcer_.bans(outcome_.verdicts, pipeline_.rules(), simulated(), now);
@@ -236,7 +318,7 @@ void App::free_spared(const Now& now) {
     // An operator said twice that he means it.
     if (const auto record = operations_.bans().find(prefix); record && record->forced) continue;
     enforcer_->unban(prefix);
-    operations_.on_freed(prefix, *why);
+    bans_.ended(prefix);
     pipeline_.forgive(prefix, false);
     announcer_.unban(prefix, *why, now);
   }
@@ -247,6 +329,7 @@ void App::on_ban_done(const Prefix& prefix, Fate fate) {
   operations_.on_ban_done(prefix, fate);
   if (fate == Fate::enforced && eviction_) eviction_->add(prefix);
   if (fate != Fate::failed) return;
+  bans_.ended(prefix);
   log_.write(events::kBanFailed, {{"prefix", prefix.to_string()}}, std::chrono::steady_clock::now());
 }
 
@@ -292,8 +375,9 @@ void App::on_tick(const boost::system::error_code& error) {
   gate_.tick(pipeline_, now);
   if (source_->healthy() && enforcer_->healthy()) service_.feed_watchdog(now.mono);
   announcer_.look(pipeline_, now);
-  operations_.tick(now);
-  control_.tick(now.mono);
+  if (source_->lag_bytes() == 0) adopt_bans(now);
+  bans_.prune(memory_->scale().at(now.mono));
+  if (memory_->due(now)) memory_->save(moment(), now);
   log_.tick(now.mono);
   const auto lines = pipeline_.recogniser().counters().lines;
   service_.status(status(lines - lines_at_last_tick_));

@@ -18,8 +18,9 @@
 #include "enforce/enforcer.hpp"
 #include "eviction.hpp"
 #include "gate_post.hpp"
-#include "operations.hpp"
+#include "lasting_memory.hpp"
 #include "pipeline.hpp"
+#include "saved_bans.hpp"
 #include "service.hpp"
 #include "setup.hpp"
 #include "source/host_addresses.hpp"
@@ -44,11 +45,13 @@ class App {
   void run();
 
  private:
-  App(RunOptions options, Config config, Pipeline pipeline, Log& log);
+  App(RunOptions options, Config config, std::unique_ptr<LastingMemory> memory, Pipeline pipeline, Log& log);
 
   [[nodiscard]] Result<> connect(const Now& now);
   [[nodiscard]] Result<> choose_source_anew(const Now& now);
   [[nodiscard]] Result<> make_source_anew();
+  [[nodiscard]] SourceChoice look_for_source(const Now& now);
+  [[nodiscard]] std::string source_name() const;
   void make_witness_anew(const Now& now);
   [[nodiscard]] Result<> make_enforcer_anew(const Now& now);
   void make_gate_anew(const Now& now);
@@ -76,6 +79,11 @@ class App {
   Problems reload(const Now& now);
   void open_control(const Now& now);
   void apply(Setup setup, const Now& now);
+  void restore_bans(const Now& now);
+  void wait_until_bans_stand();
+  void adopt_bans(const Now& now);
+  void on_adopted(const Prefix& prefix, std::chrono::seconds remaining);
+  [[nodiscard]] LastingMemory::Moment moment();
   void spare_own_networks(const Now& now);
   void free_spared(const Now& now);
   [[nodiscard]] std::string status(std::uint64_t lines_per_second) const;
@@ -88,6 +96,10 @@ class App {
   boost::asio::io_context io_{1};
   boost::asio::signal_set signals_;
   boost::asio::steady_timer ticker_;
+
+  std::unique_ptr<LastingMemory> memory_;
+  SavedBans bans_;
+  std::vector<LiveBan> adopted_;  // found in the kernel, until the ledger may know
 
   // In the order of the journey, so that destruction runs from the front door back: the source goes first.
   std::unique_ptr<Enforcer> enforcer_;

@@ -70,6 +70,10 @@ struct Config {
   std::uint32_t max_bans = 1'048'576;
   std::string enforcer = "auto";  // see choose_enforcer()
   bool end_connections = true;    // of who is banned, see eviction.hpp
+  // Where what is known is saved; empty: nowhere. `auto`: state.db in systemd's state directory
+  // ($STATE_DIRECTORY).
+  bool state_file_automatic = true;
+  std::string state_file;
   GateMode gate = GateMode::off;
   std::uint16_t gate_queue = 3478;  // netfilter's number of the queue
   QuenchPolicy quench;

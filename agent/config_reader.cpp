@@ -97,6 +97,7 @@ std::span<const ConfigReader::Key> ConfigReader::keys() {
               r.store(n, read_duration(*text, seconds(1), std::chrono::hours(1)),
                       [&](seconds d) { r.config_.quench.duration = d; });
           }},
+      Key{"state_file", [](R& r, const N& n) { r.state_file(n); }},
       Key{"rules", [](R& r, const N& n) { r.rules(n); }},
       Key{"rules_file", [](R& r, const N& n) { r.rules_file(n); }},
   };
@@ -274,6 +275,15 @@ void ConfigReader::log_timestamp_format(const ConfigNode& node) {
   config_.log_timestamp_format = config_.log_timestamp_automatic ? "" : *text;
   if (const auto format = TimeFormat::compile(config_.log_timestamp_format); !format)
     complain(node, format.error().message());
+}
+
+void ConfigReader::state_file(const ConfigNode& node) {
+  const auto* text = scalar(node);
+  if (text == nullptr) return;
+  config_.state_file.clear();
+  config_.state_file_automatic = *text == "auto" && !node.quoted;
+  if (config_.state_file_automatic || (*text == "off" && !node.quoted)) return;
+  store(node, read_path(*text), [this](const std::string& path) { config_.state_file = path; });
 }
 
 void ConfigReader::rules_file(const ConfigNode& node) {

@@ -40,6 +40,7 @@ class ConfigReader {
   void log_file(const ConfigNode& node);
   void log_timestamp_format(const ConfigNode& node);
   void rules_file(const ConfigNode& node);
+  void state_file(const ConfigNode& node);
   void rules(const ConfigNode& node);
   void ignoreip(const ConfigNode& node);
   void ports(const ConfigNode& node);

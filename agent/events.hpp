@@ -32,10 +32,10 @@ inline constexpr LogEvent kStarted{"agent.started", LOG_INFO, "f1b9212b71f646c69
 inline constexpr LogEvent kStopped{"agent.stopped", LOG_INFO, "98e10ef3cf30447b982397db505f4735"};
 inline constexpr LogEvent kReloaded{"config.reloaded", LOG_INFO, "42466d3f07b24bc182b8bbc9b663b1f0"};
 inline constexpr LogEvent kRejected{"config.rejected", LOG_ERR, "428231666e82463497cd3ede779a178d"};
-inline constexpr LogEvent kRequest{"control.request", LOG_NOTICE, "df662078d9f24be7974429453aabb9de"};
-inline constexpr LogEvent kRequestForbidden{"control.forbidden", LOG_WARNING,
-                                            "a874dc188bbb40dfbc71e69d10d12aa4"};
-inline constexpr LogEvent kNoControl{"control.failed", LOG_WARNING, "5d0bb6f1d4f243579e3b9f6b0b2a4c41"};
+inline constexpr LogEvent kStateRestored{"state.restored", LOG_INFO, "c07711aae8624e5a991eb705bc36ca08"};
+inline constexpr LogEvent kStateSaved{"state.saved", LOG_INFO, "fcb7b340eede418c8ce8d35d20aef0bd"};
+inline constexpr LogEvent kStateFailed{"state.failed", LOG_ERR, "395485f7afd7475ca70b49491a17f042"};
+inline constexpr LogEvent kStateSetAside{"state.set_aside", LOG_WARNING, "6a54fd066c174c4ab71143955eb8229a"};
 inline constexpr LogEvent kPaused{"source.paused", LOG_WARNING, "ec275ca4a71e48af86287f2af4358081"};
 inline constexpr LogEvent kFailed{"agent.failed", LOG_ERR, "a974f905773549fbb63d80b4ec2862bd"};
 

@@ -31,6 +31,9 @@ class DryRun final : public Enforcer {
     }
   }
 
+  void restore(const std::vector<LiveBan>& bans, const Now& now) override {
+    for (const auto& ban : bans) bans_.ban(ban.prefix, ban.until, now.mono);
+  }
   void unban(const Prefix& prefix) override { bans_.remove(prefix); }
 
   void send() override {
@@ -46,6 +49,7 @@ class DryRun final : public Enforcer {
     return {};
   }
   [[nodiscard]] bool healthy() const override { return true; }
+  [[nodiscard]] bool settled() const override { return true; }
   [[nodiscard]] std::size_t live_bans() const override { return bans_.size(); }
   [[nodiscard]] std::vector<Prefix> banned() const override { return bans_.prefixes(); }
   [[nodiscard]] const EnforcerCounters& counters() const override { return counters_; }

@@ -51,13 +51,10 @@ struct EnforcerEvents {
   std::function<void(const EnforcerNotice&)> notice;
 };
 
-// What the kernel dropped of a ban since its element was made.
-struct BanTraffic {
+struct LiveBan {
   Prefix prefix;
-  std::uint64_t packets = 0;
-  std::uint64_t bytes = 0;
+  std::chrono::steady_clock::time_point until;
 };
-using TakeTraffic = std::function<void(std::span<const BanTraffic>)>;
 
 struct EnforcerCounters {
   std::uint64_t enforced = 0, lengthened = 0, unchanged = 0, failed = 0;
@@ -81,6 +78,9 @@ class Enforcer {
   // Queues a ban until now + duration; an earlier, longer one stands. What needs no kernel (unchanged, no
   // room, deferred) is told through `done` before this returns, the rest when the kernel answered.
   virtual void ban(const Prefix& prefix, std::chrono::seconds duration, const Now& now) = 0;
+  // Bans that an earlier run knew, however many: nothing is told of them through `done`. Where the kernel
+  // holds them as long, it is told nothing; else all of them, behind what waits.
+  virtual void restore(const std::vector<LiveBan>& bans, const Now& now) = 0;
   virtual void unban(const Prefix& prefix) = 0;
   virtual void send() = 0;                // the batch is complete: hand it to the kernel now
   virtual void tick(const Now& now) = 0;  // once a second: proof, repair, re-arm, forget what expired
@@ -89,6 +89,7 @@ class Enforcer {
   // force.
   [[nodiscard]] virtual Result<> reconfigure(const EnforcerOptions& options, const Now& now) = 0;
   [[nodiscard]] virtual bool healthy() const = 0;  // the last proof succeeded
+  [[nodiscard]] virtual bool settled() const = 0;  // nothing waits for the kernel
   [[nodiscard]] virtual std::size_t live_bans() const = 0;
   [[nodiscard]] virtual std::vector<Prefix> banned() const = 0;  // for the check after own addresses changed
   [[nodiscard]] virtual const EnforcerCounters& counters() const = 0;

@@ -2,6 +2,7 @@
 #include "enforce/kernel_enforcer.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "enforce/order_queue.hpp"
@@ -16,6 +17,8 @@ using Level = EnforcerNotice::Level;
 
 constexpr seconds kNoticeInterval{60};
 constexpr seconds kRearmRetry{5};
+// The kernel tells what is left in whole seconds: a difference of so much is none.
+constexpr seconds kSameEnd{2};
 
 class KernelEnforcer final : public Enforcer {
  public:
@@ -31,12 +34,14 @@ class KernelEnforcer final : public Enforcer {
 
   Result<> start(const Now& now) override;
   void ban(const Prefix& prefix, seconds duration, const Now& now) override;
+  void restore(const std::vector<LiveBan>& bans, const Now& now) override;
   void unban(const Prefix& prefix) override;
   void send() override { queue_.send(now_); }
   void tick(const Now& now) override;
   void withdraw() override;
   Result<> reconfigure(const EnforcerOptions& options, const Now& now) override;
   [[nodiscard]] bool healthy() const override { return healthy_; }
+  [[nodiscard]] bool settled() const override { return queue_.idle(); }
   [[nodiscard]] std::size_t live_bans() const override { return bans_.size(); }
   [[nodiscard]] std::vector<Prefix> banned() const override { return bans_.prefixes(); }
   [[nodiscard]] const EnforcerCounters& counters() const override { return counters_; }
@@ -189,6 +194,27 @@ void KernelEnforcer::ban(const Prefix& prefix, seconds duration, const Now& now)
       notify_full(prefix);
       return finish(prefix, Fate::failed, counters_.failed);
   }
+}
+
+void KernelEnforcer::restore(const std::vector<LiveBan>& bans, const Now& now) {
+  now_ = now.mono;
+  std::size_t refused = 0;
+  std::array<bool, 2> refill{};
+  for (const auto& [prefix, until] : bans) {
+    if (prefix == canary(family_of(prefix))) continue;
+    const auto known = bans_.expiry(prefix);
+    const auto change = bans_.ban(prefix, until, now_);
+    if (change == BanTable::Change::refused) ++refused;
+    const bool told = known && until - *known <= kSameEnd;
+    if (!told && (change == BanTable::Change::added || change == BanTable::Change::lengthened))
+      refill[static_cast<std::size_t>(family_of(prefix))] = true;
+  }
+  for (const auto family : kFamilies)
+    if (refill[static_cast<std::size_t>(family)]) queue_.refill(family);
+  if (refused > 0)
+    notify(Level::warning, "enforce.full",
+           fmt::format("{} saved bans are more than max_bans allows", refused), "raise max_bans");
+  send();
 }
 
 void KernelEnforcer::unban(const Prefix& prefix) {

@@ -133,6 +133,8 @@ TEST_CASE("the packaged file holds every key, and its values are the defaults", 
   CHECK(config.max_bans == defaults.max_bans);
   CHECK(config.enforcer == defaults.enforcer);
   CHECK(config.end_connections == defaults.end_connections);
+  CHECK(config.state_file_automatic == defaults.state_file_automatic);
+  CHECK(config.state_file == defaults.state_file);
   Problems problems;
   std::vector<std::string> written;
   for (const auto& key : parse_config_tree(yaml, "a.yaml", problems).keys) written.push_back(key.text);
@@ -140,6 +142,15 @@ TEST_CASE("the packaged file holds every key, and its values are the defaults", 
   auto known = ConfigReader::key_names();
   std::sort(known.begin(), known.end());
   CHECK(written == std::vector<std::string>(known.begin(), known.end()));
+}
+
+TEST_CASE("a state file is where systemd keeps states, at a path, or nowhere", "[config]") {
+  CHECK(good("").state_file_automatic);
+  CHECK(good("state_file: auto").state_file_automatic);
+  CHECK_FALSE(good("state_file: off").state_file_automatic);
+  CHECK(good("state_file: off").state_file.empty());
+  CHECK(good("state_file: /srv/guard.db").state_file == "/srv/guard.db");
+  CHECK(bad("state_file: guard.db").size() == 1);
 }
 
 TEST_CASE("an unknown key names the nearest known one", "[config]") {
