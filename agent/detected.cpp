@@ -20,25 +20,13 @@
 #include "turnserver_conf.hpp"
 #include "util/atomic_file.hpp"
 #include "util/text.hpp"
+#include "util/yaml_text.hpp"
 
 namespace coturn_guard {
 namespace {
 
 constexpr mode_t kReadableByAll = 0644;
 constexpr std::array<std::string_view, 4> kLogNames{"unknown", "file", "syslog", "stdout"};  // by CoturnLog
-
-std::string yaml_quoted(std::string_view text) {
-  std::string out = "'";
-  for (const char c : text) out += c == '\'' ? std::string("''") : std::string(1, c);
-  return out + "'";
-}
-
-template <class List, class Text>
-std::string yaml_list(const List& list, Text text) {
-  std::vector<std::string> words;
-  std::transform(list.begin(), list.end(), std::back_inserter(words), text);
-  return fmt::format("[{}]", fmt::join(words, ", "));
-}
 
 std::string port_text(const PortRange& range) {
   return range.first == range.last ? fmt::format("{}", range.first)

@@ -24,16 +24,32 @@ Result<> fill(const UniqueFd& file, const std::string& name, std::string_view te
   return {};
 }
 
+// Sets `name`, of a new file in the same directory; empty where it could not be made.
+Result<> write_beside(const std::string& path, std::string_view text, mode_t mode, std::string& name) {
+  std::string made = path + ".XXXXXX";
+  const UniqueFd file(
+      ::mkostemp(made.data(), O_CLOEXEC));  // a name of its own: nobody can put a link in the way
+  if (!file) return fail(errno, "create a file beside {}", path);
+  name = made;
+  return fill(file, name, text, mode);
+}
+
 }  // namespace
 
 Result<> replace_file(const std::string& path, std::string_view text, mode_t mode) {
-  std::string name = path + ".XXXXXX";
-  const UniqueFd file(
-      ::mkostemp(name.data(), O_CLOEXEC));  // a name of its own: nobody can put a link in the way
-  if (!file) return fail(errno, "create a file beside {}", path);
-  Result<> done = fill(file, name, text, mode);
+  std::string name;
+  Result<> done = write_beside(path, text, mode, name);
   if (done && ::rename(name.c_str(), path.c_str()) < 0) done = fail(errno, "rename {} to {}", name, path);
-  if (!done) ::unlink(name.c_str());
+  if (!done && !name.empty()) ::unlink(name.c_str());
+  return done;
+}
+
+Result<> create_file(const std::string& path, std::string_view text, mode_t mode) {
+  std::string name;
+  Result<> done = write_beside(path, text, mode, name);
+  // A hard link, unlike a rename, never takes another file's place.
+  if (done && ::link(name.c_str(), path.c_str()) < 0) done = fail(errno, "create {}", path);
+  if (!name.empty()) ::unlink(name.c_str());
   return done;
 }
 

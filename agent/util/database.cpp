@@ -20,18 +20,27 @@ const std::error_category& sqlite_category() {
 
 Error failure(sqlite3* connection, int code, std::string_view what) {
   const int cause = connection != nullptr ? sqlite3_system_errno(connection) : 0;
-  const int kind = code & 0xff;
-  const bool system = kind == SQLITE_IOERR || kind == SQLITE_CANTOPEN;
-  if (system && cause != 0) return {{cause, std::generic_category()}, std::string(what)};
-  const std::string said = connection != nullptr ? sqlite3_errmsg(connection) : "";
-  // What it adds to its own code's words (a table's name, say).
-  const bool more = !said.empty() && said != sqlite3_errstr(kind) && said != "not an error";
-  return {{kind, sqlite_category()}, more ? fmt::format("{} ({})", what, said) : std::string(what)};
+  const bool system = (code & 0xff) == SQLITE_IOERR || (code & 0xff) == SQLITE_CANTOPEN;
+  std::error_code reason;
+  if (system && cause != 0) reason = {cause, std::generic_category()};
+  if ((code & 0xff) == SQLITE_BUSY || (code & 0xff) == SQLITE_LOCKED)
+    reason = std::make_error_code(std::errc::device_or_resource_busy);
+  return {reason, fmt::format("{}: {}", what, said)};
 }
 
 std::string file_of(sqlite3* connection) {
   const char* const name = sqlite3_db_filename(connection, "main");
   return name != nullptr && *name != '\0' ? name : "the database";
+}
+
+// A name as SQLite reads it in "file:…", where ? # and % mean something.
+std::string uri_of(const std::string& file, std::string_view parameters) {
+  constexpr std::string_view kPlain = "/.-_abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+  std::string uri = "file:";
+  for (const char c : file)
+    uri += kPlain.find(c) != std::string_view::npos ? std::string(1, c)
+                                                    : fmt::format("%{:02x}", static_cast<unsigned char>(c));
+  return uri + "?" + std::string(parameters);
 }
 
 }  // namespace
@@ -119,9 +128,12 @@ std::span<const std::uint8_t> Statement::bytes(int column) const {
 
 Result<Database> Database::open(const std::string& file, Access access, std::chrono::milliseconds patience) {
   const int flags =
-      access == Access::read ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+      access == Access::change ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
   sqlite3* connection = nullptr;
-  const int done = sqlite3_open_v2(file.c_str(), &connection, flags | SQLITE_OPEN_NOMUTEX, nullptr);
+  const int done = access == Access::sealed
+                       ? sqlite3_open_v2(uri_of(file, "immutable=1").c_str(), &connection,
+                                         flags | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, nullptr)
+                       : sqlite3_open_v2(file.c_str(), &connection, flags | SQLITE_OPEN_NOMUTEX, nullptr);
   Database database(connection);  // to be closed even where it did not open
   if (done != SQLITE_OK) return tl::unexpected(failure(connection, done, fmt::format("open {}", file)));
   sqlite3_extended_result_codes(connection, 1);

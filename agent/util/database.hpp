@@ -59,10 +59,12 @@ class Database {
  public:
   enum class Access : std::uint8_t {
     read,    // the file must be there; nothing is written, not even beside it where that is possible
+    sealed,  // the same where nothing may be written beside it: nobody else may be changing it
     change,  // made where it is not
   };
 
-  // `patience`: how long to wait for another process's lock. Errors name the file.
+  // `patience`: how long to wait for another process's lock; after it, here and below, the error's code is
+  // device_or_resource_busy. Errors name the file.
   [[nodiscard]] static Result<Database> open(const std::string& file, Access access,
                                              std::chrono::milliseconds patience);
 
