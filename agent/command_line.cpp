@@ -3,7 +3,18 @@
 
 #include <fmt/format.h>
 
-#include "verbs/verb.hpp"
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "app.hpp"
+#include "detected.hpp"
+#include "doctor/doctor.hpp"
+#include "events.hpp"
+#include "explain.hpp"
+#include "fail2ban/import.hpp"
+#include "replay_report.hpp"
 #include "version.hpp"
 
 namespace coturn_guard {
@@ -21,14 +32,111 @@ int run_command_line(int argc, char** argv) {
       "coturn-guard");
   cli.set_version_flag("--version", fmt::format("coturn-guard {}", kVersion));
   cli.require_subcommand(1);
-  CommandLine line{.cli = cli};
-  for (auto* const add : kGroups) add(line);
+
+  SetupPaths paths;
+  const auto with_config = [&paths](CLI::App* verb) {
+    verb->add_option_function<std::string>(
+        "--config",
+        [&paths](const std::string& file) {
+          paths.config = file;
+          paths.config_required = true;
+        },
+        fmt::format("configuration file (default {})", kConfigFile));
+    return verb;
+  };
+
+  bool dry_run = false;
+  auto* const run_verb = with_config(cli.add_subcommand("run", "guard coturn until told to stop"));
+  run_verb->add_flag("--dry-run", dry_run, "say who would be banned, and ban nobody");
+
+  ReplayOptions replay_options;
+  auto* const replay_verb = with_config(
+      cli.add_subcommand("replay", "read log files and say who would be banned, when, why and how long"));
+  replay_verb->add_flag("--json", replay_options.json, "one JSON object a line");
+  replay_verb->add_flag("--offences", replay_options.offences, "tell each offence, too, not only bans");
+  replay_verb
+      ->add_option("LOG", replay_options.files,
+                   "log files in the order in which they were written; - is standard input")
+      ->required();
+
+  ExplainOptions explain;
+  auto* const explain_verb = with_config(
+      cli.add_subcommand("explain", "say what a line of coturn's log is, whose doing, and what it costs"));
+  explain_verb->add_flag("--json", explain.json, "one JSON object a line");
+  explain_verb
+      ->add_option("LINE", explain.words, "a line as it stands in the log; - reads lines from standard input")
+      ->required();
+
+  WhyOptions why;
+  auto* const why_verb = with_config(cli.add_subcommand(
+      "why", "say what the logs tell of an address and its network, and where it stands at their end"));
+  why_verb->add_flag("--json", why.json, "one JSON object a line");
+  why_verb
+      ->add_option_function<std::string>(
+          "ADDRESS", [&why](const std::string& text) { why.network = read_network(text); },
+          "an address, or a network of at most 65536 that are judged")
+      ->required();
+  why_verb->add_option("LOG", why.files,
+                       "log files in the order in which they were written (default: log_file); - is standard "
+                       "input");
+
+  auto* const check_verb =
+      with_config(cli.add_subcommand("check-config", "read configuration and rules, and tell every mistake"));
+
+  std::string turnserver_conf = "/etc/turnserver.conf";
+  std::string detected = kDetectedFile;
+  auto* const detect_verb = cli.add_subcommand(
+      "detect",
+      "find log, ports and own addresses in coturn's configuration (needs to read it), for run to use");
+  detect_verb->add_option("--turnserver-conf", turnserver_conf, "coturn's configuration")
+      ->capture_default_str();
+  detect_verb->add_option("--output", detected, "where to write what was found")->capture_default_str();
+
+  DoctorOptions doctor;
+  auto* const doctor_verb = with_config(cli.add_subcommand(
+      "doctor",
+      "look at coturn, its log and this host, and say what to mend (as root); exit 0 ok, 1 warn, 2 fail"));
+  doctor_verb->add_flag("--json", doctor.json, "one JSON object a line");
+  doctor_verb->add_option("--root", doctor.root, "look at the files below this directory instead of /")
+      ->check(CLI::ExistingDirectory);
+
+  ImportFail2banOptions import;
+  auto* const import_verb = cli.add_subcommand(
+      "import-fail2ban", "write fail2ban's jail for coturn down as our configuration, and show its bans");
+  import_verb->add_option("--jail", import.jail, "the jail (default: the one that is coturn's)");
+  import_verb->add_option("--config-dir", import.config_directory, "fail2ban's configuration")
+      ->capture_default_str();
+  import_verb->add_option("--database", import.database,
+                          "fail2ban's database (default: dbfile of its configuration)");
+  import_verb->add_option("--output", import.output,
+                          "write to this file, as /etc/coturn-guard/conf.d/50-fail2ban.yaml");
+  import_verb->add_flag("--force", import.force, "replace that file if it is there");
+  import_verb->add_flag("--bans", import.bans,
+                        "show whom the jail has banned instead, one JSON object a line");
+  import_verb->add_flag("--json", import.json, "one JSON object with everything that is known of the jail");
+
+  auto* const flush_verb =
+      cli.add_subcommand("flush", "end all bans: remove our sets and our drop rule from the kernel");
+
   try {
     cli.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return cli.exit(error) == 0 ? kExitOk : kExitUsage;  // prints help, version, or what is wrong
   }
-  return line.action();
+
+  if (run_verb->parsed()) return run({paths, dry_run});
+  if (check_verb->parsed()) return check_config(paths);
+  if (flush_verb->parsed()) return flush();
+  if (import_verb->parsed()) return import_fail2ban(import);
+  if (doctor_verb->parsed()) {
+    doctor.paths = paths;
+    return doctor_command(doctor);
+  }
+  if (detect_verb->parsed()) return detect(turnserver_conf, detected);
+  if (replay_verb->parsed()) return replay(replay_options, paths);
+  if (explain_verb->parsed()) return answer(explain_lines, explain, paths);
+  if (why_verb->parsed()) return answer(tell_why, why, paths);
+  return kExitUsage;
 }
 
 }  // namespace coturn_guard

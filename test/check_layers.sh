@@ -17,6 +17,7 @@ declare -A allowed=(
   [source]='util model source'
   [enforce]='util model enforce'
   [control]='util model control'
+  [fail2ban]='util model fail2ban app'
   [doctor]='util model detect source enforce doctor app'
   [verbs]='util model detect enforce control doctor app verbs'
   [pipeline]='util model detect judge pipeline'
@@ -41,6 +42,7 @@ layer_of() {
 is_pure() {  # path, layer
   case $2 in
     model | detect | judge | pipeline) return 0 ;;
+    fail2ban) [[ ! ${1##*/} =~ ^(ban_rows|files|import)\. ]] ;;
     source | enforce | control) [[ ${1##*/} =~ ^$pure_in_an_edge ]] ;;
     *) return 1 ;;
   esac
