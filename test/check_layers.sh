@@ -95,8 +95,7 @@ self_test() {
     'source/planted.cpp|#include "enforce/enforcer.hpp"'
     'enforce/planted.cpp|#include "judge/policy.hpp"'
     'enforce/planted_codec.cpp|#include <unistd.h>'
-    'control/planted.cpp|#include "enforce/enforcer.hpp"'
-    'control/protocol.cpp|#include <sys/socket.h>'
+    'fail2ban/planted.cpp|#include <unistd.h>'
     'nolayer/planted.cpp|#include <string>'
   )
   for plant in "${plants[@]}"; do
