@@ -36,6 +36,9 @@ class FileTail final : public LineSource {
   void resume() override;
   [[nodiscard]] bool healthy() const override { return read_well_ && named_.healthy(); }
   [[nodiscard]] std::uint64_t lag_bytes() const override { return named_.open_files().lag_bytes(); }
+  [[nodiscard]] std::optional<std::chrono::steady_clock::time_point> end_reached() const override {
+    return named_.open_files().end_reached();
+  }
   [[nodiscard]] const SourceCounters& counters() const override { return counters_; }
 
  private:

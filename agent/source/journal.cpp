@@ -55,6 +55,9 @@ class Journal final : public LineSource {
   void resume() override;
   [[nodiscard]] bool healthy() const override { return healthy_; }
   [[nodiscard]] std::uint64_t lag_bytes() const override { return lag_bytes_; }
+  [[nodiscard]] std::optional<std::chrono::steady_clock::time_point> end_reached() const override {
+    return end_reached_;
+  }
   [[nodiscard]] const SourceCounters& counters() const override { return counters_; }
   [[nodiscard]] std::string cursor() const override { return reader_.cursor(); }
 
@@ -83,11 +86,7 @@ class Journal final : public LineSource {
   std::string said_;                   // the last state that was told, so that each is told once
   JournalTransport transport_;
   std::uint64_t lag_bytes_ = 0;
-  std::uint64_t entries_ = kFirstEntry;  // read; those before known_until_ for the second time
-  std::uint64_t known_until_ = 0;
-  std::vector<SavedRecord> left_;     // by the last run
-  std::vector<std::uint64_t> again_;  // of them, those that waited, as numbers of entries; sorted
-  bool took_ = false;                 // an entry
+  std::optional<std::chrono::steady_clock::time_point> end_reached_;
   bool from_start_;
   bool paused_ = false;
   bool healthy_ = true;
@@ -200,6 +199,7 @@ void Journal::turn() {
   const bool more = read_some(now);
   // Nobody tells how much is left: no less than what this turn took.
   lag_bytes_ = more ? counters_.bytes - bytes_before : 0;
+  if (!more) end_reached_ = now.mono;
   if (counters_.bytes != bytes_before && reader_.is_open()) reader_.keep_cursor();
   if (counters_.lines != lines_before) events_.batch_end(now);
   if (more) schedule_turn();

@@ -186,6 +186,16 @@ std::uint64_t OpenFiles::lag_bytes() const {
   return lag;
 }
 
+std::optional<std::chrono::steady_clock::time_point> OpenFiles::end_reached() const {
+  std::optional<std::chrono::steady_clock::time_point> earliest;
+  for (const auto& open : files_) {
+    if (open.file->lag_bytes() == 0) continue;
+    if (!open.end_seen) return std::nullopt;
+    earliest = earliest ? std::min(*earliest, *open.end_seen) : *open.end_seen;
+  }
+  return earliest;
+}
+
 std::size_t OpenFiles::room() const {
   return kMaxOpenFiles - files_.size();
 }

@@ -75,6 +75,8 @@ class OpenFiles {
   void mark_all_dirty();
   [[nodiscard]] OldFile old_file(std::size_t index) const;  // asks about one that is old
   [[nodiscard]] std::uint64_t lag_bytes() const;
+  // LineSource::end_reached()
+  [[nodiscard]] std::optional<std::chrono::steady_clock::time_point> end_reached() const;
 
   [[nodiscard]] std::size_t room() const;  // how many more may be opened
   [[nodiscard]] std::size_t size() const { return files_.size(); }

@@ -11,9 +11,11 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -74,6 +76,8 @@ class LineSource {
   [[nodiscard]] virtual bool healthy()
       const = 0;  // since the last tick no check failed (a quiet log is healthy)
   [[nodiscard]] virtual std::uint64_t lag_bytes() const = 0;  // not handed over yet, or at least so many
+  // When all had been handed over that was written until then, of what now is not. Absent: never, or it is.
+  [[nodiscard]] virtual std::optional<std::chrono::steady_clock::time_point> end_reached() const = 0;
   [[nodiscard]] virtual const SourceCounters& counters() const = 0;
   // How far it has handed lines over. `waiting` (sorted) of those are to be handed over once more after
   // go_on(), as new ones; all others before the place, as known ones, as far back as they may say something

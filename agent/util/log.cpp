@@ -51,7 +51,9 @@ Log::Sink Log::detect_sink() {
 void Log::write(const LogEvent& event, std::initializer_list<LogField> fields,
                 std::chrono::steady_clock::time_point now) {
   if (suppresses(event, now)) return;
-  budget_of(event.name).lines -= 1;
+  auto& budget = budget_of(event.name);
+  budget.lines -= 1;
+  ++budget.count.written;
   send(event, fields);
 }
 
@@ -68,6 +70,7 @@ bool Log::suppresses(const LogEvent& event, std::chrono::steady_clock::time_poin
   budget.priority = event.priority;
   if (budget.lines >= 1) return false;
   ++budget.suppressed;
+  ++budget.count.suppressed;
   return true;
 }
 
@@ -80,6 +83,12 @@ void Log::tick(std::chrono::steady_clock::time_point now) {
          {{"event", name}, {"lines", std::to_string(budget.suppressed)}});
     budget.suppressed = 0;
   }
+}
+
+std::map<std::string, Log::Count, std::less<>> Log::counts() const {
+  std::map<std::string, Count, std::less<>> counts;
+  for (const auto& [name, budget] : budgets_) counts.emplace_hint(counts.end(), name, budget.count);
+  return counts;
 }
 
 void Log::send(const LogEvent& event, std::initializer_list<LogField> fields) const {

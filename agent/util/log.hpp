@@ -46,12 +46,20 @@ class Log {
   // Once a second: says how many lines of an event were suppressed since the last time.
   void tick(std::chrono::steady_clock::time_point now);
 
+  // Lines since the beginning, by event name.
+  struct Count {
+    std::uint64_t written = 0;
+    std::uint64_t suppressed = 0;
+  };
+  [[nodiscard]] std::map<std::string, Count, std::less<>> counts() const;
+
  private:
   // Per event: 200 lines at once, 50 a second on average.
   struct Budget {
     double lines = kBurstLines;
     std::chrono::steady_clock::time_point filled{};
-    std::uint64_t suppressed = 0;
+    std::uint64_t suppressed = 0;  // since the last time that it was told
+    Count count;
     int priority = 0;
   };
   static constexpr double kBurstLines = 200;
