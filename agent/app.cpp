@@ -53,31 +53,14 @@ App::App(RunOptions options, Config config, std::unique_ptr<LastingMemory> memor
       announcer_(log),
       signals_(io_, SIGTERM, SIGINT, SIGHUP),
       ticker_(io_),
-      memory_(std::move(memory)),
-      bans_(memory_->seed()),
+      verdict_meter_(random_seed()),
       pipeline_(std::move(pipeline)),
       gate_(io_, log_, announcer_,
             {.packet = [this](const Packet& packet, const Now& at) { return on_packet(packet, at); },
              .batch_end = [this](const Now& at) { on_batch_end(at); }}),
-      operations_({.config = config_,
-                   .log = log_,
-                   .pipeline = pipeline_,
-                   .enforcer = enforcer_,
-                   .enforcer_choice = enforcer_choice_,
-                   .source = source_,
-                   .source_choice = choice_,
-                   .witness = witness_,
-                   .gate = gate_,
-                   .simulated = [this] { return simulated(); },
-                   .reload = [this] { return reload(read_clocks()); }}),
-      control_(
-          io_,
-          [this](const control::Command& command, const control::Caller& caller, control::Wake wake) {
-            return operations_.perform(command, caller, std::move(wake));
-          },
-          [this](const control::Caller& caller, control::Verb verb) {
-            operations_.forbidden(caller, verb);
-          }) {}
+      started_(read_clocks().wall),
+      read_up_(read_clocks().mono),
+      metrics_(io_, log_, [this] { return measured(); }) {}
 
 Result<> App::connect(const Now& now) {
   choice_ = look_for_source(now);
@@ -90,8 +73,7 @@ Result<> App::connect(const Now& now) {
   make_witness_anew(now);
   make_gate_anew(now);
   if (auto made = choose_source_anew(now); !made) return made;
-  // From its first moment on a run is one that goes on: what is written to the log after it is never lost.
-  if (memory_->due(now)) memory_->save(moment(), now);
+  metrics_.configure(config_, now);
   wait_for_signal();
   wait_for_tick();
   return {};
@@ -127,56 +109,8 @@ Result<> App::make_enforcer_anew(const Now& now) {
   auto made = make_enforcer(io_, enforcer_choice_.name, enforcer_options(), std::move(events));
   if (!made) return tl::unexpected(made.error());
   enforcer_ = std::move(*made);
-  if (auto started = enforcer_->start(now); !started) return started;
-  restore_bans(now);
-  return {};
-}
-
-// The kernel's sets may be gone (a reboot), or end a ban earlier than it ends. Who is spared by now is freed
-// when our own networks are known.
-void App::restore_bans(const Now& now) {
-  const auto tick = memory_->scale().at(now.mono);
-  std::vector<LiveBan> live;
-  live.reserve(bans_.size());
-  bans_.each_end([&](const Prefix& network, std::uint64_t until) {
-    if (until > tick) live.push_back({network, memory_->scale().moment(until)});
-  });
-  enforcer_->restore(live, now);
-}
-
-void App::on_adopted(const Prefix& prefix, std::chrono::seconds remaining) {
-  const auto now = read_clocks();
-  adopted_.push_back({prefix, now.mono + remaining});
-}
-
-// Bans of which only the kernel knows. Where they are a crash's, the log tells of them once more: the ledger
-// is not to take them for others. So it hears of them when the log was read to its end.
-void App::adopt_bans(const Now& now) {
-  for (const auto& [prefix, until] : std::exchange(adopted_, {})) {
-    if (until <= now.mono) continue;
-    const auto known = bans_.find(prefix);
-    if (known && memory_->scale().moment(known->until) + kSameEnd >= until) continue;
-    pipeline_.ledger().adopt(prefix, std::chrono::ceil<std::chrono::seconds>(until - now.mono), now);
-    const auto tick = memory_->scale().at(now.mono);
-    bans_.put({.network = prefix,
-               .address = prefix.network(),
-               .until = memory_->scale().at(until),
-               .since = tick,
-               .cause = SavedBan::Cause::adopted,
-               .rule = {},
-               .reason = {}},
-              tick);
-  }
-}
-
-void App::wait_until_bans_stand() {
-  const auto begun = std::chrono::steady_clock::now();
-  while (!enforcer_->settled() && std::chrono::steady_clock::now() - begun < kLongestRefill && !io_.stopped())
-    io_.run_one_for(std::chrono::milliseconds(100));
-}
-
-LastingMemory::Moment App::moment() {
-  return {pipeline_, bans_, source_name(), source_->positions(pipeline_.waiting())};
+  verdict_meter_.forget_waiting();
+  return enforcer_->start(now);
 }
 
 void App::make_eviction_anew() {
@@ -259,6 +193,7 @@ void App::run() {
   service_.ready(status(0));
   io_.run();
   service_.stopping();
+  metrics_.close();
   gate_.close(pipeline_, options_.dry_run, read_clocks());
   announcer_.stopped(pipeline_, enforcer_->live_bans(), witness_ ? witness_->counters().overflows : 0,
                      read_clocks());
@@ -284,6 +219,7 @@ void App::on_witness(const WitnessState& state, const Now& now) {
 
 void App::on_batch_end(const Now& now) {
   if (!outcome_.verdicts.empty()) {
+    verdict_meter_.passed(outcome_.verdicts, pipeline_.rules(), !simulated() && metrics_.wanted(), now);
     for (const auto& verdict : outcome_.verdicts) enforcer_->ban(verdict.prefix, verdict.duration, now);
     enforcer_->send();
     for (const auto& verdict : outcome_.verdicts)
@@ -293,6 +229,7 @@ void App::on_batch_end(const Now& now) {
     announcer_.bans(outcome_.verdicts, pipeline_.rules(), simulated(), now);
   }
   gate_.quench(outcome_.quenches, now);
+  for (const auto& report : outcome_.reports) verdict_meter_.reported(report.rule, pipeline_.rules());
   if (!outcome_.reports.empty()) announcer_.reports(outcome_.reports, pipeline_.rules(), now);
   operations_.on_outcome(outcome_, now);
   outcome_.clear();
@@ -326,7 +263,7 @@ void App::free_spared(const Now& now) {
 }
 
 void App::on_ban_done(const Prefix& prefix, Fate fate) {
-  operations_.on_ban_done(prefix, fate);
+  if (verdict_meter_.waiting() > 0) verdict_meter_.answered(prefix, fate, std::chrono::steady_clock::now());
   if (fate == Fate::enforced && eviction_) eviction_->add(prefix);
   if (fate != Fate::failed) return;
   bans_.ended(prefix);
@@ -368,11 +305,14 @@ void App::on_tick(const boost::system::error_code& error) {
   }
   source_->tick(now);
   if (witness_) witness_->tick(now);
-  pipeline_.tick(now, source_->lag_bytes() == 0, outcome_);
+  const bool caught_up = source_->lag_bytes() == 0;
+  if (caught_up) read_up_ = now.mono;
+  pipeline_.tick(now, caught_up, outcome_);
   on_batch_end(now);
   host_addresses_->tick(now);
   enforcer_->tick(now);
   gate_.tick(pipeline_, now);
+  metrics_.tick(now);
   if (source_->healthy() && enforcer_->healthy()) service_.feed_watchdog(now.mono);
   announcer_.look(pipeline_, now);
   if (source_->lag_bytes() == 0) adopt_bans(now);
@@ -390,12 +330,34 @@ std::string App::status(std::uint64_t lines_per_second) const {
                      lines_per_second, enforcer_->live_bans(), source_->lag_bytes());
 }
 
-Problems App::reload(const Now& now) {
+std::vector<MetricFamily> App::measured() const {
+  return measure({.config = config_,
+                  .pipeline = pipeline_,
+                  .enforcer = *enforcer_,
+                  .source = *source_,
+                  .gate = gate_,
+                  .verdicts = verdict_meter_,
+                  .post = metrics_,
+                  .log = log_,
+                  .reloads = reloads_,
+                  .witness = witness_.get(),
+                  .eviction = eviction_.get(),
+                  .source_kind = choice_.kind,
+                  .enforcer_name = enforcer_choice_.name,
+                  .simulated = simulated(),
+                  .read_up = read_up_,
+                  .started = started_},
+                 std::chrono::steady_clock::now());
+}
+
+void App::reload(const Now& now) {
   service_.reloading(now.mono);
   auto setup = load_setup(options_.paths);
   if (setup) {
+    ++reloads_.applied;
     apply(std::move(*setup), now);
   } else {
+    ++reloads_.rejected;
     for (const auto& problem : setup.error()) log_.write(events::kRejected, {{"problem", problem}}, now.mono);
   }
   service_.ready(status(0));
@@ -430,6 +392,7 @@ void App::apply(Setup setup, const Now& now) {
   const bool same_gate = old.gate == config_.gate && old.gate_queue == config_.gate_queue &&
                          old.mode == config_.mode && gate_ports(old) == gate_ports(config_);
   if (!same_gate) make_gate_anew(now);
+  metrics_.configure(config_, now);
   spare_own_networks(now);
   log_.write(events::kReloaded,
              {{"mode", simulated() ? "observe" : "enforce"}, {"enforcer", enforcer_choice_.name}}, now.mono);

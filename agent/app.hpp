@@ -18,7 +18,8 @@
 #include "enforce/enforcer.hpp"
 #include "eviction.hpp"
 #include "gate_post.hpp"
-#include "lasting_memory.hpp"
+#include "measurements.hpp"
+#include "metrics_post.hpp"
 #include "pipeline.hpp"
 #include "saved_bans.hpp"
 #include "service.hpp"
@@ -28,6 +29,7 @@
 #include "source/witness.hpp"
 #include "source_choice.hpp"
 #include "util/log.hpp"
+#include "verdict_meter.hpp"
 
 namespace coturn_guard {
 
@@ -87,6 +89,7 @@ class App {
   void spare_own_networks(const Now& now);
   void free_spared(const Now& now);
   [[nodiscard]] std::string status(std::uint64_t lines_per_second) const;
+  [[nodiscard]] std::vector<MetricFamily> measured() const;
 
   RunOptions options_;
   Config config_;
@@ -102,6 +105,7 @@ class App {
   std::vector<LiveBan> adopted_;  // found in the kernel, until the ledger may know
 
   // In the order of the journey, so that destruction runs from the front door back: the source goes first.
+  VerdictMeter verdict_meter_;
   std::unique_ptr<Enforcer> enforcer_;
   EnforcerChoice enforcer_choice_;
   std::unique_ptr<Eviction> eviction_;
@@ -120,6 +124,11 @@ class App {
   control::Socket control_;
 
   std::uint64_t lines_at_last_tick_ = 0;
+
+  ReloadCounters reloads_;
+  std::chrono::system_clock::time_point started_;
+  std::chrono::steady_clock::time_point read_up_;  // Measured::read_up
+  MetricsPost metrics_;
 };
 
 }  // namespace coturn_guard

@@ -45,6 +45,8 @@ class ConfigReader {
   void ignoreip(const ConfigNode& node);
   void ports(const ConfigNode& node);
   void gate(const ConfigNode& node);
+  void metrics(const ConfigNode& node);
+  void metrics_file(const ConfigNode& node);
 
   void rule(const ConfigNode& name, const ConfigNode& settings);
   void rule_setting(const ConfigNode& key, const ConfigNode& node, RuleSetting& setting);
