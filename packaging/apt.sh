@@ -66,3 +66,20 @@ provide_turnserver() {
   dpkg-deb -x "$1"/coturn_*.deb "$1"
   require "$(dpkg-deb -f "$1"/coturn_*.deb Depends)"
 }
+
+# provide_prometheus DIR: sets `prometheus`, the directory of prometheus, promtool and prometheus-node-exporter, in the same way:
+# installed, they would be services of this machine. They are programs without libraries.
+provide_prometheus() {
+  prometheus=/usr/bin
+  if [ -x $prometheus/promtool ] && [ -x $prometheus/prometheus-node-exporter ]; then return 0; fi
+  prometheus=$1/usr/bin
+  if [ -x "$prometheus/promtool" ] && [ -x "$prometheus/prometheus-node-exporter" ]; then return 0; fi
+  mkdir -p "$1"
+  local package
+  for package in prometheus prometheus-node-exporter; do
+    (cd "$1" && { apt-get -o APT::Sandbox::User=root -q download $package ||
+      { apt-get -q update && apt-get -o APT::Sandbox::User=root -q download $package; }; }) >/dev/null 2>"$1/apt.log" ||
+      { cat "$1/apt.log" >&2; echo "could not download Debian's $package" >&2; return 1; }
+    dpkg-deb -x "$1/$package"_*.deb "$1"
+  done
+}
