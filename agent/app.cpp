@@ -55,6 +55,8 @@ App::App(RunOptions options, Config config, std::unique_ptr<LastingMemory> memor
       ticker_(io_),
       verdict_meter_(random_seed()),
       pipeline_(std::move(pipeline)),
+      allow_(io_, log_, allow_directory(options_.paths.config),
+             [this](std::vector<OwnNetwork> networks) { on_allowed(std::move(networks)); }),
       gate_(io_, log_, announcer_,
             {.packet = [this](const Packet& packet, const Now& at) { return on_packet(packet, at); },
              .batch_end = [this](const Now& at) { on_batch_end(at); }}),
@@ -67,6 +69,7 @@ Result<> App::connect(const Now& now) {
   memory_->restore(pipeline_, bans_, source_name(), now);
   // From the kernel back to the front door: nothing may arrive before what it is handed to stands.
   if (auto made = make_enforcer_anew(now); !made) return made;
+  allow_.open(config_.ignored_names);
   host_addresses_ = std::make_unique<HostAddresses>(
       io_, [this](const std::vector<OwnNetwork>& networks) { on_own_networks(networks); });
   if (auto started = host_addresses_->start(); !started) return started;
@@ -240,6 +243,11 @@ void App::on_own_networks(std::vector<OwnNetwork> networks) {
   spare_own_networks(read_clocks());
 }
 
+void App::on_allowed(std::vector<OwnNetwork> networks) {
+  pipeline_.allowlist().set_listed(std::move(networks));
+  free_spared(read_clocks());
+}
+
 void App::spare_own_networks(const Now& now) {
   std::vector<OwnNetwork> own = host_networks_;
   own.insert(own.end(), config_.coturn_networks.begin(), config_.coturn_networks.end());
@@ -310,6 +318,7 @@ void App::on_tick(const boost::system::error_code& error) {
   pipeline_.tick(now, caught_up, outcome_);
   on_batch_end(now);
   host_addresses_->tick(now);
+  allow_.tick(now);
   enforcer_->tick(now);
   gate_.tick(pipeline_, now);
   metrics_.tick(now);
@@ -392,7 +401,7 @@ void App::apply(Setup setup, const Now& now) {
   const bool same_gate = old.gate == config_.gate && old.gate_queue == config_.gate_queue &&
                          old.mode == config_.mode && gate_ports(old) == gate_ports(config_);
   if (!same_gate) make_gate_anew(now);
-  metrics_.configure(config_, now);
+  allow_.set_configured(config_.ignored_names);
   spare_own_networks(now);
   log_.write(events::kReloaded,
              {{"mode", simulated() ? "observe" : "enforce"}, {"enforcer", enforcer_choice_.name}}, now.mono);

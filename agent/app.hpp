@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "allow_post.hpp"
 #include "announcer.hpp"
 #include "control/socket.hpp"
 #include "enforce/enforcer.hpp"
@@ -81,11 +82,7 @@ class App {
   Problems reload(const Now& now);
   void open_control(const Now& now);
   void apply(Setup setup, const Now& now);
-  void restore_bans(const Now& now);
-  void wait_until_bans_stand();
-  void adopt_bans(const Now& now);
-  void on_adopted(const Prefix& prefix, std::chrono::seconds remaining);
-  [[nodiscard]] LastingMemory::Moment moment();
+  void on_allowed(std::vector<OwnNetwork> networks);
   void spare_own_networks(const Now& now);
   void free_spared(const Now& now);
   [[nodiscard]] std::string status(std::uint64_t lines_per_second) const;
@@ -112,6 +109,7 @@ class App {
   Outcome outcome_;  // of the batch in hand
   std::vector<OwnNetwork> host_networks_;
   Pipeline pipeline_;
+  AllowPost allow_;
   std::unique_ptr<HostAddresses> host_addresses_;
   std::unique_ptr<Witness> witness_;
   GatePost gate_;

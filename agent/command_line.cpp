@@ -15,14 +15,111 @@
 #include "explain.hpp"
 #include "fail2ban/import.hpp"
 #include "replay_report.hpp"
+#include "source/allow_files.hpp"
 #include "version.hpp"
 
 namespace coturn_guard {
 namespace {
 
-// Every verb there is, by groups, in the order of the help.
-constexpr void (*kGroups[])(CommandLine&) = {add_service_verbs, add_status_verbs, add_list_verb,
-                                             add_change_verbs, add_log_verbs};
+int complain(const Problems& problems) {
+  for (const auto& problem : problems) fmt::print(stderr, "{}\n", problem);
+  return kExitBadConfig;
+}
+
+int complain(const Error& error) {
+  fmt::print(stderr, "coturn-guard: {}\n", error.message());
+  return kExitFailed;
+}
+
+int run(const RunOptions& options) {
+  auto setup = load_setup(options.paths);
+  if (!setup) return complain(setup.error());
+  Log log(Log::detect_sink());
+  auto app = App::create(options, std::move(*setup), log);
+  if (!app) {
+    log.write(events::kFailed, {{"problem", app.error().message()}}, std::chrono::steady_clock::now());
+    return kExitFailed;
+  }
+  (*app)->run();
+  return kExitOk;
+}
+
+// How many there are in both places together is known here only.
+void check_names(const Config& config, AllowContents& allowed) {
+  auto names = config.ignored_names;
+  names.insert(names.end(), allowed.names.begin(), allowed.names.end());
+  if (const auto too_many = NameBook{}.set_names(names); too_many > 0)
+    allowed.problems.push_back(
+        fmt::format("ignoreip and allow.d: more than {} host names: {} would not be looked up",
+                    NameBook::kMostNames, too_many));
+}
+
+// The lists of allow.d spare whoever they name in what the logs tell, too. Host names do not: what they meant
+// when the lines were written is not known.
+tl::expected<Setup, Problems> load_setup_with_lists(const SetupPaths& paths) {
+  auto setup = load_setup(paths);
+  if (!setup) return setup;
+  for (const auto& listed : read_allow_files(allow_directory(paths.config)).networks)
+    setup->config.ignoreip.push_back(listed.prefix);
+  return setup;
+}
+
+int replay(const ReplayOptions& options, const SetupPaths& paths) {
+  auto setup = load_setup_with_lists(paths);
+  if (!setup) return complain(setup.error());
+  const auto done = replay_logs(options, std::move(*setup));
+  if (done) return kExitOk;
+  complain(done.error());
+  return kExitBadInput;
+}
+
+// What `why` and `explain` answer: known, unknown, or no answer.
+template <class Options>
+int answer(Result<bool> (*verb)(const Options&, Setup), const Options& options, const SetupPaths& paths) {
+  auto setup = load_setup_with_lists(paths);
+  if (!setup) return complain(setup.error());
+  const auto known = verb(options, std::move(*setup));
+  if (known) return *known ? kExitOk : kExitFailed;
+  complain(known.error());
+  return kExitBadInput;
+}
+
+// Throws what CLI11 tells as a mistake in usage.
+Prefix read_network(const std::string& text) {
+  const auto network = Prefix::parse(text);
+  if (!network) throw CLI::ValidationError("ADDRESS", fmt::format("'{}' is no address", text));
+  if (network->length() < (network->is_v4() ? 16U : 48U))
+    throw CLI::ValidationError("ADDRESS", "of so many networks at once, replay --offences tells");
+  return *network;
+}
+
+int check_config(const SetupPaths& paths) {
+  const auto setup = load_setup(paths);
+  auto allowed = read_allow_files(allow_directory(paths.config));
+  if (!setup) {
+    allowed.problems.insert(allowed.problems.begin(), setup.error().begin(), setup.error().end());
+    return complain(allowed.problems);
+  }
+  check_names(setup->config, allowed);
+  if (!allowed.problems.empty()) return complain(allowed.problems);
+  const auto enforcer = choose_enforcer(setup->config.enforcer);
+  fmt::print("{}: ok, {} rules, enforcer {} ({})\n", paths.config, setup->rules.rules().size(), enforcer.name,
+             enforcer.why);
+  return kExitOk;
+}
+
+int detect(const std::string& turnserver_conf, const std::string& output) {
+  const auto found = detect_command(turnserver_conf, output);
+  if (!found) return complain(found.error());
+  fmt::print("{}\n", *found);
+  return kExitOk;
+}
+
+int flush() {
+  auto removed = GateRule::remove();
+  if (removed) removed = remove_everything();
+  return removed ? static_cast<int>(kExitOk) : complain(removed.error());
+}
 
 }  // namespace
 

@@ -15,6 +15,7 @@
 #include "enforce/enforcer.hpp"
 #include "judge/policy.hpp"
 #include "judge/request_meter.hpp"
+#include "model/allow_list.hpp"
 #include "model/own_network.hpp"
 #include "model/prefix.hpp"
 #include "model/trait.hpp"
@@ -66,7 +67,8 @@ struct Config {
   std::vector<RuleSetting> rules;
   Policy policy;
   std::vector<Prefix> ignoreip;
-  bool ports_automatic = true;  // `ports: auto`: `ports` below was found, not written
+  std::vector<HostName> ignored_names;  // of ignoreip, too
+  bool ports_automatic = true;          // `ports: auto`: `ports` below was found, not written
   std::vector<PortRange> ports{{3478, 3479}, {5349, 5350}};  // empty: all
   std::uint32_t max_bans = 1'048'576;
   std::string enforcer = "auto";  // see choose_enforcer()

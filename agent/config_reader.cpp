@@ -292,16 +292,6 @@ void ConfigReader::rules_file(const ConfigNode& node) {
     store(node, read_path(*text), [this](const std::string& path) { config_.rules_file = path; });
 }
 
-void ConfigReader::ignoreip(const ConfigNode& node) {
-  if (node.replace) config_.ignoreip.clear();
-  each(node, [this](const ConfigNode& item) {
-    store(item, read_ignored(item.text), [&](const Prefix& prefix) {
-      if (config_.ignoreip.size() >= kMostListed) return complain(item, "too many networks");
-      config_.ignoreip.push_back(prefix);
-    });
-  });
-}
-
 void ConfigReader::ports(const ConfigNode& node) {
   const bool word = node.kind == ConfigNode::Kind::scalar;
   if (word && (node.text == "auto" || node.text == "all")) {

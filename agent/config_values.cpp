@@ -65,15 +65,10 @@ Value<std::chrono::seconds> read_duration(std::string_view text, std::chrono::se
   return *duration;
 }
 
-Value<Prefix> read_ignored(std::string_view text) {
-  const auto prefix = Prefix::parse(text);
-  if (!prefix)
-    return wrong(
-        "\"{}\" is no address and no network, as 192.0.2.7 or 2001:db8::/32 is; names are not looked up",
-        escape(text));
-  if (prefix->length() == 0)
-    return wrong("{} is everybody: nobody would ever be banned; use mode: observe", escape(text));
-  return *prefix;
+Value<AllowEntry> read_ignored(std::string_view text) {
+  auto entry = parse_allow_entry(text);
+  if (!entry) return tl::unexpected<ValueProblem>({std::move(entry.error())});
+  return std::move(*entry);
 }
 
 Value<PortRange> read_ports(std::string_view text) {

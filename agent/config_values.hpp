@@ -11,8 +11,8 @@
 #include <tl/expected.hpp>
 
 #include "enforce/enforcer.hpp"
+#include "model/allow_list.hpp"
 #include "model/flow.hpp"
-#include "model/prefix.hpp"
 
 namespace coturn_guard {
 
@@ -33,8 +33,8 @@ using Value = tl::expected<T, ValueProblem>;
 [[nodiscard]] Value<std::int32_t> read_milli(std::string_view text, std::int32_t least, std::int32_t most);
 [[nodiscard]] Value<std::chrono::seconds> read_duration(std::string_view text, std::chrono::seconds least,
                                                         std::chrono::seconds most);
-// An address or a network; the whole world of a family is refused.
-[[nodiscard]] Value<Prefix> read_ignored(std::string_view text);
+// An address, a network or a host name; the whole world of a family is refused.
+[[nodiscard]] Value<AllowEntry> read_ignored(std::string_view text);
 // "3478" or "5349-5350".
 [[nodiscard]] Value<PortRange> read_ports(std::string_view text);
 // A service of systemd's, "coturn.service" (systemd.unit(5)).

@@ -39,6 +39,10 @@ inline constexpr LogEvent kStateSaved{"state.saved", LOG_INFO, "fcb7b340eede418c
 inline constexpr LogEvent kStateFailed{"state.failed", LOG_ERR, "395485f7afd7475ca70b49491a17f042"};
 inline constexpr LogEvent kStateSetAside{"state.set_aside", LOG_WARNING, "6a54fd066c174c4ab71143955eb8229a"};
 inline constexpr LogEvent kPaused{"source.paused", LOG_WARNING, "ec275ca4a71e48af86287f2af4358081"};
+inline constexpr LogEvent kAllowRead{"allow.read", LOG_INFO, "b5a6a4cf0f2f4a0f8f0d6c1d2e9b7a31"};
+inline constexpr LogEvent kAllowRejected{"allow.rejected", LOG_WARNING, "3d1b9c04f7c94d5fa1a6c5be80d2f6e9"};
+inline constexpr LogEvent kNameFound{"allow.name_found", LOG_INFO, "7e2f60d5a9b24f58b3d7c94e1f0a8b62"};
+inline constexpr LogEvent kNameFailed{"allow.name_failed", LOG_WARNING, "91c4d8e3b6a74c0d8e5f2a7b3c6d9e10"};
 inline constexpr LogEvent kFailed{"agent.failed", LOG_ERR, "a974f905773549fbb63d80b4ec2862bd"};
 
 }  // namespace coturn_guard::events

@@ -26,6 +26,11 @@ void Allowlist::set_ignored(const std::vector<Prefix>& prefixes) {
   rebuild();
 }
 
+void Allowlist::set_listed(std::vector<OwnNetwork> networks) {
+  listed_ = std::move(networks);
+  rebuild();
+}
+
 void Allowlist::set_own(std::vector<OwnNetwork> networks) {
   own_ = std::move(networks);
   rebuild();
@@ -36,6 +41,7 @@ void Allowlist::rebuild() {
                               {*Prefix::parse("::1"), "loopback"}};
   all.insert(all.end(), own_.begin(), own_.end());
   all.insert(all.end(), ignored_.begin(), ignored_.end());
+  all.insert(all.end(), listed_.begin(), listed_.end());
   // A network comes before the networks inside it: they begin at its beginning or later and are longer.
   // Stable, so of two equal ones the first reason stays.
   std::stable_sort(all.begin(), all.end(),

@@ -18,6 +18,7 @@ class Allowlist {
   Allowlist();
 
   void set_ignored(const std::vector<Prefix>& prefixes);  // the operator's ignoreip
+  void set_listed(std::vector<OwnNetwork> networks);      // the operator's lists and host names
   void set_own(std::vector<OwnNetwork> networks);         // what the host and coturn's configuration told
 
   // Why nothing in this network may be banned; absent where it may. O(log n) of the listed networks.
@@ -27,6 +28,7 @@ class Allowlist {
   void rebuild();
 
   std::vector<OwnNetwork> ignored_;
+  std::vector<OwnNetwork> listed_;
   std::vector<OwnNetwork> own_;
   std::vector<OwnNetwork> sorted_;  // all of them; what lies inside another is left out, so no two overlap
 };

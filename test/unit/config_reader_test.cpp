@@ -68,7 +68,7 @@ max_addresses: 1000
 max_bans: 16777216
 enforcer: nftables
 end_connections: false
-ignoreip: [192.0.2.0/24, 2001:db8::1]
+ignoreip: [192.0.2.0/24, VPN.example.org, 2001:db8::1]
 ports: [3478, 5349-5350, "8443"]
 rules:
   tcp-reset: {points: 0.5}
@@ -94,6 +94,7 @@ rules_file: /etc/coturn-guard/rules.yaml
   CHECK(config.max_bans == 16'777'216);
   CHECK(config.enforcer == "nftables");
   CHECK_FALSE(config.end_connections);
+  CHECK(config.ignored_names == std::vector{HostName{"vpn.example.org"}});
   CHECK(config.ignoreip ==
         std::vector<Prefix>{*Prefix::parse("192.0.2.0/24"), *Prefix::parse("2001:db8::1")});
   CHECK_FALSE(config.ports_automatic);
@@ -167,7 +168,7 @@ maxretry: many
 bantime: 1 fortnight
 ipv4_prefix: 33
 ignoreip:
-  - example.org
+  - 192.0.2.300
   - 0.0.0.0/0
   - 192.0.2.1
   - ::/0
@@ -181,9 +182,8 @@ rules: {r: {points: -1}}
       "a.yaml:2:11: maxretry: \"many\" is not a decimal number",
       "a.yaml:3:12: bantime: unknown unit: use s, m, h, d or w",
       "a.yaml:4:14: ipv4_prefix: 33 is out of range: 8 to 32",
-      "a.yaml:6:5: ignoreip: \"example.org\" is no address and no network, as 192.0.2.7 or 2001:db8::/32 is; "
-      "names are "
-      "not looked up",
+      "a.yaml:6:5: ignoreip: \"192.0.2.300\" is no address, no network and no host name, as 192.0.2.7, "
+      "2001:db8::/32 or vpn.example.org is",
       "a.yaml:7:5: ignoreip: 0.0.0.0/0 is everybody: nobody would ever be banned; use mode: observe",
       "a.yaml:9:5: ignoreip: ::/0 is everybody: nobody would ever be banned; use mode: observe",
       "a.yaml:10:9: ports: \"0\" is no port (1 to 65535) and no range like 5349-5350",
