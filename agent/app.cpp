@@ -57,6 +57,9 @@ App::App(RunOptions options, Config config, std::unique_ptr<LastingMemory> memor
       pipeline_(std::move(pipeline)),
       allow_(io_, log_, allow_directory(options_.paths.config),
              [this](std::vector<OwnNetwork> networks) { on_allowed(std::move(networks)); }),
+      hooks_(
+          io_, log_,
+          [this](const std::string& name, Webhook::Resolved done) { allow_.resolve(name, std::move(done)); }),
       gate_(io_, log_, announcer_,
             {.packet = [this](const Packet& packet, const Now& at) { return on_packet(packet, at); },
              .batch_end = [this](const Now& at) { on_batch_end(at); }}),
@@ -69,6 +72,7 @@ Result<> App::connect(const Now& now) {
   memory_->restore(pipeline_, bans_, source_name(), now);
   // From the kernel back to the front door: nothing may arrive before what it is handed to stands.
   if (auto made = make_enforcer_anew(now); !made) return made;
+  hooks_.configure(config_.hooks);
   allow_.open(config_.ignored_names);
   host_addresses_ = std::make_unique<HostAddresses>(
       io_, [this](const std::vector<OwnNetwork>& networks) { on_own_networks(networks); });
@@ -230,6 +234,7 @@ void App::on_batch_end(const Now& now) {
     // The kernel first, then the journal: an offender does not gain the time that it takes to write about
     // him.
     announcer_.bans(outcome_.verdicts, pipeline_.rules(), simulated(), now);
+    if (!simulated()) hooks_.bans(outcome_.verdicts, pipeline_.rules(), now);
   }
   gate_.quench(outcome_.quenches, now);
   for (const auto& report : outcome_.reports) verdict_meter_.reported(report.rule, pipeline_.rules());
@@ -266,6 +271,7 @@ void App::free_spared(const Now& now) {
     bans_.ended(prefix);
     pipeline_.forgive(prefix, false);
     announcer_.unban(prefix, *why, now);
+    if (!simulated()) hooks_.unban(prefix, *why, now);
   }
   enforcer_->send();
 }
@@ -319,6 +325,7 @@ void App::on_tick(const boost::system::error_code& error) {
   on_batch_end(now);
   host_addresses_->tick(now);
   allow_.tick(now);
+  hooks_.tick(now);
   enforcer_->tick(now);
   gate_.tick(pipeline_, now);
   metrics_.tick(now);
@@ -401,6 +408,7 @@ void App::apply(Setup setup, const Now& now) {
   const bool same_gate = old.gate == config_.gate && old.gate_queue == config_.gate_queue &&
                          old.mode == config_.mode && gate_ports(old) == gate_ports(config_);
   if (!same_gate) make_gate_anew(now);
+  hooks_.configure(config_.hooks);
   allow_.set_configured(config_.ignored_names);
   spare_own_networks(now);
   log_.write(events::kReloaded,

@@ -19,8 +19,7 @@
 #include "enforce/enforcer.hpp"
 #include "eviction.hpp"
 #include "gate_post.hpp"
-#include "measurements.hpp"
-#include "metrics_post.hpp"
+#include "hook_post.hpp"
 #include "pipeline.hpp"
 #include "saved_bans.hpp"
 #include "service.hpp"
@@ -110,6 +109,7 @@ class App {
   std::vector<OwnNetwork> host_networks_;
   Pipeline pipeline_;
   AllowPost allow_;
+  HookPost hooks_;
   std::unique_ptr<HostAddresses> host_addresses_;
   std::unique_ptr<Witness> witness_;
   GatePost gate_;

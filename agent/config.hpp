@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "control/metrics_address.hpp"
+#include "control/hook.hpp"
 #include "enforce/enforcer.hpp"
 #include "judge/policy.hpp"
 #include "judge/request_meter.hpp"
@@ -80,8 +80,7 @@ struct Config {
   GateMode gate = GateMode::off;
   std::uint16_t gate_queue = 3478;  // netfilter's number of the queue
   QuenchPolicy quench;
-  MetricsAddress metrics;    // where they are asked for
-  std::string metrics_file;  // where they are written; empty: nowhere
+  std::vector<Hook> hooks;
   // From coturn's own configuration, never from the operator's file:
   std::vector<PortRange> admin_ports;       // of its web-admin and its command line interface
   std::vector<OwnNetwork> coturn_networks;  // its listening-ip and external-ip: never to be banned

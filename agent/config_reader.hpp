@@ -45,9 +45,10 @@ class ConfigReader {
   void ignoreip(const ConfigNode& node);
   void ports(const ConfigNode& node);
   void gate(const ConfigNode& node);
-  void metrics(const ConfigNode& node);
-  void metrics_file(const ConfigNode& node);
+  void hooks(const ConfigNode& node);
 
+  void hook(const ConfigNode& node);
+  void hook_setting(const ConfigNode& key, const ConfigNode& node, Hook& hook);
   void rule(const ConfigNode& name, const ConfigNode& settings);
   void rule_setting(const ConfigNode& key, const ConfigNode& node, RuleSetting& setting);
   // The text of a single value; absent, and told, where it is none.

@@ -43,6 +43,8 @@ inline constexpr LogEvent kAllowRead{"allow.read", LOG_INFO, "b5a6a4cf0f2f4a0f8f
 inline constexpr LogEvent kAllowRejected{"allow.rejected", LOG_WARNING, "3d1b9c04f7c94d5fa1a6c5be80d2f6e9"};
 inline constexpr LogEvent kNameFound{"allow.name_found", LOG_INFO, "7e2f60d5a9b24f58b3d7c94e1f0a8b62"};
 inline constexpr LogEvent kNameFailed{"allow.name_failed", LOG_WARNING, "91c4d8e3b6a74c0d8e5f2a7b3c6d9e10"};
+inline constexpr LogEvent kHookFailed{"hook.failed", LOG_WARNING, "c7d5e2a1f0b94c3e9a8d7f6b5e4c3d21"};
+inline constexpr LogEvent kHookLeftOut{"hook.left_out", LOG_WARNING, "4af1c09e7d5b4b7ea2c8d6f3e1b09a75"};
 inline constexpr LogEvent kFailed{"agent.failed", LOG_ERR, "a974f905773549fbb63d80b4ec2862bd"};
 
 }  // namespace coturn_guard::events

@@ -55,6 +55,7 @@ void Log::write(const LogEvent& event, std::initializer_list<LogField> fields,
   budget.lines -= 1;
   ++budget.count.written;
   send(event, fields);
+  if (alarm_ && event.priority <= LOG_ERR) alarm_(event, fields);
 }
 
 Log::Budget& Log::budget_of(std::string_view event) {

@@ -12,6 +12,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace coturn_guard {
 
@@ -43,6 +44,9 @@ class Log {
   // Whether the event's budget is used up; then the line counts as suppressed and need not be written. For
   // who would build costly fields a hundred thousand times for nothing.
   [[nodiscard]] bool suppresses(const LogEvent& event, std::chrono::steady_clock::time_point now);
+  // Calls back with each line that is written as an error or worse, from within write(); nothing ends it.
+  using Alarm = std::function<void(const LogEvent&, std::initializer_list<LogField>)>;
+  void set_alarm(Alarm alarm) { alarm_ = std::move(alarm); }
   // Once a second: says how many lines of an event were suppressed since the last time.
   void tick(std::chrono::steady_clock::time_point now);
 
@@ -70,6 +74,7 @@ class Log {
   Budget& budget_of(std::string_view event);
 
   Sink sink_;
+  Alarm alarm_;
   std::map<std::string, Budget, std::less<>> budgets_;  // by event name: as many as there are kinds
 };
 

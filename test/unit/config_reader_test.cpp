@@ -69,6 +69,7 @@ max_bans: 16777216
 enforcer: nftables
 end_connections: false
 ignoreip: [192.0.2.0/24, VPN.example.org, 2001:db8::1]
+hooks: [{on: [ban, alarm], run: [/bin/tell, x], rate: 5}, {on: unban, post: "http://192.0.2.1/x", timeout: 3s, burst: 7}]
 ports: [3478, 5349-5350, "8443"]
 rules:
   tcp-reset: {points: 0.5}
@@ -94,6 +95,14 @@ rules_file: /etc/coturn-guard/rules.yaml
   CHECK(config.max_bans == 16'777'216);
   CHECK(config.enforcer == "nftables");
   CHECK_FALSE(config.end_connections);
+  REQUIRE(config.hooks.size() == 2);
+  CHECK(config.hooks[0].on == std::array{true, false, true});
+  CHECK(config.hooks[0].run == std::vector<std::string>{"/bin/tell", "x"});
+  CHECK(config.hooks[0].per_second == 5);
+  CHECK(config.hooks[1].on == std::array{false, true, false});
+  CHECK(config.hooks[1].post.host == "192.0.2.1");
+  CHECK(config.hooks[1].timeout == 3s);
+  CHECK(config.hooks[1].burst == 7);
   CHECK(config.ignored_names == std::vector{HostName{"vpn.example.org"}});
   CHECK(config.ignoreip ==
         std::vector<Prefix>{*Prefix::parse("192.0.2.0/24"), *Prefix::parse("2001:db8::1")});
@@ -102,7 +111,7 @@ rules_file: /etc/coturn-guard/rules.yaml
   REQUIRE(config.rules.size() == 2);
   CHECK(config.rules[0].name == "tcp-reset");
   CHECK(config.rules[0].points == Points{500});
-  CHECK(config.rules[0].where == "a.yaml:21:3");
+  CHECK(config.rules[0].where == "a.yaml:22:3");
   CHECK(config.rules[1].points == Points{0});
   CHECK(config.rules_file == "/etc/coturn-guard/rules.yaml");
 }
@@ -348,4 +357,19 @@ TEST_CASE("a source or unit that cannot be is told with what to write", "[config
   CHECK_THAT(problem("journal_units: [.service]"), contains_text("is no service"));
   CHECK_THAT(problem("journal_units: []"), contains_text("names no unit"));
   CHECK(good("source: auto").source == LogSource::automatic);
+}
+
+TEST_CASE("a hook that cannot be is told with what to write", "[config]") {
+  CHECK_THAT(problem("hooks: {on: bans, run: [/bin/x]}\n"), contains_text("did you mean \"ban\"?"));
+  CHECK_THAT(problem("hooks: [{run: [/bin/x]}]\n"), contains_text("no occasion is given"));
+  CHECK_THAT(problem("hooks: [{on: ban}]\n"), contains_text("either run:"));
+  CHECK_THAT(problem("hooks: [{on: ban, run: /bin/x, post: \"http://localhost/\"}]\n"),
+             contains_text("either run:"));
+  CHECK_THAT(problem("hooks: [{on: ban, run: tell}]\n"), contains_text("no absolute path"));
+  CHECK_THAT(problem("hooks: [{on: ban, post: \"https://a.example.org/\"}]\n"),
+             contains_text("run: [/usr/bin/curl"));
+  CHECK_THAT(problem("hooks: [{on: ban, run: /bin/x, timeout: 1h}]\n"), contains_text("out of range"));
+  CHECK_THAT(problem("hooks: [{on: ban, run: /bin/x, rate: 0}]\n"), contains_text("out of range"));
+  CHECK_THAT(problem("hooks: [{on: ban, runs: /bin/x}]\n"), contains_text("did you mean \"run\"?"));
+  CHECK_THAT(problem("hooks: tell\n"), contains_text("a list of hooks is expected"));
 }
