@@ -38,8 +38,8 @@ Result<std::unique_ptr<App>> App::create(RunOptions options, Setup setup, Log& l
   auto memory = std::make_unique<LastingMemory>(options.dry_run ? "" : state_file_of(setup.config), log, now);
   Pipeline pipeline(std::move(*recogniser), setup.config.policy, memory->seed(), std::move(allowlist));
   pipeline.set_quench(setup.config.quench);
-  std::unique_ptr<App> app(
-      new App(std::move(options), std::move(setup.config), std::move(memory), std::move(pipeline), log));
+  pipeline.set_breaker(setup.config.breaker);
+  std::unique_ptr<App> app(new App(std::move(options), std::move(setup.config), std::move(pipeline), log));
   app->pipeline_.set_admin_ports(app->config_.admin_ports);
   if (auto connected = app->connect(read_clocks()); !connected) return tl::unexpected(connected.error());
   return app;
@@ -51,6 +51,7 @@ App::App(RunOptions options, Config config, std::unique_ptr<LastingMemory> memor
       config_(std::move(config)),
       log_(log),
       announcer_(log),
+      breaker_alarm_(log),
       signals_(io_, SIGTERM, SIGINT, SIGHUP),
       ticker_(io_),
       verdict_meter_(random_seed()),
@@ -331,9 +332,7 @@ void App::on_tick(const boost::system::error_code& error) {
   metrics_.tick(now);
   if (source_->healthy() && enforcer_->healthy()) service_.feed_watchdog(now.mono);
   announcer_.look(pipeline_, now);
-  if (source_->lag_bytes() == 0) adopt_bans(now);
-  bans_.prune(memory_->scale().at(now.mono));
-  if (memory_->due(now)) memory_->save(moment(), now);
+  breaker_alarm_.look(pipeline_.breaker(), now);
   log_.tick(now.mono);
   const auto lines = pipeline_.recogniser().counters().lines;
   service_.status(status(lines - lines_at_last_tick_));
@@ -388,6 +387,7 @@ void App::apply(Setup setup, const Now& now) {
   pipeline_.set_policy(config_.policy);
   pipeline_.set_admin_ports(config_.admin_ports);
   pipeline_.set_quench(config_.quench);
+  pipeline_.set_breaker(config_.breaker);
   pipeline_.allowlist().set_ignored(config_.ignoreip);
   const auto change_enforcer = [&] {
     const bool same = old.mode == config_.mode && old.enforcer == config_.enforcer;

@@ -15,7 +15,7 @@
 
 #include "allow_post.hpp"
 #include "announcer.hpp"
-#include "control/socket.hpp"
+#include "breaker_alarm.hpp"
 #include "enforce/enforcer.hpp"
 #include "eviction.hpp"
 #include "gate_post.hpp"
@@ -91,6 +91,7 @@ class App {
   Config config_;
   Log& log_;
   Announcer announcer_;
+  BreakerAlarm breaker_alarm_;
   Service service_;
   boost::asio::io_context io_{1};
   boost::asio::signal_set signals_;

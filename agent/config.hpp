@@ -13,6 +13,7 @@
 
 #include "control/hook.hpp"
 #include "enforce/enforcer.hpp"
+#include "judge/breaker.hpp"
 #include "judge/policy.hpp"
 #include "judge/request_meter.hpp"
 #include "model/allow_list.hpp"
@@ -66,6 +67,7 @@ struct Config {
   std::string rules_file = "/usr/share/coturn-guard/rules/coturn.yaml";
   std::vector<RuleSetting> rules;
   Policy policy;
+  BreakerPolicy breaker;
   std::vector<Prefix> ignoreip;
   std::vector<HostName> ignored_names;  // of ignoreip, too
   bool ports_automatic = true;          // `ports: auto`: `ports` below was found, not written

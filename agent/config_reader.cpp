@@ -72,6 +72,14 @@ std::span<const ConfigReader::Key> ConfigReader::keys() {
           }},
       Key{"forget_after",
           [](R& r, const N& n) { duration(r, n, &Policy::forget_after, seconds(0), kLongestDuration); }},
+      Key{"breaker_time",
+          [](R& r, const N& n) {
+            if (const auto* text = r.scalar(n))
+              r.store(n, read_duration(*text, seconds(0), kLongestDuration),
+                      [&](seconds d) { r.config_.breaker.time = d; });
+          }},
+      Key{"breaker_bans_per_minute",
+          [](R& r, const N& n) { integer(r, n, r.config_.breaker.bans_per_minute, 0, 1'000'000); }},
       Key{"ipv4_prefix", [](R& r, const N& n) { integer(r, n, r.config_.policy.ipv4_prefix, 8, 32); }},
       Key{"ipv6_prefix", [](R& r, const N& n) { integer(r, n, r.config_.policy.ipv6_prefix, 32, 128); }},
       Key{"max_addresses",

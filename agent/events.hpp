@@ -20,6 +20,8 @@ inline constexpr LogEvent kSource{"source.chosen", LOG_INFO, "0c8cf6c5f2d54c6f9b
 inline constexpr LogEvent kRefuted{"detect.refuted", LOG_WARNING, "ff52321a161c4329a2ea55c8766cb7dc"};
 inline constexpr LogEvent kReport{"report", LOG_NOTICE, "1062e4ac2abf4532835f1b0f1d267269"};
 inline constexpr LogEvent kGateway{"judge.gateway", LOG_WARNING, "9667acb9e2284e53925d91bddd451740"};
+inline constexpr LogEvent kBreakerOpen{"breaker.open", LOG_ERR, "2d748f58c90a4abfab24e18122129b3d"};
+inline constexpr LogEvent kBreakerClosed{"breaker.closed", LOG_NOTICE, "f6fe49027a164555bf7536ec355b9385"};
 inline constexpr LogEvent kWitness{"witness.available", LOG_INFO, "4cf9918d4cfc4ef5a2e61ae4d4711fa3"};
 inline constexpr LogEvent kNoWitness{"witness.missing", LOG_WARNING, "83c849760edb4cf6b7e437e1f82c5960"};
 inline constexpr LogEvent kWitnessBehind{"witness.behind", LOG_WARNING, "5fed6ad4de984407a6a541b6f218cf1d"};

@@ -21,6 +21,7 @@ std::string_view to_string(Effect effect) {
   switch (effect) {
     case Effect::counted: return "counted";
     case Effect::banned: return "banned";
+    case Effect::withheld: return "withheld";
     case Effect::while_banned: return "while-banned";
     case Effect::free: return "free";
     case Effect::credited: return "credited";
@@ -141,6 +142,7 @@ void Pipeline::tick(const Now& now, bool caught_up, Outcome& outcome) {
   testimony_.tick(rules(), now, settled_);
   settle(now, outcome);
   attribution_.tick(now);
+  breaker_.tick(now);
   for (const Address& address : testimony_.take_busy()) credit_.was_busy(ledger_.prefix_of(address), now);
 }
 
@@ -248,14 +250,26 @@ void Pipeline::judge(const Attributed& attributed, const Now& now, Outcome& outc
     return trace(offence, Effect::gateway, {}, standing, now, outcome);
   }
   offence.points = weight;
+  trace(offence, enter(offence, rule, standing, now, outcome), weight, standing, now, outcome);
+}
+
+// Into the ledger, and where that makes a ban due, past the breaker.
+Effect Pipeline::enter(const Offence& offence, const Rule& rule, const Standing& standing, const Now& now,
+                       Outcome& outcome) {
   const std::uint64_t while_banned = ledger_.counters().while_banned;
-  const auto verdict = ledger_.record(offence, rule.trait.window, now);
-  if (verdict) outcome.verdicts.push_back(*verdict);
-  trace(offence,
-        verdict                                           ? Effect::banned
-        : ledger_.counters().while_banned != while_banned ? Effect::while_banned
-                                                          : Effect::counted,
-        weight, standing, now, outcome);
+  const auto verdict = ledger_.due(offence, rule.trait.window, now);
+  if (!verdict) {
+    return ledger_.counters().while_banned != while_banned ? Effect::while_banned : Effect::counted;
+  }
+  std::optional<std::size_t> customers;
+  if (!breaker_.open() && credit_.is_customer(standing, now)) customers = credit_.customers(now);
+  if (!breaker_.admits(verdict->prefix, rule.name, customers, now)) {
+    ++counted_.withheld;
+    return Effect::withheld;
+  }
+  ledger_.begin(*verdict, now);
+  outcome.verdicts.push_back(*verdict);
+  return Effect::banned;
 }
 
 // Told at once where it weighs nothing (a login), else when it has become a flood: as often as the address

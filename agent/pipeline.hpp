@@ -16,6 +16,7 @@
 #include "detect/recogniser.hpp"
 #include "detect/testimony.hpp"
 #include "judge/allowlist.hpp"
+#include "judge/breaker.hpp"
 #include "judge/credit.hpp"
 #include "judge/ledger.hpp"
 #include "judge/request_meter.hpp"
@@ -30,6 +31,7 @@ struct PipelineCounters {
   std::uint64_t spared = 0;        // offences of addresses that are never judged
   std::uint64_t switched_off = 0;  // events of rules that the operator gave 0 points
   std::uint64_t credited = 0;      // offences that a good name made nothing
+  std::uint64_t withheld = 0;      // offences that would have been bans, and the breaker was open
   std::uint64_t gateway = 0;       // offences of an address that most customers come from
 };
 
@@ -50,6 +52,7 @@ struct PacketCounters {
 enum class Effect : std::uint8_t {
   counted,       // its points lie in the window
   banned,        // they filled the measure
+  withheld,      // they filled the measure, and the breaker is open
   while_banned,  // came while the ban ran
   free,          // cost nothing: the first few of its kind do not
   credited,      // cost nothing: the address has a good name
@@ -128,17 +131,7 @@ class Pipeline {
   void set_rules(RuleSet rules);
   void set_policy(const Policy& policy);
   void set_quench(const QuenchPolicy& policy) { meter_.set_policy(policy); }
-  // Before anything else, for who saves what is known (judge/ledger): ticks go on from an earlier run's.
-  void begin(std::chrono::steady_clock::time_point origin);
-  // Takes back what an earlier run saved; `rules`: the present numbers of its rules, by theirs. Sessions only
-  // where it followed the same logs.
-  void load(const SavedState& saved, const std::vector<std::optional<RuleId>>& rules, bool same_logs,
-            const Now& now);
-  void note_everything();
-  // Appends what changed since the last call: between two batches of lines, after tick().
-  void save_changes(StateBatch& batch);
-  // Lines that were taken and whose effect waits, sorted.
-  [[nodiscard]] std::vector<LinePlace> waiting() const;
+  void set_breaker(const BreakerPolicy& policy) { breaker_.set_policy(policy); }
   // An operator's pardon: the offences in the window, with `ladder` the earlier bans too.
   void forgive(const Prefix& prefix, bool ladder);
   void set_tracing(bool tracing) { tracing_ = tracing; }
@@ -153,6 +146,8 @@ class Pipeline {
   [[nodiscard]] const Testimony& testimony() const { return testimony_; }
   [[nodiscard]] const Attribution& attribution() const { return attribution_; }
   [[nodiscard]] const CreditBook& credit() const { return credit_; }
+  [[nodiscard]] Breaker& breaker() { return breaker_; }
+  [[nodiscard]] const Breaker& breaker() const { return breaker_; }
   [[nodiscard]] const Tally& tally() const { return tally_; }
   [[nodiscard]] const PacketCounters& packets() const { return packets_; }
   [[nodiscard]] const RequestMeter& meter() const { return meter_; }
@@ -172,6 +167,8 @@ class Pipeline {
   void note_restart();
   void attribute(const Event& event, bool harmless, const Now& now, Outcome& outcome);
   void judge(const Attributed& attributed, const Now& now, Outcome& outcome);
+  [[nodiscard]] Effect enter(const Offence& offence, const Rule& rule, const Standing& standing,
+                             const Now& now, Outcome& outcome);
   void report(const Offence& offence, const Rule& rule, const Now& now, Outcome& outcome);
   void trace(const Offence& offence, Effect effect, Points weight, const Standing& standing, const Now& now,
              Outcome& outcome) const;
@@ -184,6 +181,7 @@ class Pipeline {
   CreditBook credit_;
   Tally tally_;
   Ledger ledger_;
+  Breaker breaker_;
   Ledger reports_;  // the same measure for what is reported instead of banned, so that it is told seldom
   RequestMeter meter_;
   Policy policy_;

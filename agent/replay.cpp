@@ -31,8 +31,9 @@ Result<Replay> Replay::create(Setup setup) {
   Allowlist allowlist;
   allowlist.set_ignored(setup.config.ignoreip);
   allowlist.set_own(setup.config.coturn_networks);
-  return Replay(Pipeline(std::move(*recogniser), setup.config.policy, random_seed(), std::move(allowlist)),
-                std::move(*clock));
+  Pipeline pipeline(std::move(*recogniser), setup.config.policy, random_seed(), std::move(allowlist));
+  pipeline.set_breaker(setup.config.breaker);
+  return Replay(std::move(pipeline), std::move(*clock));
 }
 
 Result<> Replay::read(LogFiles& logs, const ReplayEvents& events) {
@@ -60,7 +61,17 @@ void Replay::take(const Line& line, const ReplayEvents& events) {
   tell(events);
 }
 
+// It opens with a verdict that is withheld, and closes with time.
+void Replay::tell_breaker(const ReplayEvents& events) {
+  const BreakerState& state = pipeline_.breaker().state();
+  if (state.openings == told_openings_ && state.open == told_open_) return;
+  told_openings_ = state.openings;
+  told_open_ = state.open;
+  if (events.breaker) events.breaker(state, time());
+}
+
 void Replay::tell(const ReplayEvents& events) {
+  tell_breaker(events);
   if (outcome_.verdicts.empty() && outcome_.judged.empty() && outcome_.reports.empty()) return;
   auto verdict = outcome_.verdicts.begin();
   const auto tell_next_ban = [&] {

@@ -21,7 +21,8 @@ struct ReplayEvents {
   std::function<void(const Judged&, std::string_view time)> judged;  // absent: nothing is traced
   std::function<void(const Verdict&, std::string_view time)> banned;
   std::function<void(const Notice&, std::string_view time)> reported;
-  std::function<void(std::uint64_t bytes)> read;  // so far
+  std::function<void(const BreakerState&, std::string_view time)> breaker;  // it opened or closed
+  std::function<void(std::uint64_t bytes)> read;                            // so far
 };
 
 class Replay {
@@ -39,6 +40,7 @@ class Replay {
   Replay(Pipeline pipeline, LogClock clock);
   void take(const Line& line, const ReplayEvents& events);
   void tell(const ReplayEvents& events);
+  void tell_breaker(const ReplayEvents& events);
 
   Pipeline pipeline_;
   LogClock clock_;
@@ -47,6 +49,8 @@ class Replay {
   std::chrono::system_clock::time_point wall_;
   Now now_{};
   Outcome outcome_;
+  std::uint64_t told_openings_ = 0;
+  bool told_open_ = false;
 };
 
 }  // namespace coturn_guard

@@ -12,6 +12,7 @@ std::string_view in_words(Effect effect) {
   switch (effect) {
     case Effect::counted: return "counted";
     case Effect::banned: return "fills the measure";
+    case Effect::withheld: return "fills the measure, and the breaker is open";
     case Effect::while_banned: return "while the ban runs";
     case Effect::free: return "costs nothing yet";
     case Effect::credited: return "costs nothing with its good name";
@@ -41,7 +42,16 @@ Json json_of(const Pipeline& pipeline, std::uint64_t bans) {
           {"credited", counted.credited},
           {"gateway", counted.gateway},
           {"switched_off", counted.switched_off},
+          {"withheld", counted.withheld},
           {"bans", bans}};
+}
+
+Json json_of(const BreakerState& state, std::string_view time) {
+  Json customers = Json::array();
+  for (const BannedCustomer& each : state.banned)
+    customers.push_back({{"prefix", each.network.to_string()}, {"rule", each.rule}});
+  return {{"event", "breaker"},        {"time", time},           {"open", state.open},
+          {"reason", why_open(state)}, {"customers", customers}, {"withheld", state.withheld}};
 }
 
 void print_summary(const Pipeline& pipeline, std::uint64_t bans) {
@@ -59,6 +69,7 @@ void print_summary(const Pipeline& pipeline, std::uint64_t bans) {
   also(counted.credited, "that a good name made nothing");
   also(counted.gateway, "of an address that most customers come from");
   also(counted.switched_off, "of rules that are switched off");
+  also(counted.withheld, "that would have been bans, while the breaker was open");
 }
 
 // Prints what the replay tells, and keeps the progress out of its way.
@@ -71,6 +82,7 @@ class Printer {
     ReplayEvents events;
     events.banned = [this](const Verdict& verdict, std::string_view time) { banned(verdict, time); };
     events.reported = [this](const Notice& notice, std::string_view time) { reported(notice, time); };
+    events.breaker = [this](const BreakerState& state, std::string_view time) { breaker(state, time); };
     events.read = [this](std::uint64_t bytes) { progress_.advanced(bytes); };
     if (options_.offences)
       events.judged = [this](const Judged& judged, std::string_view time) { offended(judged, time); };
@@ -116,6 +128,17 @@ class Printer {
                   {"remedy", rule.report}});
     else
       fmt::print("{}  report {}  {}: {}\n", escape(time), notice.address.to_string(), rule.name, rule.report);
+  }
+
+  void breaker(const BreakerState& state, std::string_view time) {
+    progress_.hide();
+    if (options_.json) return print_line(json_of(state, time));
+    if (!state.open) {
+      fmt::print("{}  breaker closes by itself\n", escape(time));
+      return;
+    }
+    fmt::print("{}  breaker opens, nobody is banned from here on: {}{}{}\n", escape(time), why_open(state),
+               state.banned.empty() ? "" : ": ", customers_of(state));
   }
 
   const ReplayOptions& options_;

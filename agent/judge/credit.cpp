@@ -389,6 +389,20 @@ Standing CreditBook::standing(const Prefix& network, const Now& now) const {
           .users = entry->users.count(tick)};
 }
 
+bool CreditBook::is_customer(const Standing& standing, const Now& now) const {
+  if (standing.by_login) return true;
+  return standing.by_bytes && sum(state_->all_logins, state_->clock.at(now)) == 0;
+}
+
+std::size_t CreditBook::customers(const Now& now) const {
+  const Tick tick = state_->clock.at(now);
+  const bool logins_known = sum(state_->all_logins, tick) > 0;
+  const auto counted = std::count_if(state_->entries.begin(), state_->entries.end(), [&](const Entry& entry) {
+    return lasts(entry.last_login, tick) || (!logins_known && lasts(entry.last_busy, tick));
+  });
+  return static_cast<std::size_t>(counted);
+}
+
 std::optional<Prefix> CreditBook::gateway(const Now& now) const {
   const Tick tick = state_->clock.at(now);
   state_->look_through(tick);

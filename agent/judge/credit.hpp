@@ -38,6 +38,11 @@ class CreditBook {
   // Costs a look-up; by what a login or a busy connection an hour ago earned it is over to the millisecond,
   // while the estimate of many users forgets by ten minutes.
   [[nodiscard]] Standing standing(const Prefix& network, const Now& now) const;
+  // Somebody whom a ban would hurt: he logged in within the hour, or, where the log tells of no logins at
+  // all, had a busy connection. Bytes alone are too cheap where logins are known.
+  [[nodiscard]] bool is_customer(const Standing& standing, const Now& now) const;
+  // How many of those there are. Looks through all.
+  [[nodiscard]] std::size_t customers(const Now& now) const;
   // It carries at least 80 % of the last hour's logins, at least 20 of them by at least 5 users: a proxy or a
   // gateway in front of us, and a ban of it would be a ban of everybody.
   [[nodiscard]] std::optional<Prefix> gateway(const Now& now) const;

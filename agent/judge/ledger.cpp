@@ -132,6 +132,12 @@ Ledger& Ledger::operator=(Ledger&&) noexcept = default;
 Ledger::~Ledger() = default;
 
 std::optional<Verdict> Ledger::record(const Offence& offence, seconds window, const Now& now) {
+  const auto verdict = due(offence, window, now);
+  if (verdict) begin(*verdict, now);
+  return verdict;
+}
+
+std::optional<Verdict> Ledger::due(const Offence& offence, seconds window, const Now& now) {
   State& state = *state_;
   ++state.counters.offences;
   if (offence.evidence == Evidence::spoofable || offence.evidence == Evidence::tainted) {
@@ -157,25 +163,29 @@ std::optional<Verdict> Ledger::record(const Offence& offence, seconds window, co
   const Points weight = weigh(offence.points, state.policy, earlier_bans);
   offender.window.add(state.entered(tick, window), weight);
   const Points points = offender.window.sum();
-  if (points < state.policy.maxretry) {
-    state.table.touch(index, earlier_bans > 0  ? Worth::banned
-                             : points > weight ? Worth::repeated
-                                               : Worth::single);
-    return std::nullopt;
-  }
-  const seconds duration = ban_duration(state.policy, earlier_bans);
-  state.begin_ban(offender, duration, tick);
-  offender.earlier_bans = std::min(earlier_bans + 1, kMostBans) & kMostBans;
-  state.table.touch(index, Worth::banned);
-  ++state.counters.verdicts;
+  state.table.touch(index, earlier_bans > 0  ? Worth::banned
+                           : points > weight ? Worth::repeated
+                                             : Worth::single);
+  if (points < state.policy.maxretry) return std::nullopt;
   return Verdict{.prefix = prefix,
-                 .duration = duration,
+                 .duration = ban_duration(state.policy, earlier_bans),
                  .address = offence.address,
                  .rule = offence.rule,
                  .evidence = offence.evidence,
                  .points = points,
                  .earlier_bans = earlier_bans,
                  .protocol = offence.protocol};
+}
+
+void Ledger::begin(const Verdict& verdict, const Now& now) {
+  State& state = *state_;
+  const Tick tick = state.clock.at(now);
+  const Index index = state.find_or_insert(verdict.prefix, tick);
+  Offender& offender = state.table.at(index);
+  state.begin_ban(offender, verdict.duration, tick);
+  offender.earlier_bans = std::min(verdict.earlier_bans + 1, kMostBans) & kMostBans;
+  state.table.touch(index, Worth::banned);
+  ++state.counters.verdicts;
 }
 
 void Ledger::forgive(const Prefix& prefix, bool ladder) {

@@ -41,6 +41,11 @@ class Ledger {
   [[nodiscard]] std::optional<Verdict> record(const Offence& offence, const Now& now) {
     return record(offence, {}, now);
   }
+  // record() in two steps, for who may withhold a ban. With the first, the verdict is due and stays due: each
+  // further offence finds it so until the points leave the window; the second passes it.
+  [[nodiscard]] std::optional<Verdict> due(const Offence& offence, std::chrono::seconds window,
+                                           const Now& now);
+  void begin(const Verdict& verdict, const Now& now);
   // The offences in the window are forgotten and its ban is taken as ended (unban); with `ladder`, its
   // earlier bans too. A prefix wider than the unit of judging means every network in it, a narrower one the
   // network it lies in.

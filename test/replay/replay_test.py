@@ -15,7 +15,7 @@ KEYS = {
     "ban": {"event", "time", "address", "prefix", "rule", "evidence", "seconds", "points", "earlier_bans"},
     "report": {"event", "time", "address", "rule", "remedy"},
     "summary": {"event", "lines", "recognised", "offences", "tainted", "unattributed", "refuted", "spared", "credited", "gateway",
-                "switched_off", "bans"},
+                "switched_off", "withheld", "bans"},
 }
 # The one whole form of a line that a reset has in every version, from the start of a record to its end.
 RESET = re.compile(rb"ERROR:? session \d{18}: (?:TLS/)?TCP socket error: Connection reset by peer (\S+):\d+$")

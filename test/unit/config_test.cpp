@@ -105,6 +105,17 @@ TEST_CASE("a file that is none, or that may not be read, is a mistake", "[config
   }
 }
 
+TEST_CASE("the breaker closes after an hour and minds no rate unless it is told to", "[config][breaker]") {
+  const auto usual = parse_config("", "x");
+  CHECK(usual->breaker.time == 1h);
+  CHECK(usual->breaker.bans_per_minute == 0);
+  const auto config = parse_config("breaker_time: 0s\nbreaker_bans_per_minute: 30\n", "x");
+  REQUIRE(config);
+  CHECK(config->breaker.time == 0s);
+  CHECK(config->breaker.bans_per_minute == 30);
+  CHECK_FALSE(parse_config("breaker_bans_per_minute: 1000001\n", "x"));
+}
+
 TEST_CASE("the gate is off unless it is wanted, and its keys are held to their bounds", "[config][gate]") {
   CHECK(parse_config("", "x")->gate == GateMode::off);
   const auto config = parse_config(

@@ -250,6 +250,34 @@ TEST_CASE("fifty customers behind one address are not banned for one who guesses
   for (int i = 0; i < 20; ++i) CHECK_FALSE(guesses(story, 200 + i, "192.0.2.50:1002", "alice"));
 }
 
+TEST_CASE("when the customers' passwords stopped working, five are banned and not all",
+          "[pipeline][breaker]") {
+  Story story;
+  const auto home = [](int number) { return fmt::format("192.0.2.{}:1001", number); };
+  const auto user = [](int number) { return fmt::format("customer{}", number); };
+  for (int i = 1; i <= 20; ++i) logs_in(story, i, home(i).c_str(), user(i));
+  const auto retry = [&](int number, int session) {
+    return guesses(story, session, home(number).c_str(), user(number).c_str(), 5).has_value();
+  };
+  for (int i = 1; i <= 5; ++i) CHECK(retry(i, 100 + i));
+  for (int i = 6; i <= 20; ++i) CHECK_FALSE(retry(i, 100 + i));
+  const BreakerState& state = story.pipeline.breaker().state();
+  REQUIRE(state.open);
+  CHECK(state.customers == 20);
+  CHECK(state.banned.front().rule == "password-guess");
+  CHECK(story.pipeline.counters().withheld == 15);
+  // Counted all the same, and who is no customer is withheld, too.
+  CHECK(story.pipeline.counters().offences.at({"password-guess", Evidence::proven}) == 100);
+  CHECK_FALSE(guesses(story, 200, "203.0.113.5:1", "root", 5));
+  CHECK(story.pipeline.counters().withheld == 16);
+
+  story.pipeline.breaker().close();
+  const auto guesser = guesses(story, 201, "203.0.113.5:1", "root");
+  REQUIRE(guesser);
+  CHECK(guesser->duration == std::chrono::minutes(1));
+  CHECK(guesser->earlier_bans == 0);
+}
+
 TEST_CASE("fifty customers behind one address may each connect as often as one alone", "[pipeline]") {
   const auto connects = [](Story& story, int times) {
     bool banned = false;
