@@ -45,6 +45,7 @@ Pipeline::Pipeline(Recogniser recogniser, const Policy& policy, const HashSeed& 
       reports_(policy_of_reports(policy), seed),
       meter_(QuenchPolicy{}, seed),
       policy_(policy),
+      recipe_(seed),
       by_rule_(recogniser_.rules().rules().size()) {}
 
 void Pipeline::recognise(const Line& line, const Now& now) {
@@ -175,6 +176,13 @@ void Pipeline::settle(const Now& now, Outcome& outcome) {
             Effect::refuted, {}, {}, now, outcome);
     }
   }
+}
+
+void Pipeline::mirror(const Line& line, const Now& now, Outcome& outcome) {
+  auto ban = recipe_.take(line.text, now);
+  if (!ban) return;
+  ban->customer = credit_.standing(ledger_.prefix_of(ban->address), now).by_login;
+  outcome.recipe_bans.push_back(*ban);
 }
 
 // After the events of the same line: they stand before the banner.

@@ -19,6 +19,7 @@
 #include "judge/breaker.hpp"
 #include "judge/credit.hpp"
 #include "judge/ledger.hpp"
+#include "judge/recipe_mirror.hpp"
 #include "judge/request_meter.hpp"
 #include "judge/tally.hpp"
 #include "model/flow.hpp"
@@ -84,12 +85,14 @@ struct Outcome {
   std::vector<Verdict> verdicts;
   std::vector<Quench> quenches;
   std::vector<Notice> reports;
-  std::vector<Judged> judged;  // only while tracing
+  std::vector<RecipeBan> recipe_bans;  // only while the recipe is mirrored
+  std::vector<Judged> judged;          // only while tracing
 
   void clear() {
     verdicts.clear();
     quenches.clear();
     reports.clear();
+    recipe_bans.clear();
     judged.clear();
   }
 };
@@ -103,6 +106,7 @@ class Pipeline {
   Pipeline(Recogniser recogniser, const Policy& policy, const HashSeed& seed, Allowlist allowlist);
 
   void take(const Line& line, const Now& now, Outcome& outcome) {
+    if (mirroring_) mirror(line, now, outcome);
     recognise(line, now);
     proceed(now, outcome);
   }
@@ -135,6 +139,8 @@ class Pipeline {
   // An operator's pardon: the offences in the window, with `ladder` the earlier bans too.
   void forgive(const Prefix& prefix, bool ladder);
   void set_tracing(bool tracing) { tracing_ = tracing; }
+  // Whether it is reckoned, too, what the Fail2Ban recipe would do with the lines.
+  void set_mirroring(bool mirroring) { mirroring_ = mirroring; }
 
   [[nodiscard]] Recogniser& recogniser() { return recogniser_; }
   [[nodiscard]] const Recogniser& recogniser() const { return recogniser_; }
@@ -162,6 +168,7 @@ class Pipeline {
   void offend(const Inspection& seen, bool on_probation, const Now& now, Outcome& outcome);
   [[nodiscard]] PacketFate measure(const Inspection& seen, bool on_probation, const Now& now,
                                    Outcome& outcome);
+  void mirror(const Line& line, const Now& now, Outcome& outcome);
   void settle_events(const Now& now, Outcome& outcome);
   void settle(const Now& now, Outcome& outcome);
   void note_restart();
@@ -186,6 +193,8 @@ class Pipeline {
   RequestMeter meter_;
   Policy policy_;
   bool tracing_ = false;
+  bool mirroring_ = false;
+  RecipeMirror recipe_;
 
   std::vector<ByEvidence> by_rule_;  // indexed by RuleId: the hot path touches no map
   PipelineCounters counted_;         // all but by_rule_
