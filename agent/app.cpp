@@ -52,6 +52,7 @@ App::App(RunOptions options, Config config, std::unique_ptr<LastingMemory> memor
       log_(log),
       announcer_(log),
       breaker_alarm_(log),
+      history_(log),
       signals_(io_, SIGTERM, SIGINT, SIGHUP),
       ticker_(io_),
       verdict_meter_(random_seed()),
@@ -78,6 +79,8 @@ Result<> App::connect(const Now& now) {
   host_addresses_ = std::make_unique<HostAddresses>(
       io_, [this](const std::vector<OwnNetwork>& networks) { on_own_networks(networks); });
   if (auto started = host_addresses_->start(); !started) return started;
+  history_.open(std::getenv("STATE_DIRECTORY"));
+  pipeline_.set_mirroring(history_.is_open());
   make_witness_anew(now);
   make_gate_anew(now);
   if (auto made = choose_source_anew(now); !made) return made;
@@ -201,7 +204,7 @@ void App::run() {
   service_.ready(status(0));
   io_.run();
   service_.stopping();
-  metrics_.close();
+  history_.close(pipeline_, dropped_packets(), read_clocks());
   gate_.close(pipeline_, options_.dry_run, read_clocks());
   announcer_.stopped(pipeline_, enforcer_->live_bans(), witness_ ? witness_->counters().overflows : 0,
                      read_clocks());
@@ -235,10 +238,10 @@ void App::on_batch_end(const Now& now) {
     // The kernel first, then the journal: an offender does not gain the time that it takes to write about
     // him.
     announcer_.bans(outcome_.verdicts, pipeline_.rules(), simulated(), now);
-    if (!simulated()) hooks_.bans(outcome_.verdicts, pipeline_.rules(), now);
+    history_.banned(outcome_.verdicts, pipeline_.rules(), now);
   }
   gate_.quench(outcome_.quenches, now);
-  for (const auto& report : outcome_.reports) verdict_meter_.reported(report.rule, pipeline_.rules());
+  history_.recipe_banned(outcome_.recipe_bans);
   if (!outcome_.reports.empty()) announcer_.reports(outcome_.reports, pipeline_.rules(), now);
   operations_.on_outcome(outcome_, now);
   outcome_.clear();
@@ -333,11 +336,20 @@ void App::on_tick(const boost::system::error_code& error) {
   if (source_->healthy() && enforcer_->healthy()) service_.feed_watchdog(now.mono);
   announcer_.look(pipeline_, now);
   breaker_alarm_.look(pipeline_.breaker(), now);
+  history_.tick(pipeline_, dropped_packets(), now);
   log_.tick(now.mono);
   const auto lines = pipeline_.recogniser().counters().lines;
   service_.status(status(lines - lines_at_last_tick_));
   lines_at_last_tick_ = lines;
   wait_for_tick();
+}
+
+// Before coturn had them: by the gate and by its rule. What the bans' sets dropped is counted per element and
+// goes with it, so that there is no sum of it.
+std::uint64_t App::dropped_packets() const {
+  const auto* packets = gate_.packets();
+  const auto* rule = gate_.rule();
+  return (packets != nullptr ? packets->dropped : 0) + (rule != nullptr ? rule->traffic.dropped : 0);
 }
 
 std::string App::status(std::uint64_t lines_per_second) const {

@@ -19,7 +19,7 @@
 #include "enforce/enforcer.hpp"
 #include "eviction.hpp"
 #include "gate_post.hpp"
-#include "hook_post.hpp"
+#include "history_post.hpp"
 #include "pipeline.hpp"
 #include "saved_bans.hpp"
 #include "service.hpp"
@@ -84,6 +84,7 @@ class App {
   void on_allowed(std::vector<OwnNetwork> networks);
   void spare_own_networks(const Now& now);
   void free_spared(const Now& now);
+  [[nodiscard]] std::uint64_t dropped_packets() const;
   [[nodiscard]] std::string status(std::uint64_t lines_per_second) const;
   [[nodiscard]] std::vector<MetricFamily> measured() const;
 
@@ -92,6 +93,7 @@ class App {
   Log& log_;
   Announcer announcer_;
   BreakerAlarm breaker_alarm_;
+  HistoryPost history_;
   Service service_;
   boost::asio::io_context io_{1};
   boost::asio::signal_set signals_;
