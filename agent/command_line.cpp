@@ -15,7 +15,8 @@
 #include "explain.hpp"
 #include "fail2ban/import.hpp"
 #include "replay_report.hpp"
-#include "source/allow_files.hpp"
+#include "report_command.hpp"
+#include "util/duration.hpp"
 #include "version.hpp"
 
 namespace coturn_guard {
@@ -115,6 +116,20 @@ int detect(const std::string& turnserver_conf, const std::string& output) {
   return kExitOk;
 }
 
+int report(const ReportOptions& options) {
+  const auto told = report_command(options);
+  return told ? static_cast<int>(kExitOk) : complain(told.error());
+}
+
+// Throws what CLI11 tells as a mistake in usage.
+std::chrono::seconds read_since(const std::string& text) {
+  const auto since = parse_duration(text);
+  if (!since) throw CLI::ValidationError("--since", fmt::format("'{}': {}", text, since.error().what));
+  if (since->count() < 60 || *since > std::chrono::hours(90 * 24))
+    throw CLI::ValidationError("--since", "the history holds 90 days: 1m to 90d");
+  return *since;
+}
+
 int flush() {
   auto removed = GateRule::remove();
   if (removed) removed = remove_everything();
@@ -197,20 +212,15 @@ int run_command_line(int argc, char** argv) {
   doctor_verb->add_option("--root", doctor.root, "look at the files below this directory instead of /")
       ->check(CLI::ExistingDirectory);
 
-  ImportFail2banOptions import;
-  auto* const import_verb = cli.add_subcommand(
-      "import-fail2ban", "write fail2ban's jail for coturn down as our configuration, and show its bans");
-  import_verb->add_option("--jail", import.jail, "the jail (default: the one that is coturn's)");
-  import_verb->add_option("--config-dir", import.config_directory, "fail2ban's configuration")
-      ->capture_default_str();
-  import_verb->add_option("--database", import.database,
-                          "fail2ban's database (default: dbfile of its configuration)");
-  import_verb->add_option("--output", import.output,
-                          "write to this file, as /etc/coturn-guard/conf.d/50-fail2ban.yaml");
-  import_verb->add_flag("--force", import.force, "replace that file if it is there");
-  import_verb->add_flag("--bans", import.bans,
-                        "show whom the jail has banned instead, one JSON object a line");
-  import_verb->add_flag("--json", import.json, "one JSON object with everything that is known of the jail");
+  ReportOptions report_options;
+  auto* const report_verb =
+      cli.add_subcommand("report", "make a page of what happened in the last days, with plots (as root)");
+  report_verb->add_option_function<std::string>(
+      "--since", [&](const std::string& text) { report_options.since = read_since(text); },
+      "how far back, as in 12h or 30d (default 7d)");
+  report_verb->add_option("--html", report_options.html, "where to write the page; - is standard output");
+  report_verb->add_flag("--json", report_options.json, "one JSON object instead, or as well");
+  report_verb->add_option("--file", report_options.file, "the history's file")->capture_default_str();
 
   auto* const flush_verb =
       cli.add_subcommand("flush", "end all bans: remove our sets and our drop rule from the kernel");
@@ -224,7 +234,13 @@ int run_command_line(int argc, char** argv) {
   if (run_verb->parsed()) return run({paths, dry_run});
   if (check_verb->parsed()) return check_config(paths);
   if (flush_verb->parsed()) return flush();
-  if (import_verb->parsed()) return import_fail2ban(import);
+  if (report_verb->parsed()) {
+    if (report_options.html.empty() && !report_options.json) {
+      fmt::print(stderr, "coturn-guard: report needs --html FILE or --json\n");
+      return kExitUsage;
+    }
+    return report(report_options);
+  }
   if (doctor_verb->parsed()) {
     doctor.paths = paths;
     return doctor_command(doctor);
