@@ -76,5 +76,30 @@ check(all(line.get("prefix", "").startswith("2001:") for line in spared[:-1]) an
 check(replay("/nonexistent/coturn.log").returncode == 65, "a log that is not there is bad input (65)")
 broken = replay(log, config="findtimes: 1h")
 check(broken.returncode == 78 and b"findtime" in broken.stderr, "a mistake in the configuration ends with 78 and the nearest word")
+# Customers who log in, and whose passwords then are wrong: honest, and all of them guess.
+story = []
+for one in range(1, 9):
+    story += [f"7: : session {one:018}: realm <example.org> user <c{one}>: incoming packet ALLOCATE processed, success",
+              f"8: : session {one:018}: TCP socket closed remotely 192.0.2.{one}:1001"]
+for one in range(1, 9):
+    at, session = 20 + 2 * one, f"session {100 + one:018}"
+    story += [f"{at}: : ERROR: check_stun_auth: user c{one} credentials are incorrect",
+              f"{at}: : {session}: realm <example.org> user <c{one}>: incoming packet message processed, error 401: Unauthorized"] * 5
+    story.append(f"{at}: : {session}: closed (2nd stage), user <c{one}> realm <example.org> origin <>, local 198.51.100.10:3478, "
+                 f"remote 192.0.2.{one}:1001, reason: allocation watchdog determined stale session state")
+hour_later = 20 + 3700
+story += [f"{hour_later}: : ERROR: session {900 + n:018}: TCP socket error: Connection reset by peer 203.0.113.5:{n}" for n in range(1, 4)]
+text = "\n".join(story).encode() + b"\n"
+told = [json.loads(line) for line in replay("--json", "-", stdin=text).stdout.splitlines()]
+breaker = [line for line in told if line["event"] == "breaker"]
+check([line["open"] for line in breaker] == [True, False] and breaker[0]["customers"][0]["rule"] == "password-guess",
+      "in a replay the breaker opens and closes, too", str(breaker))
+check(set(breaker[0]) == {"event", "time", "open", "reason", "customers", "withheld"}, "and says so with the documented keys", str(breaker))
+banned = [line["address"] for line in told if line["event"] == "ban"]
+# The last one's close line is believed when the next line does not go on with it, and that comes an hour later.
+check([a for a in banned if a.startswith("192.0.2.")] == [f"192.0.2.{one}" for one in (1, 2, 3, 4, 8)] and told[-1]["withheld"] == 3,
+      "half of the eight customers are banned, the fifth, sixth and seventh are not", str(told[-1]))
+check("203.0.113.5" in banned, "after an hour bans pass again", str(banned))
+check(b"breaker opens, nobody is banned from here on: 5 customers of 8" in replay("-", stdin=text).stdout, "people are told in words")
 print(f"1..{number}")
 sys.exit(failures > 0)
