@@ -344,12 +344,12 @@ void App::on_tick(const boost::system::error_code& error) {
   wait_for_tick();
 }
 
-// Before coturn had them: by the gate and by its rule. What the bans' sets dropped is counted per element and
-// goes with it, so that there is no sum of it.
+// Before coturn had them: of who is banned, and by the gate and its rule.
 std::uint64_t App::dropped_packets() const {
   const auto* packets = gate_.packets();
   const auto* rule = gate_.rule();
-  return (packets != nullptr ? packets->dropped : 0) + (rule != nullptr ? rule->traffic.dropped : 0);
+  return operations_.dropped_packets() + (packets != nullptr ? packets->dropped : 0) +
+         (rule != nullptr ? rule->traffic.dropped : 0);
 }
 
 std::string App::status(std::uint64_t lines_per_second) const {

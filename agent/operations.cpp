@@ -56,6 +56,7 @@ std::unique_ptr<control::Reply> Operations::perform(const control::Command& comm
     case Verb::flush: return end_bans(*this, command);
     case Verb::adopt: return adopt_bans(*this, command.bans);
     case Verb::reload: return std::make_unique<control::FixedReply>(reload());
+    case Verb::close_breaker: return told(close_breaker());
   }
   return std::make_unique<control::FixedReply>(control::error_line({control::kFailed, "not done"}));
 }
@@ -94,6 +95,21 @@ std::string Operations::reload() {
                 -1, ' ', true, Json::error_handler_t::replace) +
             '\n';
   return text + control::error_line({control::kRejected, "the configuration before stays in force"});
+}
+
+// What stands in the journal's alarm is told once more: who closed it has to mend it.
+std::string Operations::close_breaker() {
+  Breaker& breaker = rooms_.pipeline.breaker();
+  const bool open = breaker.open();
+  breaker.close();
+  const BreakerState& state = breaker.state();
+  const Json object{{"schema", control::kSchema},
+                    {"event", "breaker"},
+                    {"was_open", open},
+                    {"reason", open ? why_open(state) : ""},
+                    {"customers", open ? customers_of(state) : ""},
+                    {"withheld", open ? state.withheld : 0}};
+  return object.dump(-1, ' ', true, Json::error_handler_t::replace) + '\n';
 }
 
 void Operations::on_outcome(const Outcome& outcome, const Now& now) {

@@ -62,6 +62,8 @@ class Operations {
 
   [[nodiscard]] BanBook& bans() { return bans_; }
   [[nodiscard]] const BanBook& bans() const { return bans_; }
+  // By the kernel for who was banned, as far as it was read.
+  [[nodiscard]] std::uint64_t dropped_packets() const { return dropped_packets_; }
 
   // For the replies (operations_*.cpp).
   struct PendingBans;
@@ -80,6 +82,7 @@ class Operations {
   [[nodiscard]] std::string check(const std::vector<Prefix>& prefixes, const Now& now);
   [[nodiscard]] std::string why(const Prefix& prefix, const Now& now);
   [[nodiscard]] std::string reload();
+  [[nodiscard]] std::string close_breaker();
   void audit(const control::Command& command, const control::Caller& caller, const Now& now);
   void publish(const Outcome& outcome, const Now& now);
   void read_traffic();

@@ -4,6 +4,7 @@
 #include "operations.hpp"
 #include "replay_report.hpp"
 #include "source/clocks.hpp"
+#include "util/duration.hpp"
 #include "version.hpp"
 
 namespace coturn_guard {
@@ -80,6 +81,13 @@ Json gate_of(const GatePost& gate) {
           {"dropped", packets->dropped + (gate.rule() == nullptr ? 0 : gate.rule()->traffic.dropped)}};
 }
 
+Json breaker_of(const Breaker& breaker, const Now& now) {
+  if (!breaker.open()) return {};
+  const auto left = breaker.closes_in(now);
+  return fmt::format("open, nobody is banned but by hand: {}; closes {}", why_open(breaker.state()),
+                     left ? "in " + to_string(*left) : "by coturn-guard breaker close");
+}
+
 }  // namespace
 
 std::string Operations::status(std::uint32_t latest, const Now& now) {
@@ -102,7 +110,7 @@ std::string Operations::status(std::uint32_t latest, const Now& now) {
   object["gate"] = gate_of(rooms_.gate);
   const auto gateway = pipeline.credit().gateway(now);
   object["gateway"] = gateway ? Json(gateway->to_string()) : Json();
-  object["breaker"] = Json();  // none is built in yet; kept so that the key has its place
+  object["breaker"] = breaker_of(pipeline.breaker(), now);
   object["memory"] = {{"ban_records", bans_.size()},
                       {"ban_records_evicted", bans_.evicted()},
                       {"offenders_remembered", offences_.size()},

@@ -34,6 +34,7 @@ constexpr std::array kVerbs{
     VerbRow{"adopt", Verb::adopt, Access::change, " bans "},
     VerbRow{"reload", Verb::reload, Access::change, " "},
     VerbRow{"flush", Verb::flush, Access::change, " "},
+    VerbRow{"close-breaker", Verb::close_breaker, Access::change, " "},
 };
 
 const VerbRow& row_of(Verb verb) {

@@ -25,7 +25,19 @@ inline constexpr std::size_t kMaxReasonBytes = 200;
 inline constexpr std::uint32_t kMaxLatest = 100;
 inline constexpr const char* kSocketPath = "/run/coturn-guard/control.sock";
 
-enum class Verb : std::uint8_t { status, list, check, why, tail, ban, unban, adopt, reload, flush };
+enum class Verb : std::uint8_t {
+  status,
+  list,
+  check,
+  why,
+  tail,
+  ban,
+  unban,
+  adopt,
+  reload,
+  flush,
+  close_breaker
+};
 [[nodiscard]] std::string_view to_string(Verb verb);
 
 // What somebody may do; each includes the one before.

@@ -187,6 +187,24 @@ int reload(const ControlOptions& options) {
   return kExitOk;
 }
 
+int close_breaker(const ControlOptions& options) {
+  auto daemon = Conversation::open(options);
+  if (!daemon) return daemon.error();
+  Command command;
+  command.verb = Verb::close_breaker;
+  const int code = daemon->ask(command, [&](std::string_view line) {
+    if (options.json) return print_raw(line);
+    const Json told = parse_line(line);
+    if (get(told, "was_open") == true)
+      fmt::print("closed; offenders are banned again. It was open because {}: {}\n",
+                 text_of(get(told, "reason")), text_of(get(told, "customers")));
+    else
+      fmt::print("it was not open\n");
+  });
+  if (code == kExitOk && options.json) print_line(daemon->end());
+  return code;
+}
+
 std::shared_ptr<AddressOptions> add_addresses(CommandLine& line, const char* name, const char* description,
                                               int (*action)(AddressOptions&), Verb command, bool required) {
   auto options = std::make_shared<AddressOptions>();
@@ -228,6 +246,19 @@ void add_ban(CommandLine& line) {
                  "of IPv6, /19");
 }
 
+void add_breaker(CommandLine& line) {
+  struct Options {
+    ControlOptions control;
+    std::string action;
+  };
+  const auto options = std::make_shared<Options>();
+  auto* const verb = add_verb(
+      line, "breaker", "close: let bans pass again, after they were stopped because customers were hit",
+      [options] { return close_breaker(options->control); });
+  add_control_options(*verb, options->control);
+  verb->add_option("ACTION", options->action, "close")->required()->check(CLI::IsMember({"close"}));
+}
+
 }  // namespace
 
 void add_change_verbs(CommandLine& line) {
@@ -246,6 +277,7 @@ void add_change_verbs(CommandLine& line) {
       *add_verb(line, "reload", "have the daemon read its configuration again; tells what is wrong with it",
                 [options] { return reload(*options); }),
       *options);
+  add_breaker(line);
 }
 
 }  // namespace coturn_guard

@@ -96,7 +96,8 @@ TEST_CASE("a request is bounded", "[control][protocol]") {
 TEST_CASE("looking needs less than changing", "[control][protocol]") {
   for (const Verb verb : {Verb::status, Verb::list, Verb::check, Verb::why, Verb::tail})
     CHECK(needed(verb) == Access::read);
-  for (const Verb verb : {Verb::ban, Verb::unban, Verb::adopt, Verb::reload, Verb::flush})
+  for (const Verb verb :
+       {Verb::ban, Verb::unban, Verb::adopt, Verb::reload, Verb::flush, Verb::close_breaker})
     CHECK(needed(verb) == Access::change);
 }
 
