@@ -16,8 +16,6 @@ namespace coturn_guard {
 namespace {
 
 constexpr std::chrono::seconds kTick{1};
-constexpr std::chrono::seconds kSameEnd{2};         // the kernel tells what is left in whole seconds
-constexpr std::chrono::seconds kLongestRefill{10};  // what READY=1 waits for at most
 
 std::string state_file_of(const Config& config) {
   if (!config.state_file_automatic) return config.state_file;
@@ -39,7 +37,8 @@ Result<std::unique_ptr<App>> App::create(RunOptions options, Setup setup, Log& l
   Pipeline pipeline(std::move(*recogniser), setup.config.policy, memory->seed(), std::move(allowlist));
   pipeline.set_quench(setup.config.quench);
   pipeline.set_breaker(setup.config.breaker);
-  std::unique_ptr<App> app(new App(std::move(options), std::move(setup.config), std::move(pipeline), log));
+  std::unique_ptr<App> app(
+      new App(std::move(options), std::move(setup.config), std::move(memory), std::move(pipeline), log));
   app->pipeline_.set_admin_ports(app->config_.admin_ports);
   if (auto connected = app->connect(read_clocks()); !connected) return tl::unexpected(connected.error());
   return app;
@@ -55,6 +54,8 @@ App::App(RunOptions options, Config config, std::unique_ptr<LastingMemory> memor
       history_(log),
       signals_(io_, SIGTERM, SIGINT, SIGHUP),
       ticker_(io_),
+      memory_(std::move(memory)),
+      bans_(memory_->seed()),
       verdict_meter_(random_seed()),
       pipeline_(std::move(pipeline)),
       allow_(io_, log_, allow_directory(options_.paths.config),
@@ -65,6 +66,26 @@ App::App(RunOptions options, Config config, std::unique_ptr<LastingMemory> memor
       gate_(io_, log_, announcer_,
             {.packet = [this](const Packet& packet, const Now& at) { return on_packet(packet, at); },
              .batch_end = [this](const Now& at) { on_batch_end(at); }}),
+      operations_(
+          {.config = config_,
+           .log = log_,
+           .pipeline = pipeline_,
+           .enforcer = enforcer_,
+           .enforcer_choice = enforcer_choice_,
+           .source = source_,
+           .source_choice = choice_,
+           .witness = witness_,
+           .gate = gate_,
+           .simulated = [this] { return simulated(); },
+           .reload = [this] { return reload(read_clocks()); },
+           .made = [this](const BanRecord& record, const Now& at) { on_ban_made(record, at); },
+           .ended = [this](const Prefix& prefix, const std::string& why) { on_ban_ended(prefix, why); }}),
+      control_(
+          io_,
+          [this](const control::Command& command, const control::Caller& caller, control::Wake wake) {
+            return operations_.perform(command, caller, std::move(wake));
+          },
+          [this](const control::Caller& caller, control::Verb verb) { operations_.forbidden(caller, verb); }),
       started_(read_clocks().wall),
       read_up_(read_clocks().mono),
       metrics_(io_, log_, [this] { return measured(); }) {}
@@ -72,6 +93,7 @@ App::App(RunOptions options, Config config, std::unique_ptr<LastingMemory> memor
 Result<> App::connect(const Now& now) {
   choice_ = look_for_source(now);
   memory_->restore(pipeline_, bans_, source_name(), now);
+  tell_restored(now);
   // From the kernel back to the front door: nothing may arrive before what it is handed to stands.
   if (auto made = make_enforcer_anew(now); !made) return made;
   hooks_.configure(config_.hooks);
@@ -84,6 +106,9 @@ Result<> App::connect(const Now& now) {
   make_witness_anew(now);
   make_gate_anew(now);
   if (auto made = choose_source_anew(now); !made) return made;
+  open_control(now);
+  // From its first moment on a run is one that goes on: what is written to the log after it is never lost.
+  if (memory_->due(now)) memory_->save(moment(), now);
   metrics_.configure(config_, now);
   wait_for_signal();
   wait_for_tick();
@@ -121,7 +146,9 @@ Result<> App::make_enforcer_anew(const Now& now) {
   if (!made) return tl::unexpected(made.error());
   enforcer_ = std::move(*made);
   verdict_meter_.forget_waiting();
-  return enforcer_->start(now);
+  if (auto started = enforcer_->start(now); !started) return started;
+  restore_bans(now);
+  return {};
 }
 
 void App::make_eviction_anew() {
@@ -204,6 +231,7 @@ void App::run() {
   service_.ready(status(0));
   io_.run();
   service_.stopping();
+  metrics_.close();
   history_.close(pipeline_, dropped_packets(), read_clocks());
   gate_.close(pipeline_, options_.dry_run, read_clocks());
   announcer_.stopped(pipeline_, enforcer_->live_bans(), witness_ ? witness_->counters().overflows : 0,
@@ -233,59 +261,17 @@ void App::on_batch_end(const Now& now) {
     verdict_meter_.passed(outcome_.verdicts, pipeline_.rules(), !simulated() && metrics_.wanted(), now);
     for (const auto& verdict : outcome_.verdicts) enforcer_->ban(verdict.prefix, verdict.duration, now);
     enforcer_->send();
-    for (const auto& verdict : outcome_.verdicts)
-      bans_.passed(verdict, pipeline_.rules().name(verdict.rule), memory_->scale().at(now.mono));
     // The kernel first, then the journal: an offender does not gain the time that it takes to write about
     // him.
     announcer_.bans(outcome_.verdicts, pipeline_.rules(), simulated(), now);
     history_.banned(outcome_.verdicts, pipeline_.rules(), now);
   }
   gate_.quench(outcome_.quenches, now);
+  for (const auto& report : outcome_.reports) verdict_meter_.reported(report.rule, pipeline_.rules());
   history_.recipe_banned(outcome_.recipe_bans);
   if (!outcome_.reports.empty()) announcer_.reports(outcome_.reports, pipeline_.rules(), now);
   operations_.on_outcome(outcome_, now);
   outcome_.clear();
-}
-
-void App::on_own_networks(std::vector<OwnNetwork> networks) {
-  host_networks_ = std::move(networks);
-  spare_own_networks(read_clocks());
-}
-
-void App::on_allowed(std::vector<OwnNetwork> networks) {
-  pipeline_.allowlist().set_listed(std::move(networks));
-  free_spared(read_clocks());
-}
-
-void App::spare_own_networks(const Now& now) {
-  std::vector<OwnNetwork> own = host_networks_;
-  own.insert(own.end(), config_.coturn_networks.begin(), config_.coturn_networks.end());
-  pipeline_.allowlist().set_own(std::move(own));
-  free_spared(now);
-}
-
-// Whoever became ours or was put on the list must not wait for the end of his ban.
-void App::free_spared(const Now& now) {
-  for (const auto& prefix : enforcer_->banned()) {
-    const auto why = pipeline_.allowlist().spares(prefix);
-    if (!why) continue;
-    // An operator said twice that he means it.
-    if (const auto record = operations_.bans().find(prefix); record && record->forced) continue;
-    enforcer_->unban(prefix);
-    bans_.ended(prefix);
-    pipeline_.forgive(prefix, false);
-    announcer_.unban(prefix, *why, now);
-    if (!simulated()) hooks_.unban(prefix, *why, now);
-  }
-  enforcer_->send();
-}
-
-void App::on_ban_done(const Prefix& prefix, Fate fate) {
-  if (verdict_meter_.waiting() > 0) verdict_meter_.answered(prefix, fate, std::chrono::steady_clock::now());
-  if (fate == Fate::enforced && eviction_) eviction_->add(prefix);
-  if (fate != Fate::failed) return;
-  bans_.ended(prefix);
-  log_.write(events::kBanFailed, {{"prefix", prefix.to_string()}}, std::chrono::steady_clock::now());
 }
 
 void App::on_enforcer_full(bool full) {
@@ -335,6 +321,11 @@ void App::on_tick(const boost::system::error_code& error) {
   metrics_.tick(now);
   if (source_->healthy() && enforcer_->healthy()) service_.feed_watchdog(now.mono);
   announcer_.look(pipeline_, now);
+  operations_.tick(now);
+  control_.tick(now.mono);
+  if (source_->lag_bytes() == 0) adopt_bans(now);
+  bans_.prune(memory_->scale().at(now.mono));
+  if (memory_->due(now)) memory_->save(moment(), now);
   breaker_alarm_.look(pipeline_.breaker(), now);
   history_.tick(pipeline_, dropped_packets(), now);
   log_.tick(now.mono);
@@ -369,62 +360,16 @@ std::vector<MetricFamily> App::measured() const {
                   .reloads = reloads_,
                   .witness = witness_.get(),
                   .eviction = eviction_.get(),
+                  .control = &control_.counters(),
+                  .ban_records = &operations_.bans(),
+                  .hooks = hooks_.counters(),
+                  .state_bytes = memory_->bytes(),
                   .source_kind = choice_.kind,
                   .enforcer_name = enforcer_choice_.name,
                   .simulated = simulated(),
                   .read_up = read_up_,
                   .started = started_},
                  std::chrono::steady_clock::now());
-}
-
-void App::reload(const Now& now) {
-  service_.reloading(now.mono);
-  auto setup = load_setup(options_.paths);
-  if (setup) {
-    ++reloads_.applied;
-    apply(std::move(*setup), now);
-  } else {
-    ++reloads_.rejected;
-    for (const auto& problem : setup.error()) log_.write(events::kRejected, {{"problem", problem}}, now.mono);
-  }
-  service_.ready(status(0));
-  return setup ? Problems{} : setup.error();
-}
-
-void App::apply(Setup setup, const Now& now) {
-  const Config old = std::exchange(config_, std::move(setup.config));
-  if (auto set = pipeline_.recogniser().set_timestamp_format(config_.log_timestamp_format); !set)
-    log_.write(events::kRejected, {{"problem", set.error().message()}}, now.mono);
-  pipeline_.set_rules(std::move(setup.rules));
-  pipeline_.set_policy(config_.policy);
-  pipeline_.set_admin_ports(config_.admin_ports);
-  pipeline_.set_quench(config_.quench);
-  pipeline_.set_breaker(config_.breaker);
-  pipeline_.allowlist().set_ignored(config_.ignoreip);
-  const auto change_enforcer = [&] {
-    const bool same = old.mode == config_.mode && old.enforcer == config_.enforcer;
-    return same ? enforcer_->reconfigure(enforcer_options(), now) : make_enforcer_anew(now);
-  };
-  if (auto changed = change_enforcer(); !changed)
-    log_.write(events::kFailed, {{"problem", changed.error().message()}}, now.mono);
-  if (old.end_connections != config_.end_connections)
-    make_eviction_anew();
-  else if (eviction_)
-    eviction_->set_ports(config_.ports);
-  if (auto made = choose_source_anew(now); !made)
-    log_.write(events::kFailed, {{"problem", made.error().message()}}, now.mono);
-  if (old.witness != config_.witness)
-    make_witness_anew(now);
-  else if (witness_)
-    witness_->set_ports(coturn_ports(config_));
-  const bool same_gate = old.gate == config_.gate && old.gate_queue == config_.gate_queue &&
-                         old.mode == config_.mode && gate_ports(old) == gate_ports(config_);
-  if (!same_gate) make_gate_anew(now);
-  hooks_.configure(config_.hooks);
-  allow_.set_configured(config_.ignored_names);
-  spare_own_networks(now);
-  log_.write(events::kReloaded,
-             {{"mode", simulated() ? "observe" : "enforce"}, {"enforcer", enforcer_choice_.name}}, now.mono);
 }
 
 }  // namespace coturn_guard

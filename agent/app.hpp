@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The composition root of `coturn-guard run`: builds the rooms in the order in which things travel, connects
-// them, and reloads and stops them. All wiring is here and nothing else is: no parsing, no judging, no
-// kernel.
+// them, and stops them (app_reload.cpp: a new configuration; app_bans.cpp: bans that stand). All wiring is
+// here and nothing else is: no parsing, no judging, no kernel.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -16,10 +16,16 @@
 #include "allow_post.hpp"
 #include "announcer.hpp"
 #include "breaker_alarm.hpp"
+#include "control/socket.hpp"
 #include "enforce/enforcer.hpp"
 #include "eviction.hpp"
 #include "gate_post.hpp"
 #include "history_post.hpp"
+#include "hook_post.hpp"
+#include "lasting_memory.hpp"
+#include "measurements.hpp"
+#include "metrics_post.hpp"
+#include "operations.hpp"
 #include "pipeline.hpp"
 #include "saved_bans.hpp"
 #include "service.hpp"
@@ -81,6 +87,15 @@ class App {
   Problems reload(const Now& now);
   void open_control(const Now& now);
   void apply(Setup setup, const Now& now);
+  void restore_bans(const Now& now);
+  void tell_restored(const Now& now);
+  [[nodiscard]] SavedBan saved(const BanRecord& record, const Now& now) const;
+  void on_ban_made(const BanRecord& record, const Now& now);
+  void on_ban_ended(const Prefix& prefix, const std::string& why);
+  void wait_until_bans_stand();
+  void adopt_bans(const Now& now);
+  void on_adopted(const Prefix& prefix, std::chrono::seconds remaining);
+  [[nodiscard]] LastingMemory::Moment moment();
   void on_allowed(std::vector<OwnNetwork> networks);
   void spare_own_networks(const Now& now);
   void free_spared(const Now& now);
@@ -124,6 +139,7 @@ class App {
   Operations operations_;
   control::Socket control_;
 
+  bool saves_next_ = false;  // in the next turn of the loop
   std::uint64_t lines_at_last_tick_ = 0;
 
   ReloadCounters reloads_;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "control/hook.hpp"
+#include "control/metrics_address.hpp"
 #include "enforce/enforcer.hpp"
 #include "judge/breaker.hpp"
 #include "judge/policy.hpp"
@@ -82,6 +83,8 @@ struct Config {
   GateMode gate = GateMode::off;
   std::uint16_t gate_queue = 3478;  // netfilter's number of the queue
   QuenchPolicy quench;
+  MetricsAddress metrics;    // where they are asked for
+  std::string metrics_file;  // where they are written; empty: nowhere
   std::vector<Hook> hooks;
   // From coturn's own configuration, never from the operator's file:
   std::vector<PortRange> admin_ports;       // of its web-admin and its command line interface

@@ -105,6 +105,9 @@ std::span<const ConfigReader::Key> ConfigReader::keys() {
               r.store(n, read_duration(*text, seconds(1), std::chrono::hours(1)),
                       [&](seconds d) { r.config_.quench.duration = d; });
           }},
+      Key{"state_file", [](R& r, const N& n) { r.state_file(n); }},
+      Key{"metrics", [](R& r, const N& n) { r.metrics(n); }},
+      Key{"metrics_file", [](R& r, const N& n) { r.metrics_file(n); }},
       Key{"hooks", [](R& r, const N& n) { r.hooks(n); }},
       Key{"rules", [](R& r, const N& n) { r.rules(n); }},
       Key{"rules_file", [](R& r, const N& n) { r.rules_file(n); }},

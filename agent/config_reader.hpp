@@ -45,6 +45,8 @@ class ConfigReader {
   void ignoreip(const ConfigNode& node);
   void ports(const ConfigNode& node);
   void gate(const ConfigNode& node);
+  void metrics(const ConfigNode& node);
+  void metrics_file(const ConfigNode& node);
   void hooks(const ConfigNode& node);
 
   void hook(const ConfigNode& node);

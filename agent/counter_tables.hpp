@@ -6,8 +6,10 @@
 
 #include <array>
 
+#include "control/hook_queue.hpp"
 #include "control/metrics_file.hpp"
 #include "control/metrics_server.hpp"
+#include "control/socket.hpp"
 #include "counter_name.hpp"
 #include "detect/attribution.hpp"
 #include "detect/recogniser.hpp"
@@ -48,6 +50,29 @@ inline constexpr std::array kSourceNames{
 };
 // files_ignored goes up and down: it is a gauge.
 static_assert(names_all(kSourceNames, 1));
+
+inline constexpr std::array kControlNames{
+    CounterName<control::SocketCounters>{"coturn_guard_control_clients", "Clients of the control socket.",
+                                         &control::SocketCounters::accepted},
+    CounterName<control::SocketCounters>{"coturn_guard_control_refused_clients",
+                                         "Clients of the control socket who may not even look.",
+                                         &control::SocketCounters::refused},
+    CounterName<control::SocketCounters>{"coturn_guard_control_forbidden_requests",
+                                         "Requests for a change by who may only look.",
+                                         &control::SocketCounters::forbidden},
+    CounterName<control::SocketCounters>{"coturn_guard_control_crowded_clients",
+                                         "Clients of the control socket who found no room.",
+                                         &control::SocketCounters::crowded},
+};
+static_assert(names_all(kControlNames));
+
+inline constexpr std::array kHookNames{
+    CounterName<HookCounters>{"coturn_guard_hook_calls", "Calls of hooks.", &HookCounters::called},
+    CounterName<HookCounters>{"coturn_guard_hook_calls_left_out",
+                              "Calls of hooks that were left out: over the rate, or with a full queue.",
+                              &HookCounters::left_out},
+};
+static_assert(names_all(kHookNames));
 
 inline constexpr std::array kDetectNames{
     CounterName<DetectCounters>{"coturn_guard_lines", "Lines looked at.", &DetectCounters::lines},

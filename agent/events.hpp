@@ -30,11 +30,17 @@ inline constexpr LogEvent kGateFailed{"gate.failed", LOG_ERR, "0b7c3c5e1b0e4f3c8
 inline constexpr LogEvent kGateBehind{"gate.behind", LOG_WARNING, "b21806100b53406fa3c87dc17e09a1f1"};
 inline constexpr LogEvent kQuench{"gate.quench", LOG_NOTICE, "c2f6b6b0a9f34d0c9d3b8a0f4f1d7e52"};
 inline constexpr LogEvent kGateTotals{"gate.totals", LOG_NOTICE, "8e0d4f7a3c5b4b2f9a1c6e7d8f90b314"};
+inline constexpr LogEvent kMetrics{"metrics.served", LOG_INFO, "a6b0f1c5d3784e0c9a47c51e2c1f8b6d"};
+inline constexpr LogEvent kMetricsFailed{"metrics.failed", LOG_ERR, "3f9d2b7e64c84a1fb5d08e7a915c6d20"};
 inline constexpr LogEvent kHistoryFailed{"history.failed", LOG_WARNING, "711e59efd4de4644bc29c6ac88239649"};
 inline constexpr LogEvent kStarted{"agent.started", LOG_INFO, "f1b9212b71f646c691279343d6139277"};
 inline constexpr LogEvent kStopped{"agent.stopped", LOG_INFO, "98e10ef3cf30447b982397db505f4735"};
 inline constexpr LogEvent kReloaded{"config.reloaded", LOG_INFO, "42466d3f07b24bc182b8bbc9b663b1f0"};
 inline constexpr LogEvent kRejected{"config.rejected", LOG_ERR, "428231666e82463497cd3ede779a178d"};
+inline constexpr LogEvent kRequest{"control.request", LOG_NOTICE, "df662078d9f24be7974429453aabb9de"};
+inline constexpr LogEvent kRequestForbidden{"control.forbidden", LOG_WARNING,
+                                            "a874dc188bbb40dfbc71e69d10d12aa4"};
+inline constexpr LogEvent kNoControl{"control.failed", LOG_WARNING, "5d0bb6f1d4f243579e3b9f6b0b2a4c41"};
 inline constexpr LogEvent kStateRestored{"state.restored", LOG_INFO, "c07711aae8624e5a991eb705bc36ca08"};
 inline constexpr LogEvent kStateSaved{"state.saved", LOG_INFO, "fcb7b340eede418c8ce8d35d20aef0bd"};
 inline constexpr LogEvent kStateFailed{"state.failed", LOG_ERR, "395485f7afd7475ca70b49491a17f042"};

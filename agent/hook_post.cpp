@@ -70,19 +70,19 @@ bool HookPost::anybody_on(HookOccasion occasion) const {
                      [&](const auto& slot) { return slot->hook.on[static_cast<std::size_t>(occasion)]; });
 }
 
-void HookPost::bans(const std::vector<Verdict>& verdicts, const RuleSet& rules, const Now& now) {
-  if (!anybody_on(HookOccasion::ban)) return;
-  for (const auto& verdict : verdicts)
-    call(HookOccasion::ban, now, [&](Json& json) {
-      json["prefix"] = verdict.prefix.to_string();
-      json["address"] = verdict.address.to_string();
-      json["rule"] = std::string(rules.name(verdict.rule));
-      json["evidence"] = std::string(to_string(verdict.evidence));
-      json["seconds"] = verdict.duration.count();
-      json["points"] = verdict.points.milli / 1000.0;
-      json["earlier_bans"] = verdict.earlier_bans;
-      json["protocol"] = std::string(verdict.protocol);
-    });
+void HookPost::ban(const BanRecord& record, const Now& now) {
+  call(HookOccasion::ban, now, [&](Json& json) {
+    json["prefix"] = record.prefix.to_string();
+    json["address"] = record.address.to_string();
+    json["cause"] = std::string(to_string(record.cause));
+    json["seconds"] = record.duration.count();
+    json["earlier_bans"] = record.earlier_bans;
+    if (!record.reason.empty()) json["reason"] = record.reason;
+    if (record.cause != BanCause::rule) return;
+    json["rule"] = record.rule;
+    json["evidence"] = std::string(to_string(record.evidence));
+    json["points"] = record.points.milli / 1000.0;
+  });
 }
 
 void HookPost::unban(const Prefix& prefix, const std::string& reason, const Now& now) {
@@ -151,6 +151,15 @@ void HookPost::ended(const std::shared_ptr<Slot>& slot, const std::string& probl
         {{"hook", slot->hook.name()}, {"where", slot->hook.where}, {"problem", problem}, {"output", output}},
         std::chrono::steady_clock::now());
   begin_more(slot);
+}
+
+HookCounters HookPost::counters() const {
+  HookCounters all;
+  for (const auto& slot : slots_) {
+    all.called += slot->queue.counters().called;
+    all.left_out += slot->queue.counters().left_out;
+  }
+  return all;
 }
 
 void HookPost::tick(const Now& now) {

@@ -17,7 +17,7 @@
 #include "control/webhook.hpp"
 #include "detect/rule_set.hpp"
 #include "json_line.hpp"
-#include "model/flow.hpp"
+#include "model/ban_record.hpp"
 #include "source/next_turn.hpp"
 #include "util/log.hpp"
 
@@ -32,9 +32,10 @@ class HookPost {
 
   // Also after a reload: a hook that stays as it was keeps what waits for it.
   void configure(const std::vector<Hook>& hooks);
-  void bans(const std::vector<Verdict>& verdicts, const RuleSet& rules, const Now& now);
+  void ban(const BanRecord& record, const Now& now);
   void unban(const Prefix& prefix, const std::string& reason, const Now& now);
-  void tick(const Now& now);  // once a second
+  void tick(const Now& now);                    // once a second
+  [[nodiscard]] HookCounters counters() const;  // of all hooks that there are
 
  private:
   struct Slot {

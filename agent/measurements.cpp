@@ -142,6 +142,14 @@ void add_judgement(Families& out, const Measured& from) {
             counted.credited);
   add_value(out, Kind::counter, "coturn_guard_gateway_offences",
             "Offences of an address that most customers come from.", counted.gateway);
+  add_value(out, Kind::counter, "coturn_guard_withheld_offences",
+            "Offences that would have been bans while the circuit breaker was open.", counted.withheld);
+  const auto& breaker = from.pipeline.breaker().state();
+  add_value(out, Kind::gauge, "coturn_guard_breaker_open",
+            "1: nobody is banned but by hand, because customers were banned in numbers.",
+            breaker.open ? 1 : 0);
+  add_value(out, Kind::counter, "coturn_guard_breaker_openings", "Times that the circuit breaker opened.",
+            breaker.openings);
   add_all(out, kLedgerNames, &from.pipeline.ledger().counters());
   auto& verdicts = add(out, Kind::counter, "coturn_guard_verdicts",
                        "Verdicts by the rule of the offence that filled the measure, and its evidence.");
@@ -213,7 +221,10 @@ void add_tables(Families& out, const Measured& from) {
     std::size_t entries, limit;
     std::uint64_t evicted;
   };
+  const auto* const records = from.ban_records;
   const std::array tables{
+      Table{"ban_records", records != nullptr ? records->size() : 0, BanBook::kMaxBans,
+            records != nullptr ? records->evicted() : 0},
       Table{"sessions", pipeline.attribution().sessions(), Attribution::kMaxSessions,
             pipeline.attribution().counters().evicted},
       Table{"waiting_lines", pipeline.testimony().waiting(), Testimony::kMaxWaiting,
@@ -262,6 +273,11 @@ std::vector<MetricFamily> measure(const Measured& measured, std::chrono::steady_
   add_enforcement(out, measured);
   add_gate(out, measured);
   add_tables(out, measured);
+  add_all(out, kControlNames, measured.control);
+  add_all(out, kHookNames, &measured.hooks);
+  add_value(out, Kind::gauge, "coturn_guard_state_file_bytes",
+            "The state file and its write-ahead log; 0 where nothing is saved.", measured.state_bytes,
+            "bytes");
   add_all(out, kServerNames, &measured.post.server().counters());
   add_value(out, Kind::gauge, "coturn_guard_metrics_clients", "Connections of who asks for metrics now.",
             measured.post.server().clients());

@@ -6,8 +6,11 @@
 #include <chrono>
 #include <vector>
 
+#include "ban_book.hpp"
 #include "config.hpp"
+#include "control/hook_queue.hpp"
 #include "control/metrics_text.hpp"
+#include "control/socket.hpp"
 #include "enforce/enforcer.hpp"
 #include "eviction.hpp"
 #include "gate_post.hpp"
@@ -40,6 +43,10 @@ struct Measured {
   const ReloadCounters& reloads;
   const Witness* witness = nullptr;
   const Eviction* eviction = nullptr;
+  const control::SocketCounters* control = nullptr;
+  const BanBook* ban_records = nullptr;
+  HookCounters hooks{};
+  std::uint64_t state_bytes = 0;
   std::string_view source_kind;
   std::string_view enforcer_name;
   bool simulated = false;

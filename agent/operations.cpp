@@ -114,16 +114,16 @@ std::string Operations::close_breaker() {
 
 void Operations::on_outcome(const Outcome& outcome, const Now& now) {
   for (const auto& verdict : outcome.verdicts) {
-    bans_.note({.prefix = verdict.prefix,
-                .address = verdict.address,
-                .since = now.wall,
-                .duration = verdict.duration,
-                .cause = BanCause::rule,
-                .rule = std::string(rooms_.pipeline.rules().name(verdict.rule)),
-                .evidence = verdict.evidence,
-                .points = verdict.points,
-                .earlier_bans = verdict.earlier_bans});
-    count_ban(now);
+    remember({.prefix = verdict.prefix,
+              .address = verdict.address,
+              .since = now.wall,
+              .duration = verdict.duration,
+              .cause = BanCause::rule,
+              .rule = std::string(rooms_.pipeline.rules().name(verdict.rule)),
+              .evidence = verdict.evidence,
+              .points = verdict.points,
+              .earlier_bans = verdict.earlier_bans},
+             now);
   }
   const std::size_t noted = std::min(outcome.judged.size(), kMostNoted);
   offences_left_out_ += outcome.judged.size() - noted;
@@ -178,8 +178,7 @@ void Operations::publish(const Outcome& outcome, const Now& now) {
 }
 
 void Operations::note_manual(const BanRecord& record, const Now& now) {
-  bans_.note(record);
-  count_ban(now);
+  remember(record, now);
   if (feed_.listeners() == 0) return;
   std::string line;
   append_ban(line, record, now.mono + record.duration, now);
@@ -193,6 +192,7 @@ void Operations::release(const Prefix& prefix) {
 
 void Operations::on_freed(const Prefix& prefix, const std::string& why) {
   bans_.forget(prefix);
+  rooms_.ended(prefix, why);
   if (feed_.listeners() == 0) return;
   feed_.publish(Kind::decision, Json{{"schema", control::kSchema},
                                      {"event", "unban"},
@@ -218,7 +218,9 @@ void Operations::on_ban_done(const Prefix& prefix, Fate fate) {
     if (const auto pending = weak.lock()) pending->settle(prefix, fate);
 }
 
-void Operations::count_ban(const Now& now) {
+void Operations::remember(const BanRecord& record, const Now& now) {
+  bans_.note(record);
+  rooms_.made(record, now);
   ++bans_total_;
   const auto number = std::chrono::floor<std::chrono::hours>(now.wall).time_since_epoch().count();
   Hour& hour = hours_[static_cast<std::size_t>(number) % kHours];

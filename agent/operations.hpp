@@ -40,6 +40,9 @@ struct Rooms {
   const GatePost& gate;
   std::function<bool()> simulated;
   std::function<Problems()> reload;
+  // What a restart must not lose: a ban that was made, one that ended before its time.
+  std::function<void(const BanRecord&, const Now&)> made;
+  std::function<void(const Prefix&, const std::string& why)> ended;
 };
 
 class Operations {
@@ -57,8 +60,9 @@ class Operations {
   void on_outcome(const Outcome& outcome, const Now& now);
   void on_ban_done(const Prefix& prefix, Fate fate);
   void on_adopted(const Prefix& prefix, std::chrono::seconds remaining, const Now& now);
-  void on_freed(const Prefix& prefix, const std::string& why);  // not by a request
-  void tick(const Now& now);                                    // once a second
+  void restored(const BanRecord& record) { bans_.note(record); }  // of an earlier run; the oldest first
+  void on_freed(const Prefix& prefix, const std::string& why);    // not by a request
+  void tick(const Now& now);                                      // once a second
 
   [[nodiscard]] BanBook& bans() { return bans_; }
   [[nodiscard]] const BanBook& bans() const { return bans_; }
@@ -87,7 +91,7 @@ class Operations {
   void publish(const Outcome& outcome, const Now& now);
   void read_traffic();
   void wake_readers();
-  void count_ban(const Now& now);
+  void remember(const BanRecord& record, const Now& now);
   [[nodiscard]] std::uint64_t bans_of_a_day(const Now& now) const;
 
   Rooms rooms_;

@@ -135,6 +135,17 @@ class Pipeline {
   void set_rules(RuleSet rules);
   void set_policy(const Policy& policy);
   void set_quench(const QuenchPolicy& policy) { meter_.set_policy(policy); }
+  // Before anything else, for who saves what is known (judge/ledger): ticks go on from an earlier run's.
+  void begin(std::chrono::steady_clock::time_point origin);
+  // Takes back what an earlier run saved; `rules`: the present numbers of its rules, by theirs. Sessions only
+  // where it followed the same logs.
+  void load(const SavedState& saved, const std::vector<std::optional<RuleId>>& rules, bool same_logs,
+            const Now& now);
+  void note_everything();
+  // Appends what changed since the last call: between two batches of lines, after tick().
+  void save_changes(StateBatch& batch);
+  // Lines that were taken and whose effect waits, sorted.
+  [[nodiscard]] std::vector<LinePlace> waiting() const;
   void set_breaker(const BreakerPolicy& policy) { breaker_.set_policy(policy); }
   // An operator's pardon: the offences in the window, with `ladder` the earlier bans too.
   void forgive(const Prefix& prefix, bool ladder);

@@ -24,21 +24,6 @@ void SavedBans::note(const Prefix& network, Entry& entry) {
   if (!std::exchange(entry.noted, true)) noted_.push_back(network);
 }
 
-void SavedBans::passed(const Verdict& verdict, std::string_view rule, std::uint64_t now) {
-  const auto milli = std::chrono::duration_cast<std::chrono::milliseconds>(verdict.duration).count();
-  put({.network = verdict.prefix,
-       .address = verdict.address,
-       .until = now + static_cast<std::uint64_t>(milli),
-       .since = now,
-       .cause = SavedBan::Cause::rule,
-       .rule = std::string(rule),
-       .evidence = static_cast<std::uint8_t>(verdict.evidence),
-       .points_milli = verdict.points.milli,
-       .earlier_bans = verdict.earlier_bans,
-       .reason = {}},
-      now);
-}
-
 void SavedBans::put(const SavedBan& ban, std::uint64_t now) {
   Entry& entry = entries_[ban.network];
   if (ban.until <= entry.until) return;

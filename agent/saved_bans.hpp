@@ -21,9 +21,8 @@ class SavedBans {
  public:
   explicit SavedBans(const HashSeed& seed) : entries_(0, PrefixHash{seed}) {}
 
-  // `rule`: the verdict's, by its name. A ban that ends later stands already: then nothing changes.
-  void passed(const Verdict& verdict, std::string_view rule, std::uint64_t now);
-  // Any other: by hand, found in the kernel, taken over. What is known of one that ends later stays.
+  // A ban that was made, found in the kernel, or taken over. Where one that ends later stands already,
+  // nothing changes.
   void put(const SavedBan& ban, std::uint64_t now);
   void ended(const Prefix& network);
   // Forgets bans that ran out, a bounded number of them: once a second.

@@ -17,9 +17,10 @@ declare -A allowed=(
   [source]='util model source'
   [enforce]='util model enforce'
   [control]='util model control'
+  [fail2ban]='util model fail2ban app'
   [report]='util model report'
   [doctor]='util model detect source enforce doctor app'
-  [verbs]='util model detect enforce control doctor app verbs'
+  [verbs]='util model detect source enforce control doctor fail2ban app verbs'
   [pipeline]='util model detect judge pipeline'
 )
 # Headers that would give pure code a descriptor, a loop or a voice …
@@ -96,6 +97,8 @@ self_test() {
     'enforce/planted.cpp|#include "judge/policy.hpp"'
     'enforce/planted_codec.cpp|#include <unistd.h>'
     'fail2ban/planted.cpp|#include <unistd.h>'
+    'control/planted.cpp|#include "enforce/enforcer.hpp"'
+    'control/protocol.cpp|#include <sys/socket.h>'
     'nolayer/planted.cpp|#include <string>'
   )
   for plant in "${plants[@]}"; do

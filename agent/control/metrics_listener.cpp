@@ -16,7 +16,7 @@ namespace {
 
 constexpr int kBacklog = 64;
 constexpr mode_t kEverybody = 0666;  // on a loopback port everybody may ask, too
-constexpr const char* kDropIn = "/usr/share/doc/coturn-guard/examples/systemd/metrics.conf";
+constexpr const char* kDropIn = "/usr/share/coturn-guard/dropins/metrics.conf";
 
 // A sockaddr of either kind.
 struct Place {

@@ -316,6 +316,17 @@ std::uint64_t StateDb::bytes() const {
   return all;
 }
 
+Result<> end_saved_bans(const std::string& file) {
+  struct stat facts {};
+  if (::stat(file.c_str(), &facts) != 0 && errno == ENOENT) return {};
+  auto database = Database::open(file, Database::Access::change, std::chrono::seconds(2));
+  if (!database) return tl::unexpected(database.error());
+  const auto version = database->version();
+  if (!version) return tl::unexpected(version.error());
+  if (*version == 0) return {};  // nothing was saved yet
+  return database->execute("BEGIN; DELETE FROM ban; UPDATE offender SET banned_until = 0; COMMIT");
+}
+
 Result<std::string> set_aside(const std::string& file, std::int64_t seconds_since_1970) {
   const std::string aside = fmt::format("{}.broken-{}", file, seconds_since_1970);
   if (std::rename(file.c_str(), aside.c_str()) != 0) return fail(errno, "rename {} to {}", file, aside);

@@ -61,6 +61,10 @@ class StateDb {
   std::string file_;
 };
 
+// What `flush` does while no daemon runs: no ban of the file is put back by the next start. What was counted
+// and who was banned how often stays. No file is no error.
+[[nodiscard]] Result<> end_saved_bans(const std::string& file);
+
 // Renames a broken file, with its write-ahead log, to <file>.broken-<seconds since 1970>, and returns that
 // name.
 [[nodiscard]] Result<std::string> set_aside(const std::string& file, std::int64_t seconds_since_1970);

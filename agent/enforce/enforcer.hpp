@@ -51,6 +51,14 @@ struct EnforcerEvents {
   std::function<void(const EnforcerNotice&)> notice;
 };
 
+// What the kernel dropped of a ban since its element was made.
+struct BanTraffic {
+  Prefix prefix;
+  std::uint64_t packets = 0;
+  std::uint64_t bytes = 0;
+};
+using TakeTraffic = std::function<void(std::span<const BanTraffic>)>;
+
 struct LiveBan {
   Prefix prefix;
   std::chrono::steady_clock::time_point until;

@@ -137,6 +137,14 @@ int print_bans(const Found& found) {
   return kExitOk;
 }
 
+int adopt_bans(const Found& found, const AdoptBans& adopt) {
+  const auto bans = read_bans(found);
+  if (!bans) return complain(bans.error().message()), kExitFailed;
+  if (auto done = hand_over(bans->bans, adopt); !done) return complain(done.error().message()), kExitFailed;
+  fmt::print("{} were taken over\n", count_text(*bans));
+  return kExitOk;
+}
+
 void print_json(const Found& found, const std::string& yaml, const Result<Bans>& bans) {
   Json settings = Json::array();
   for (const Told& told : found.translation.told)
@@ -198,7 +206,8 @@ int import_settings(const ImportFail2banOptions& options, const Found& found) {
                  escape(told.option), escape(told.value, 64), told.reason,
                  told.yaml.empty() ? "" : ": " + told.yaml);
   if (bans)
-    fmt::print(stderr, "{}: {}; shown by: coturn-guard import-fail2ban --jail {} --bans\n",
+    fmt::print(stderr,
+               "{}: {}; shown by --bans, taken over by: coturn-guard import-fail2ban --jail {} --adopt\n",
                escape(found.database), count_text(*bans), shell_word(found.jail.name));
   else
     complain(fmt::format("no bans are known: {}", bans.error().message()));
@@ -208,9 +217,10 @@ int import_settings(const ImportFail2banOptions& options, const Found& found) {
 
 }  // namespace
 
-int import_fail2ban(const ImportFail2banOptions& options) {
+int import_fail2ban(const ImportFail2banOptions& options, const AdoptBans& adopt) {
   const auto found = read_configuration(options);
   if (!found) return found.error();
+  if (options.adopt) return adopt_bans(*found, adopt);
   return options.bans ? print_bans(*found) : import_settings(options, *found);
 }
 

@@ -5,6 +5,8 @@
 
 #include <string>
 
+#include "fail2ban/bans.hpp"
+
 namespace coturn_guard {
 
 struct ImportFail2banOptions {
@@ -14,11 +16,13 @@ struct ImportFail2banOptions {
   std::string output;    // empty: standard output
   bool force = false;    // over a file that is there
   bool bans = false;     // whom it has banned instead of what it says
+  bool adopt = false;    // have the running daemon take its bans over
   bool json = false;
 };
 
 // The exit code: 0; 1 where there is no jail, no database or no writing; 2 where several jails could be
 // meant; 65 where fail2ban's files cannot be understood.
-[[nodiscard]] int import_fail2ban(const ImportFail2banOptions& options);
+// `adopt`: how, where the option is set.
+[[nodiscard]] int import_fail2ban(const ImportFail2banOptions& options, const fail2ban::AdoptBans& adopt);
 
 }  // namespace coturn_guard

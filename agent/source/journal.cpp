@@ -86,7 +86,12 @@ class Journal final : public LineSource {
   std::string said_;                   // the last state that was told, so that each is told once
   JournalTransport transport_;
   std::uint64_t lag_bytes_ = 0;
+  std::uint64_t entries_ = kFirstEntry;  // read; those before known_until_ for the second time
+  std::uint64_t known_until_ = 0;
+  std::vector<SavedRecord> left_;     // by the last run
+  std::vector<std::uint64_t> again_;  // of them, those that waited, as numbers of entries; sorted
   std::optional<std::chrono::steady_clock::time_point> end_reached_;
+  bool took_ = false;  // an entry
   bool from_start_;
   bool paused_ = false;
   bool healthy_ = true;

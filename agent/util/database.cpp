@@ -20,12 +20,15 @@ const std::error_category& sqlite_category() {
 
 Error failure(sqlite3* connection, int code, std::string_view what) {
   const int cause = connection != nullptr ? sqlite3_system_errno(connection) : 0;
-  const bool system = (code & 0xff) == SQLITE_IOERR || (code & 0xff) == SQLITE_CANTOPEN;
-  std::error_code reason;
-  if (system && cause != 0) reason = {cause, std::generic_category()};
-  if ((code & 0xff) == SQLITE_BUSY || (code & 0xff) == SQLITE_LOCKED)
-    reason = std::make_error_code(std::errc::device_or_resource_busy);
-  return {reason, fmt::format("{}: {}", what, said)};
+  const int kind = code & 0xff;
+  const bool system = kind == SQLITE_IOERR || kind == SQLITE_CANTOPEN;
+  if (system && cause != 0) return {{cause, std::generic_category()}, std::string(what)};
+  if (kind == SQLITE_BUSY || kind == SQLITE_LOCKED)
+    return {std::make_error_code(std::errc::device_or_resource_busy), std::string(what)};
+  const std::string said = connection != nullptr ? sqlite3_errmsg(connection) : "";
+  // What it adds to its own code's words (a table's name, say).
+  const bool more = !said.empty() && said != sqlite3_errstr(kind) && said != "not an error";
+  return {{kind, sqlite_category()}, more ? fmt::format("{} ({})", what, said) : std::string(what)};
 }
 
 std::string file_of(sqlite3* connection) {

@@ -6,6 +6,7 @@
 
 #include "explain.hpp"
 #include "replay_report.hpp"
+#include "source/allow_files.hpp"
 #include "verbs/daemon_why.hpp"
 #include "verbs/verb.hpp"
 #include "why.hpp"
@@ -13,8 +14,18 @@
 namespace coturn_guard {
 namespace {
 
-int replay(const ReplayOptions& options, const SetupPaths& paths) {
+// The lists of allow.d spare whoever they name in what the logs tell, too. Host names do not: what they meant
+// when the lines were written is not known.
+tl::expected<Setup, Problems> load_setup_with_lists(const SetupPaths& paths) {
   auto setup = load_setup(paths);
+  if (!setup) return setup;
+  for (const auto& listed : read_allow_files(allow_directory(paths.config)).networks)
+    setup->config.ignoreip.push_back(listed.prefix);
+  return setup;
+}
+
+int replay(const ReplayOptions& options, const SetupPaths& paths) {
+  auto setup = load_setup_with_lists(paths);
   if (!setup) return complain(setup.error());
   const auto done = replay_logs(options, std::move(*setup));
   if (done) return kExitOk;
@@ -25,7 +36,7 @@ int replay(const ReplayOptions& options, const SetupPaths& paths) {
 // What `why` and `explain` answer: known, unknown, or no answer.
 template <class Options>
 int answer(Result<bool> (*verb)(const Options&, Setup), const Options& options, const SetupPaths& paths) {
-  auto setup = load_setup(paths);
+  auto setup = load_setup_with_lists(paths);
   if (!setup) return complain(setup.error());
   const auto known = verb(options, std::move(*setup));
   if (known) return *known ? kExitOk : kExitFailed;

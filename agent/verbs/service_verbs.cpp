@@ -5,15 +5,19 @@
 #include <memory>
 
 #include "app.hpp"
+#include "control/state_db.hpp"
 #include "detected.hpp"
 #include "doctor/doctor.hpp"
 #include "enforce/gate_rule.hpp"
 #include "events.hpp"
+#include "source/allow_files.hpp"
 #include "verbs/conversation.hpp"
 #include "verbs/verb.hpp"
 
 namespace coturn_guard {
 namespace {
+
+constexpr const char* kStateFile = "/var/lib/coturn-guard/state.db";  // the packaged service's
 
 int run(const RunOptions& options) {
   auto setup = load_setup(options.paths);
@@ -28,9 +32,25 @@ int run(const RunOptions& options) {
   return kExitOk;
 }
 
+// How many there are in both places together is known here only.
+void check_names(const Config& config, AllowContents& allowed) {
+  auto names = config.ignored_names;
+  names.insert(names.end(), allowed.names.begin(), allowed.names.end());
+  if (const auto too_many = NameBook{}.set_names(names); too_many > 0)
+    allowed.problems.push_back(
+        fmt::format("ignoreip and allow.d: more than {} host names: {} would not be looked up",
+                    NameBook::kMostNames, too_many));
+}
+
 int check_config(const SetupPaths& paths) {
   const auto setup = load_setup(paths);
-  if (!setup) return complain(setup.error());
+  auto allowed = read_allow_files(allow_directory(paths.config));
+  if (!setup) {
+    allowed.problems.insert(allowed.problems.begin(), setup.error().begin(), setup.error().end());
+    return complain(allowed.problems);
+  }
+  check_names(setup->config, allowed);
+  if (!allowed.problems.empty()) return complain(allowed.problems);
   const auto enforcer = choose_enforcer(setup->config.enforcer);
   fmt::print("{}: ok, {} rules, enforcer {} ({})\n", paths.config, setup->rules.rules().size(), enforcer.name,
              enforcer.why);
@@ -57,6 +77,7 @@ int flush(const ControlOptions& options) {
   }
   auto removed = GateRule::remove();
   if (removed) removed = remove_everything();
+  if (removed) removed = end_saved_bans(kStateFile);
   return removed ? static_cast<int>(kExitOk) : complain(removed.error());
 }
 

@@ -35,5 +35,7 @@ void add_log_verbs(CommandLine& line);      // replay, explain, why
 void add_status_verbs(CommandLine& line);   // status, top, tail
 void add_list_verb(CommandLine& line);
 void add_change_verbs(CommandLine& line);  // ban, unban, check, reload
+void add_report_verb(CommandLine& line);   // report
+void add_import_verb(CommandLine& line);   // import-fail2ban
 
 }  // namespace coturn_guard

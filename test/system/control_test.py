@@ -402,6 +402,32 @@ def reload_and_flush(world):
 
 
 @case
+def after_a_crash(world):
+    state = 'state_file: "%s/state.db"\n' % world.place
+    guard = start(world, state)
+    verb("ban", "203.0.113.9", "--for", "2h", "--reason", "port scan")
+    verb("ban", "127.0.0.9", "--force", "--reason", "on purpose")
+    verb("ban", "203.0.113.10")
+    write(world, SLIP % (1, "203.0.113.7") * 3)
+    ok(eventually(lambda: banned("203.0.113.7")), "an offender is banned, and three by hand")
+    time.sleep(2.5)
+    verb("unban", "203.0.113.10")
+    time.sleep(0.1)
+    guard.send(signal.SIGKILL)
+    guard.process.wait()
+    guard = start(world, state)
+    known = {line["prefix"]: line for line in answers(verb("list", "--json"))}
+    ok("203.0.113.10/32" not in known, "who was freed right before a kill -9 stays free", known)
+    kept = known.get("203.0.113.9/32", {})
+    ok(kept.get("cause") == "manual" and kept.get("reason") == "port scan" and 7100 < kept.get("left_seconds", 0) <= 7200, "a ban by hand is known with its reason and its time", kept)
+    ok(known.get("127.0.0.9/32", {}).get("forced") is True, "one that was forced stays, although nobody is banned so otherwise", known)
+    kept = known.get("203.0.113.7/32", {})
+    ok(kept.get("cause") == "rule" and kept.get("rule") and kept.get("points"), "and an offender's with its rule and its points", kept)
+    guard.stop()
+    ok(verb("flush").returncode == 0 and nothing_in_the_kernel(), "flush, stopped, ends them")
+
+
+@case
 def tail_tells_decisions(world):
     start(world)
     listener = Raw().say({"verb": "tail"})

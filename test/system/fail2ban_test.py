@@ -209,7 +209,7 @@ def choosing():
 
 
 def writing():
-    directory = configuration("writing", {"jail.local": RECIPE.replace("maxretry = 3", "maxretry = 5") + "ignoreip = 192.0.2.9 x.example.org\n"})
+    directory = configuration("writing", {"jail.local": RECIPE.replace("maxretry = 3", "maxretry = 5") + "ignoreip = 192.0.2.9 x.example.org\nbantime.rndtime = 5m\n"})
     etc = scratch / "etc"
     (etc / "conf.d").mkdir(parents=True)
     rules = pathlib.Path(__file__).resolve().parents[2] / "rules/coturn.yaml"
@@ -221,7 +221,8 @@ def writing():
     check(done.returncode == 0 and not done.stdout and "maxretry: 5" in text and oct(target.stat().st_mode)[-3:] == "644", "--output writes a file", done)
     checked = guard("check-config", "--config", str(etc / "coturn-guard.yaml"))
     check(checked.returncode == 0, "and check-config is content with it", checked)
-    check("# What has no equivalent here:" in text and "x.example.org" in text and "x.example.org" in done.stderr, "what is lost stands in the file and on standard error", text)
+    check("# What has no equivalent here:" in text and "bantime.rndtime" in text and "bantime.rndtime" in done.stderr, "what is lost stands in the file and on standard error", text)
+    check(re.search(r"^ignoreip:.*x\.example\.org", text, re.M), "a host name that is ignored there is ignored here", text)
     target.write_text("# mine\n")
     done = guard(*arguments)
     check(done.returncode == 1 and "--force" in done.stderr and target.read_text() == "# mine\n", "a file that is there stays", done)

@@ -444,7 +444,7 @@ def a_service_without_tcp(world):
     os.chmod("/run", 0o777)
     before = [*NET_ADMIN_ALONE, sys.executable, TREE + "/test/support/without_inet.py"]
     guard = start(world, before=before)
-    ok(guard.says("metrics.failed .*examples/systemd/metrics.conf"), "where the service may not use TCP the error names the drop-in", guard.text)
+    ok(guard.says("metrics.failed .*dropins/metrics.conf"), "where the service may not use TCP the error names the drop-in", guard.text)
     with open(TREE + "/packaging/dropins/metrics.conf") as file:
         drop_in = file.read()
     ok("RestrictAddressFamilies=AF_INET AF_INET6" in drop_in and "IPAddressAllow=localhost" in drop_in, "which lifts just that")

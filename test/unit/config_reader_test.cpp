@@ -145,6 +145,8 @@ TEST_CASE("the packaged file holds every key, and its values are the defaults", 
   CHECK(config.end_connections == defaults.end_connections);
   CHECK(config.metrics == defaults.metrics);
   CHECK(config.metrics_file == defaults.metrics_file);
+  CHECK(config.state_file_automatic == defaults.state_file_automatic);
+  CHECK(config.state_file == defaults.state_file);
   Problems problems;
   std::vector<std::string> written;
   for (const auto& key : parse_config_tree(yaml, "a.yaml", problems).keys) written.push_back(key.text);
