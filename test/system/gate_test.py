@@ -358,7 +358,7 @@ def loads_back(world):
     guard = world.guard()
     guard.says("gate.open")
     saved = sh("nft list table inet coturn-guard-gate")
-    if "xt target" in saved:
+    if not re.search(r"\bqueue (flags|to|num)\b", saved):  # nft names the target, or complains of it, as it likes
         return say("this kernel has no queue expression of nf_tables, and nft loads no target of xtables: see test/system/kernels")
     guard.process.send_signal(signal.SIGSTOP)
     sh("nft delete table inet coturn-guard-gate")
@@ -444,19 +444,27 @@ def losses(world, fared, before):
 
 @case
 def overflow(world):
+    # So many senders that none of them is ever quenched: each packet comes to the daemon, as far as it can keep up.
+    def flooded():
+        flood = world.flooding(8, "garbage", rate=1_000_000, ports=7, first="10.100.0.1", victims=200_000)
+        time.sleep(1)
+        fared = world.crowd(5)()
+        flood.wait()
+        return flood, fared
+
+    _, alone = flooded()
+    say("without a gate: %s" % alone)
     guard = world.guard()
     guard.says("gate.open")
     before = lost_packets(world)
-    # So many senders that none of them is ever quenched: each packet comes to the daemon, as far as it can keep up.
-    flood = world.flooding(8, "garbage", rate=1_000_000, ports=7, first="10.100.0.1", victims=200_000)
-    time.sleep(1)
-    fared = world.crowd(5)()
-    flood.wait()
+    flood, fared = flooded()
     cpu = guard.cpu()
     losses(world, fared, before)
     ok(fared["served"] == len(CROWD), "everybody is served while more comes than anybody can look at", fared)
-    # What could not be looked at came to coturn and filled its socket, as it does without any gate: some of theirs is lost there.
-    ok(fared["returned"] >= 0.9 * fared["sent"], "and what they send is relayed", fared)
+    # What could not be looked at came to coturn and filled its socket, as it does without any gate: some of theirs is lost there,
+    # the more the less of the processor coturn has.
+    share = fared["returned"] / max(fared["sent"], 1)
+    ok(share >= min(0.9, 0.8 * alone["returned"] / max(alone["sent"], 1)), "and what they send is relayed as without a gate", (alone, fared))
     ok(guard.process.poll() is None and guard.stop() == 0, "the daemon lives", guard.text)
     totals = guard.says("gate.totals.*") and guard.says(".*gate.totals.*") and re.findall("gate.totals.*", guard.text)[-1]
     say("as fast as it can: %s; honest %s; agent %.1f s of CPU; %s" % (flood.stdout.read().strip(), fared, cpu, totals))
