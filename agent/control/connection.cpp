@@ -127,7 +127,7 @@ void Connection::proceed() {
 bool Connection::take_request(Time now) {
   const auto end = input_.find('\n');
   if (end == std::string::npos && input_.size() < kMaxRequestBytes) return false;
-  if (end == std::string::npos || end >= kMaxRequestBytes) {
+  if (end >= kMaxRequestBytes) {
     end_with({kBadRequest, "a request is one line of at most 65536 bytes"});
     return true;
   }

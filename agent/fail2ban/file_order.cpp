@@ -44,6 +44,7 @@ class Includes {
   Includes(const FileSource& source, Notes& notes) : source_(source), notes_(notes) {}
 
   Paths expand(Paths names, const Paths& ancestors) {
+    if (told_many_) return {};  // nothing comes of it any more, and they may multiply
     for (std::size_t i = 0; i < names.size(); ++i) {
       const std::string local = with_local(names[i]);
       if (std::find(names.begin(), names.end(), local) != names.end() || !file(local)) continue;

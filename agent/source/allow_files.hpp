@@ -28,7 +28,7 @@ struct AllowContents {
 
   static constexpr std::size_t kMostFiles = 1000;
   static constexpr std::size_t kMostEntries = 100'000;         // of all files
-  static constexpr std::size_t kMostBytes = 16 * 1024 * 1024;  // of all files
+  static constexpr std::size_t kMostBytes = std::size_t{16} * 1024 * 1024;  // of all files
 };
 
 // allow.d beside the configuration.

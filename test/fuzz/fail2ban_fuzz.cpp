@@ -12,7 +12,7 @@
 #include "config.hpp"
 #include "fail2ban/jail.hpp"
 #include "fail2ban/translation.hpp"
-#include "test/support/fail2ban_files.hpp"
+#include "support/fail2ban_files.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   using namespace coturn_guard;
