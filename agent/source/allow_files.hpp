@@ -27,7 +27,7 @@ struct AllowContents {
   Problems problems;  // "/etc/coturn-guard/allow.d/office.list:3:1: …"
 
   static constexpr std::size_t kMostFiles = 1000;
-  static constexpr std::size_t kMostEntries = 100'000;         // of all files
+  static constexpr std::size_t kMostEntries = 100'000;                      // of all files
   static constexpr std::size_t kMostBytes = std::size_t{16} * 1024 * 1024;  // of all files
 };
 
