@@ -17,12 +17,17 @@ namespace {
 
 constexpr std::chrono::seconds kTick{1};
 
+// systemd's for us (systemd.exec(5)): of several, the first. Empty: none.
+std::string state_directory() {
+  const char* const directories = std::getenv("STATE_DIRECTORY");
+  const std::string all(directories != nullptr ? directories : "");
+  return all.substr(0, all.find(':'));
+}
+
 std::string state_file_of(const Config& config) {
   if (!config.state_file_automatic) return config.state_file;
-  const char* const directory = std::getenv("STATE_DIRECTORY");
-  if (directory == nullptr || *directory == '\0') return {};
-  const std::string all(directory);
-  return all.substr(0, all.find(':')) + "/state.db";
+  const std::string directory = state_directory();
+  return directory.empty() ? directory : directory + "/state.db";
 }
 
 }  // namespace
@@ -101,7 +106,7 @@ Result<> App::connect(const Now& now) {
   host_addresses_ = std::make_unique<HostAddresses>(
       io_, [this](const std::vector<OwnNetwork>& networks) { on_own_networks(networks); });
   if (auto started = host_addresses_->start(); !started) return started;
-  history_.open(std::getenv("STATE_DIRECTORY"));
+  history_.open(state_directory());
   pipeline_.set_mirroring(history_.is_open());
   make_witness_anew(now);
   make_gate_anew(now);

@@ -31,22 +31,21 @@ void App::restore_bans(const Now& now) {
 
 // For list, why and status: an earlier run's bans, the oldest first.
 void App::tell_restored(const Now& now) {
-  auto bans = bans_.all();
-  std::sort(bans.begin(), bans.end(), [](const auto& a, const auto& b) { return a.since < b.since; });
   const auto tick = memory_->scale().at(now.mono);
-  for (const auto& ban : bans)
+  bans_.each_by_age([&](const SavedBan& ban) {
     operations_.restored({.prefix = ban.network,
                           .address = ban.address,
                           .since = now.wall - std::chrono::milliseconds(tick - std::min(tick, ban.since)),
                           .duration = std::chrono::ceil<std::chrono::seconds>(
                               std::chrono::milliseconds(ban.until - std::min(ban.until, ban.since))),
-                          .cause = static_cast<BanCause>(ban.cause),
+                          .cause = ban.cause,
                           .rule = ban.rule,
                           .evidence = static_cast<Evidence>(ban.evidence),
                           .points = {ban.points_milli},
                           .earlier_bans = ban.earlier_bans,
                           .reason = ban.reason,
                           .forced = ban.forced});
+  });
 }
 
 void App::on_ban_made(const BanRecord& record, const Now& now) {
@@ -72,7 +71,7 @@ SavedBan App::saved(const BanRecord& record, const Now& now) const {
           .until = tick + static_cast<std::uint64_t>(
                               std::chrono::duration_cast<std::chrono::milliseconds>(record.duration).count()),
           .since = tick,
-          .cause = static_cast<SavedBan::Cause>(record.cause),
+          .cause = record.cause,
           .rule = record.rule,
           .evidence = static_cast<std::uint8_t>(record.evidence),
           .points_milli = record.points.milli,
@@ -92,8 +91,8 @@ void App::on_adopted(const Prefix& prefix, std::chrono::seconds remaining) {
 void App::adopt_bans(const Now& now) {
   for (const auto& [prefix, until] : std::exchange(adopted_, {})) {
     if (until <= now.mono) continue;
-    const auto known = bans_.find(prefix);
-    if (known && memory_->scale().moment(known->until) + kSameEnd >= until) continue;
+    const auto known = bans_.end_of(prefix);
+    if (known && memory_->scale().moment(*known) + kSameEnd >= until) continue;
     pipeline_.ledger().adopt(prefix, std::chrono::ceil<std::chrono::seconds>(until - now.mono), now);
     const auto tick = memory_->scale().at(now.mono);
     bans_.put({.network = prefix,

@@ -26,6 +26,7 @@ class BanBook {
   // The record of that network from now on, and the newest.
   void note(const BanRecord& record);
   [[nodiscard]] std::optional<BanRecord> find(const Prefix& prefix) const;
+  [[nodiscard]] bool knows(const Prefix& prefix) const { return index_of(prefix) != kNone; }
   void forget(const Prefix& prefix);
   // What the kernel has counted for it in all. Returns how much of it is new since the last call; nothing
   // where it has no record.

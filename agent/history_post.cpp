@@ -20,11 +20,9 @@ std::uint64_t grown(std::uint64_t before, std::uint64_t now) {
 
 }  // namespace
 
-void HistoryPost::open(const char* state_directory) {
-  if (state_directory == nullptr || *state_directory == '\0') return;
-  const std::string_view directories(state_directory);  // of several, the first is ours
-  writer_ = std::make_unique<HistoryWriter>(std::string(directories.substr(0, directories.find(':'))) + "/" +
-                                            kHistoryName);
+void HistoryPost::open(const std::string& state_directory) {
+  if (state_directory.empty()) return;
+  writer_ = std::make_unique<HistoryWriter>(state_directory + "/" + kHistoryName);
 }
 
 void HistoryPost::banned(const std::vector<Verdict>& verdicts, const RuleSet& rules, const Now& now) {

@@ -20,7 +20,7 @@ class HistoryPost {
   explicit HistoryPost(Log& log) : log_(log) {}
 
   // Nothing is kept without a directory: systemd makes and names it ($STATE_DIRECTORY).
-  void open(const char* state_directory);
+  void open(const std::string& state_directory);
   [[nodiscard]] bool is_open() const { return writer_ != nullptr; }
 
   void banned(const std::vector<Verdict>& verdicts, const RuleSet& rules, const Now& now);

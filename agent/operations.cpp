@@ -206,7 +206,7 @@ void Operations::on_freed(const Prefix& prefix, const std::string& why) {
 void Operations::on_adopted(const Prefix& prefix, seconds remaining, const Now& now) {
   // Of a ban that we remember ourselves (a repair, a change of the backend) more is known than the kernel
   // tells.
-  if (bans_.find(prefix)) return;
+  if (bans_.knows(prefix)) return;
   BanRecord record = unknown_ban(prefix);
   record.since = now.wall;
   record.duration = remaining;

@@ -114,17 +114,20 @@ void SavedBans::save_changes(StateBatch& batch, bool everything) {
   }
 }
 
-std::vector<SavedBan> SavedBans::all() const {
-  std::vector<SavedBan> bans;
+// Pointers are sorted, not bans with their texts: there may be a million.
+std::vector<const SavedBans::Entries::value_type*> SavedBans::by_age() const {
+  std::vector<const Entries::value_type*> bans;
   bans.reserve(entries_.size());
-  for (const auto& [network, entry] : entries_) bans.push_back(saved(network, entry));
+  for (const auto& ban : entries_) bans.push_back(&ban);
+  std::sort(bans.begin(), bans.end(),
+            [](const auto* a, const auto* b) { return a->second.since < b->second.since; });
   return bans;
 }
 
-std::optional<SavedBan> SavedBans::find(const Prefix& network) const {
+std::optional<std::uint64_t> SavedBans::end_of(const Prefix& network) const {
   const auto known = entries_.find(network);
   if (known == entries_.end()) return std::nullopt;
-  return saved(network, known->second);
+  return known->second.until;
 }
 
 }  // namespace coturn_guard

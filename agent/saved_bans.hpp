@@ -32,12 +32,16 @@ class SavedBans {
   // Appends what changed since the last call, or everything.
   void save_changes(StateBatch& batch, bool everything);
   [[nodiscard]] bool changed() const { return !noted_.empty() || !gone_.empty(); }
-  [[nodiscard]] std::vector<SavedBan> all() const;
   template <class Visit>
   void each_end(Visit visit) const {  // visit(network, until)
     for (const auto& [network, entry] : entries_) visit(network, entry.until);
   }
-  [[nodiscard]] std::optional<SavedBan> find(const Prefix& network) const;
+  template <class Visit>
+  void each_by_age(Visit visit) const {  // visit(const SavedBan&), the oldest first
+    for (const auto* const ban : by_age()) visit(saved(ban->first, ban->second));
+  }
+  // Until when it lasts; absent where it is not known.
+  [[nodiscard]] std::optional<std::uint64_t> end_of(const Prefix& network) const;
   [[nodiscard]] std::size_t size() const { return entries_.size(); }
 
  private:
@@ -61,12 +65,15 @@ class SavedBans {
     bool saved = false;  // some state of it
   };
 
+  using Entries = std::unordered_map<Prefix, Entry, PrefixHash>;
+
+  [[nodiscard]] std::vector<const Entries::value_type*> by_age() const;
   [[nodiscard]] std::uint16_t name(std::string_view rule);
   [[nodiscard]] SavedBan saved(const Prefix& network, const Entry& entry) const;
   void note(const Prefix& network, Entry& entry);
   void fill(Entry& entry, const SavedBan& ban);
 
-  std::unordered_map<Prefix, Entry, PrefixHash> entries_;
+  Entries entries_;
   std::vector<std::string> names_{""};  // of rules, also of those that are gone
   std::unordered_map<Prefix, std::string, PrefixHash> reasons_{0, entries_.hash_function()};  // few have one
   std::vector<Prefix> noted_, gone_;

@@ -2,12 +2,11 @@
 #include "control/history_writer.hpp"
 
 #include <condition_variable>
-#include <csignal>
 #include <deque>
 #include <mutex>
-#include <thread>
 
 #include "control/history.hpp"
+#include "util/side_thread.hpp"
 
 namespace coturn_guard {
 
@@ -25,12 +24,7 @@ struct HistoryWriter::Shared {
 };
 
 HistoryWriter::HistoryWriter(std::string file) : shared_(std::make_shared<Shared>(std::move(file))) {
-  // Signals are the loop's.
-  sigset_t all{}, before{};
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  std::thread([shared = shared_] { work(shared); }).detach();
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  begin_side_thread([shared = shared_] { work(shared); });
 }
 
 void HistoryWriter::finish() {

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "control/state_writer.hpp"
 
-#include <pthread.h>
-
 #include <condition_variable>
-#include <csignal>
 #include <mutex>
-#include <thread>
 #include <utility>
+
+#include "util/side_thread.hpp"
 
 namespace coturn_guard {
 namespace {
@@ -90,14 +88,7 @@ StateWriter::Outcome StateWriter::Shared::run(const Job& todo) {
 StateWriter::StateWriter(std::string file, std::optional<StateDb> db) : shared_(std::make_shared<Shared>()) {
   shared_->file = std::move(file);
   shared_->db = std::move(db);
-  // Signals are the loop's.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  std::thread thread(&StateWriter::work, shared_);
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  thread.detach();
+  begin_side_thread([shared = shared_] { work(shared); });
 }
 
 StateWriter::~StateWriter() {

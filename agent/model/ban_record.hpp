@@ -12,6 +12,7 @@
 
 namespace coturn_guard {
 
+// The state file holds their numbers: new ones come last.
 enum class BanCause : std::uint8_t {
   rule,      // offences filled the measure
   manual,    // an operator asked for it

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "model/ban_record.hpp"
 #include "model/lasting_scale.hpp"
 #include "model/prefix.hpp"
 
@@ -28,13 +29,7 @@ struct SavedOffender {
 
 // A live ban, with what an operator wants to know about it.
 struct SavedBan {
-  // As they stand in the file.
-  enum class Cause : std::uint8_t {
-    rule,      // offences filled the measure
-    manual,    // an operator asked for it
-    adopted,   // stood in the kernel before us
-    imported,  // taken over from another program's records
-  };
+  using Cause = BanCause;  // its numbers stand in the file
 
   Prefix network;
   Address address;  // whose offence filled the measure; else the network's first
