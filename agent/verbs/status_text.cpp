@@ -110,13 +110,13 @@ std::string decision_text(const Json& line, const Paint& paint) {
     return paint.yellow(fmt::format("({} left out: read faster)", text_of(get(line, "count"))));
   if (event == "ban" || event == "would_ban") {
     const Json& left = get(line, get(line, "seconds").is_number() ? "seconds" : "left_seconds");
+    const std::string reason = text_of(get(line, "reason"));
     const std::string why =
         get(line, "rule").is_string()
             ? fmt::format("{} ({}, {} points, {} earlier bans)", text_of(get(line, "rule")),
                           text_of(get(line, "evidence")), text_of(get(line, "points")),
                           text_of(get(line, "earlier_bans")))
-            : text_of(get(line, "cause")) +
-                  (get(line, "reason") == "" ? "" : ": " + text_of(get(line, "reason")));
+            : text_of(get(line, "cause")) + (reason.empty() ? "" : ": " + reason);
     return fmt::format("{}  {} {}  {}  {}", time, paint.red(event == "ban" ? "ban" : "would ban"), who,
                        span_of(left), why);
   }
