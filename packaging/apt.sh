@@ -51,6 +51,14 @@ require_stopped() {
   )
 }
 
+# Where this machine gets Debian from, for a clean system of another suite.
+apt_mirror() {
+  local mirror
+  mirror=$(sed -n 's/^URIs: //p' /etc/apt/sources.list.d/debian.sources 2>/dev/null | head -n 1)
+  [ -n "$mirror" ] || mirror=$(awk '/^deb / && $2 ~ /debian/ { print $2; exit }' /etc/apt/sources.list 2>/dev/null || true)
+  echo "${mirror:-http://deb.debian.org/debian}"
+}
+
 # provide_turnserver DIR: sets `turnserver`, the program. Installing Debian's coturn would start a TURN server on this very
 # machine; where it isn't installed, its program is unpacked to DIR and only its libraries are installed.
 provide_turnserver() {
