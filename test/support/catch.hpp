@@ -6,6 +6,7 @@
 
 #ifdef CATCH3
 #include <catch2/catch_all.hpp>
+using Catch::Approx;  // as v2 has it
 #else
 #include <catch2/catch.hpp>
 #endif
