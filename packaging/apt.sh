@@ -54,9 +54,14 @@ require_stopped() {
 # Where this machine gets Debian from, for a clean system of another suite.
 apt_mirror() {
   local mirror
-  mirror=$(sed -n 's/^URIs: //p' /etc/apt/sources.list.d/debian.sources 2>/dev/null | head -n 1)
-  [ -n "$mirror" ] || mirror=$(awk '/^deb / && $2 ~ /debian/ { print $2; exit }' /etc/apt/sources.list 2>/dev/null || true)
+  mirror=$({ sed -n 's/^URIs: //p' /etc/apt/sources.list.d/{debian,*}.sources; awk '/^deb / { print $2 }' /etc/apt/sources.list; } 2>/dev/null | head -n 1 || true)
   echo "${mirror:-http://deb.debian.org/debian}"
+}
+
+# copy_tree DIR: the sources, without what was built from them.
+copy_tree() {
+  tar -C "$source_tree" --anchored --exclude='./build*' --exclude=./.git --exclude='./*.deb' --exclude='./*.changes' --exclude='./*.buildinfo' -cf - . |
+    tar -C "$1" --no-same-owner -xf -
 }
 
 # provide_turnserver DIR: sets `turnserver`, the program. Installing Debian's coturn would start a TURN server on this very
