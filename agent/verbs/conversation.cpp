@@ -51,7 +51,9 @@ bool begins_as(std::string_view line, std::string_view event) {
 }  // namespace
 
 void add_control_options(CLI::App& verb, ControlOptions& options) {
-  verb.add_option("--socket", options.socket, "where the daemon listens")->capture_default_str();
+  verb.add_option("--socket", options.socket, "where the daemon listens")
+      ->type_name("FILE")
+      ->capture_default_str();
   verb.add_flag("--json", options.json, "one JSON object a line");
 }
 

@@ -36,17 +36,22 @@ void add_import_verb(CommandLine& line) {
                               [options, socket] { return import(*options, *socket); });
   verb->add_option("--jail", options->jail, "the jail (default: the one that is coturn's)");
   verb->add_option("--config-dir", options->config_directory, "fail2ban's configuration")
+      ->type_name("DIR")
       ->capture_default_str();
   verb->add_option("--database", options->database,
-                   "fail2ban's database (default: dbfile of its configuration)");
+                   "fail2ban's database (default: dbfile of its configuration)")
+      ->type_name("FILE");
   verb->add_option("--output", options->output,
-                   "write to this file, as /etc/coturn-guard/conf.d/50-fail2ban.yaml");
+                   "write to this file, as /etc/coturn-guard/conf.d/50-fail2ban.yaml")
+      ->type_name("FILE");
   verb->add_flag("--force", options->force, "replace that file if it is there");
   verb->add_flag("--bans", options->bans, "show whom the jail has banned instead, one JSON object a line");
   verb->add_flag("--adopt", options->adopt,
                  "have the running daemon take over its bans, and who was banned how often");
   verb->add_flag("--json", options->json, "one JSON object with everything that is known of the jail");
-  verb->add_option("--socket", socket->socket, "where the daemon listens")->capture_default_str();
+  verb->add_option("--socket", socket->socket, "where the daemon listens")
+      ->type_name("FILE")
+      ->capture_default_str();
 }
 
 }  // namespace coturn_guard

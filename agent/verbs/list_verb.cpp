@@ -92,7 +92,7 @@ void add_list_verb(CommandLine& line) {
   auto* const verb = add_verb(line, "list", "who is banned, why, for how long, and what was dropped of him",
                               [options] { return list(*options); });
   add_control_options(*verb, options->control);
-  verb->add_option("--rule", filter.rule, "only bans by this rule");
+  verb->add_option("--rule", filter.rule, "only bans by this rule")->type_name("RULE");
   verb->add_option_function<std::string>(
           "--evidence",
           [options](const std::string& word) {

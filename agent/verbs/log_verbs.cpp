@@ -62,6 +62,7 @@ void add_replay(CommandLine& line) {
   verb->add_flag("--offences", options->offences, "tell each offence, too, not only bans");
   verb->add_option("LOG", options->files,
                    "log files in the order in which they were written; - is standard input")
+      ->type_name("FILE")
       ->required();
 }
 
@@ -98,7 +99,9 @@ void add_why(CommandLine& line) {
                "say what is known of an address and its network: by the running daemon, else what the logs "
                "tell, and where it stands at their end",
                [&line, all] { return why(*all, line.paths); }));
-  verb->add_option("--socket", all->control.socket, "where the daemon listens")->capture_default_str();
+  verb->add_option("--socket", all->control.socket, "where the daemon listens")
+      ->type_name("FILE")
+      ->capture_default_str();
   verb->add_flag("--json", options->json, "one JSON object a line");
   verb->add_option_function<std::string>(
           "ADDRESS", [options](const std::string& text) { options->network = read_network(text); },
@@ -107,7 +110,8 @@ void add_why(CommandLine& line) {
   verb->add_option("LOG", options->files,
                    "log files in the order in which they were written (default: what the daemon knows, else "
                    "log_file); - is standard "
-                   "input");
+                   "input")
+      ->type_name("FILE");
 }
 
 }  // namespace

@@ -38,9 +38,10 @@ void add_report_verb(CommandLine& line) {
   verb->add_option_function<std::string>(
       "--since", [options](const std::string& text) { options->since = read_since(text); },
       "how far back, as in 12h or 30d (default 7d)");
-  verb->add_option("--html", options->html, "where to write the page; - is standard output");
+  verb->add_option("--html", options->html, "where to write the page; - is standard output")
+      ->type_name("FILE");
   verb->add_flag("--json", options->json, "one JSON object instead, or as well");
-  verb->add_option("--file", options->file, "the history's file")->capture_default_str();
+  verb->add_option("--file", options->file, "the history's file")->type_name("FILE")->capture_default_str();
 }
 
 }  // namespace coturn_guard

@@ -92,8 +92,11 @@ void add_detect(CommandLine& line) {
       "find log, ports and own addresses in coturn's configuration (needs to read it), for run to use",
       [options] { return detect(options->turnserver_conf, options->output); });
   verb->add_option("--turnserver-conf", options->turnserver_conf, "coturn's configuration")
+      ->type_name("FILE")
       ->capture_default_str();
-  verb->add_option("--output", options->output, "where to write what was found")->capture_default_str();
+  verb->add_option("--output", options->output, "where to write what was found")
+      ->type_name("FILE")
+      ->capture_default_str();
 }
 
 void add_doctor(CommandLine& line) {
@@ -109,6 +112,7 @@ void add_doctor(CommandLine& line) {
                }));
   verb->add_flag("--json", options->json, "one JSON object a line");
   verb->add_option("--root", options->root, "look at the files below this directory instead of /")
+      ->type_name("DIR")
       ->check(CLI::ExistingDirectory);
 }
 
@@ -124,6 +128,7 @@ void add_service_verbs(CommandLine& line) {
   run_verb->add_flag("--dry-run", running->dry_run, "say who would be banned, and ban nobody");
   run_verb
       ->add_option("--socket", running->control_socket, "where status, list, ban and the other verbs find us")
+      ->type_name("FILE")
       ->capture_default_str();
   with_config(line, add_verb(line, "check-config", "read configuration and rules, and tell every mistake",
                              [&line] { return check_config(line.paths); }));

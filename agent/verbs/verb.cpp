@@ -18,12 +18,13 @@ CLI::App* add_verb(CommandLine& line, const std::string& name, const std::string
 
 CLI::App* with_config(CommandLine& line, CLI::App* verb) {
   verb->add_option_function<std::string>(
-      "--config",
-      [&line](const std::string& file) {
-        line.paths.config = file;
-        line.paths.config_required = true;
-      },
-      fmt::format("configuration file (default {})", kConfigFile));
+          "--config",
+          [&line](const std::string& file) {
+            line.paths.config = file;
+            line.paths.config_required = true;
+          },
+          fmt::format("configuration file (default {})", kConfigFile))
+      ->type_name("FILE");
   return verb;
 }
 
