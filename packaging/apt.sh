@@ -60,7 +60,7 @@ apt_mirror() {
 
 # copy_tree DIR: the sources, without what was built from them.
 copy_tree() {
-  tar -C "$source_tree" --anchored --exclude='./build*' --exclude=./.git --exclude='./*.deb' --exclude='./*.changes' --exclude='./*.buildinfo' -cf - . |
+  tar -C "$source_tree" --anchored --exclude='./build*' --exclude=./.git --exclude='./coturn-guard_*' -cf - . |
     tar -C "$1" --no-same-owner -xf -
 }
 
