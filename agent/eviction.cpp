@@ -87,7 +87,7 @@ void Eviction::on_sockets(const std::vector<sock_diag::Socket>& sockets) {
 void Eviction::on_listed(sock_diag::Family family, int error) {
   if (error != 0 && error != EINTR)
     cannot(can_destroy_, "evict.connections",
-           "the kernel does not list TCP connections: " + std::generic_category().message(error),
+           "the kernel lists no TCP connections: " + std::generic_category().message(error),
            "a kernel of your own needs CONFIG_INET_DIAG and CONFIG_INET_TCP_DIAG");
   // The second one also has IPv4 clients of sockets that listen for both.
   if (can_destroy_ && family == sock_diag::Family::v4) return list(sock_diag::Family::v6);
