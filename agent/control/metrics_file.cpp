@@ -37,7 +37,8 @@ Result<> MetricsFile::tick(Time now) {
   return tl::unexpected(
       Error{replaced.error().code, "write metrics_file " + path_ +
                                        " (the service may write below /run/coturn-guard, where every program "
-                                       "reads; elsewhere only with ReadWritePaths= in a drop-in): " +
+                                       "reads; elsewhere only with ReadWritePaths= in a drop-in, and a line in "
+                                       "/etc/apparmor.d/local/coturn-guard where there is AppArmor): " +
                                        replaced.error().what});
 }
 
