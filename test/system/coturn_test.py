@@ -263,6 +263,13 @@ def what_systemd_hears(world):
     heard = ""
     guard.send(signal.SIGHUP)
     ok(hears("RELOADING=1") and hears("MONOTONIC_USEC=") and hears("READY=1"), "a reload is told, with its time", heard)
+    sh("until nft delete table ip coturn-guard && ipset destroy coturn-guard-4 && ipset create coturn-guard-4 hash:ip; do :; done 2>/dev/null")
+    ok(eventually(lambda: "enforce.lost" in guard.text), "a set that is not ours in the place of ours is told", guard.text)
+    hears("nothing", 1)  # what was said before
+    heard = ""
+    ok(not hears("WATCHDOG=1", 4), "and the watchdog is not fed", heard)
+    sh("ipset destroy coturn-guard-4")
+    ok(hears("WATCHDOG=1"), "but when all is proved again", heard + guard.text)
     heard = ""
     guard.send(signal.SIGTERM)
     ok(hears("STOPPING=1"), "and so is the end", heard)
