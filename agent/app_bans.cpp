@@ -32,18 +32,19 @@ void App::restore_bans(const Now& now) {
 // For list, why and status: an earlier run's bans, the oldest first.
 void App::tell_restored(const Now& now) {
   const auto tick = memory_->scale().at(now.mono);
-  bans_.each_by_age([&](const SavedBan& ban) {
+  operations_.expect(bans_.size());
+  bans_.each_by_age([&](SavedBan&& ban) {
     operations_.restored({.prefix = ban.network,
                           .address = ban.address,
                           .since = now.wall - std::chrono::milliseconds(tick - std::min(tick, ban.since)),
                           .duration = std::chrono::ceil<std::chrono::seconds>(
                               std::chrono::milliseconds(ban.until - std::min(ban.until, ban.since))),
                           .cause = ban.cause,
-                          .rule = ban.rule,
+                          .rule = std::move(ban.rule),
                           .evidence = static_cast<Evidence>(ban.evidence),
                           .points = {ban.points_milli},
                           .earlier_bans = ban.earlier_bans,
-                          .reason = ban.reason,
+                          .reason = std::move(ban.reason),
                           .forced = ban.forced});
   });
 }
@@ -82,7 +83,6 @@ SavedBan App::saved(const BanRecord& record, const Now& now) const {
 
 void App::on_adopted(const Prefix& prefix, std::chrono::seconds remaining) {
   const auto now = read_clocks();
-  operations_.on_adopted(prefix, remaining, now);
   adopted_.push_back({prefix, now.mono + remaining});
 }
 
@@ -93,6 +93,8 @@ void App::adopt_bans(const Now& now) {
     if (until <= now.mono) continue;
     const auto known = bans_.end_of(prefix);
     if (known && memory_->scale().moment(*known) + kSameEnd >= until) continue;
+    if (!enforcer_->bans().expiry(prefix)) continue;  // ended meanwhile, by hand
+    operations_.on_adopted(prefix, std::chrono::ceil<std::chrono::seconds>(until - now.mono), now);
     pipeline_.ledger().adopt(prefix, std::chrono::ceil<std::chrono::seconds>(until - now.mono), now);
     const auto tick = memory_->scale().at(now.mono);
     bans_.put({.network = prefix,

@@ -45,6 +45,12 @@ BanBook::Index BanBook::room() {
   return static_cast<Index>(entries_.size() - 1);
 }
 
+void BanBook::expect(std::size_t bans) {
+  bans = std::min(bans, bound_);
+  entries_.reserve(bans);
+  index_.expect(bans);
+}
+
 void BanBook::note(const BanRecord& record) {
   if (const Index known = index_of(record.prefix); known != kNone) erase(known);
   const Index index = room();

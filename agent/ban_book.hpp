@@ -23,6 +23,8 @@ class BanBook {
   BanBook(const BanBook&) = delete;
   BanBook& operator=(const BanBook&) = delete;
 
+  // Makes room for so many, at most the bound, at once.
+  void expect(std::size_t bans);
   // The record of that network from now on, and the newest.
   void note(const BanRecord& record);
   [[nodiscard]] std::optional<BanRecord> find(const Prefix& prefix) const;

@@ -60,6 +60,7 @@ class Operations {
   void on_outcome(const Outcome& outcome, const Now& now);
   void on_ban_done(const Prefix& prefix, Fate fate);
   void on_adopted(const Prefix& prefix, std::chrono::seconds remaining, const Now& now);
+  void expect(std::size_t bans) { bans_.expect(bans); }           // so many are restored now
   void restored(const BanRecord& record) { bans_.note(record); }  // of an earlier run; the oldest first
   void on_freed(const Prefix& prefix, const std::string& why);    // not by a request
   void tick(const Now& now);                                      // once a second

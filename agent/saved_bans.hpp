@@ -37,7 +37,7 @@ class SavedBans {
     for (const auto& [network, entry] : entries_) visit(network, entry.until);
   }
   template <class Visit>
-  void each_by_age(Visit visit) const {  // visit(const SavedBan&), the oldest first
+  void each_by_age(Visit visit) const {  // visit(SavedBan&&), the oldest first
     for (const auto* const ban : by_age()) visit(saved(ban->first, ban->second));
   }
   // Until when it lasts; absent where it is not known.

@@ -25,6 +25,10 @@ class FlatIndex {
       if (slots_[slot].hash == hash && is(slots_[slot].record)) return slots_[slot].record;
     return kNone;
   }
+  // Makes room for so many, so that they need not grow it.
+  void expect(std::size_t records) {
+    while (records * 5 > slots_.size() * 4) grow();
+  }
   // It must not be there.
   void insert(std::uint32_t hash, Index record) {
     if ((size_ + 1) * 5 > slots_.size() * 4) grow();

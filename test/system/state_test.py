@@ -547,6 +547,26 @@ class Watcher(threading.Thread):
             self.missing += not kernel_sets.contains("ipset " + SETS[0], self.address)
 
 
+@case
+def what_the_kernel_held_and_somebody_ended_at_once_stays_ended(_):
+    world = fresh("adopted")
+    world.start()
+    world.stop()
+    sh("ipset add coturn-guard-4 203.0.113.77 timeout 600; ipset add coturn-guard-4 203.0.113.78 timeout 600")
+    world.start()
+    ended = subprocess.run([Arguments.program, "unban", "203.0.113.77"], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    check(ended.returncode == 0 and "free" in ended.stdout, "a ban that stood in the kernel before is ended as soon as the daemon is ready", ended.stdout)
+    time.sleep(2.5)
+    listed = subprocess.run([Arguments.program, "list", "--json"], text=True, stdout=subprocess.PIPE).stdout
+    check("203.0.113.78/32" in listed and '"cause":"adopted"' in listed and "203.0.113.77" not in listed, "the other one is listed as taken over", listed)
+    world.stop()
+    check(world.bans() == {"203.0.113.78"}, "and what is saved is that one alone", world.bans())
+    forget_kernel()
+    world.start()
+    check(in_set("203.0.113.78") and not in_set("203.0.113.77"), "after a reboot, too")
+    world.stop()
+
+
 def hundred_thousand(world, bans=100000):
     """A state file with so many live bans, as a run leaves it."""
     world.start()

@@ -46,3 +46,14 @@ TEST_CASE("the index finds what a map finds, whatever comes and goes", "[util]")
     REQUIRE(index.find(hash, [wanted = record](FlatIndex::Index at) { return at == wanted; }) == record);
   CHECK(index.find(1, [](FlatIndex::Index) { return true; }) == FlatIndex::kNone);
 }
+
+TEST_CASE("room that was made in advance is not made again, and holds what was there", "[util]") {
+  FlatIndex index;
+  index.insert(3, 1);
+  index.expect(100'000);
+  const auto bytes = index.bytes();
+  for (FlatIndex::Index record = 2; record <= 100'000; ++record) index.insert(record * 2654435761U, record);
+  CHECK(index.bytes() == bytes);
+  CHECK(index.size() == 100'000);
+  CHECK(index.find(3, [](FlatIndex::Index at) { return at == 1; }) == 1);
+}
