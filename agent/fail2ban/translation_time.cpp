@@ -148,13 +148,14 @@ class Ladder {
   void longest(double cap) {
     const auto* const setting = teller_.given("bantime.maxtime");
     const auto most = setting ? parse_time_span(setting->value) : std::nullopt;
-    if (setting != nullptr && !most)
-      return teller_.lost("bantime.maxtime", "is no span of time that can be read");
+    const bool unreadable = setting != nullptr && !most;
     double length = most.value_or(kLongest);
     if (cap > 0) length = std::min(length, cap);
     const bool raised = length < bantime_;
     const Bent bent = bend(std::max(length, bantime_), kLongest);
-    const char* const why = raised               ? "no ban is shorter than bantime, in fail2ban neither"
+    const char* const why = unreadable
+                                ? "is no span of time that can be read, so it is as if it were not there"
+                            : raised             ? "no ban is shorter than bantime, in fail2ban neither"
                             : setting != nullptr ? ""
                             : cap > 0            ? "bantime times the last of bantime.multipliers"
                                                  : "that jail has no longest ban; this is ten years";

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <map>
 #include <string>
@@ -38,6 +39,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
       translate(jail, global, [](const std::string& name) -> std::optional<std::uint16_t> {
         return name == "turn" ? std::optional<std::uint16_t>(3478) : std::nullopt;
       });
-  if (!parse_config(yaml_text(translation, {}), "import.yaml")) std::abort();
+  const std::string yaml = yaml_text(translation, {});
+  if (const auto config = parse_config(yaml, "import.yaml"); !config) {
+    for (const auto& problem : config.error()) std::fprintf(stderr, "%s\n", problem.c_str());
+    std::fprintf(stderr, "%s", yaml.c_str());
+    std::abort();
+  }
   return 0;
 }
