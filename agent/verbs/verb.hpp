@@ -37,7 +37,7 @@ void add_list_verb(CommandLine& line);
 void add_change_verbs(CommandLine& line);  // ban, unban, check, reload
 void add_report_verb(CommandLine& line);   // report
 void add_import_verb(CommandLine& line);   // import-fail2ban
-// completion, which the package's build asks for what is installed for bash and zsh. Last: it tells of all others.
+// completion: the package's build asks it for what bash and zsh are told.
 void add_completion_verb(CommandLine& line);
 
 }  // namespace coturn_guard
