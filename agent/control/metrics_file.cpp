@@ -34,12 +34,12 @@ Result<> MetricsFile::tick(Time now) {
   }
   ++counters_.failed;
   if (std::exchange(failing_, true)) return {};
-  return tl::unexpected(
-      Error{replaced.error().code, "write metrics_file " + path_ +
-                                       " (the service may write below /run/coturn-guard, where every program "
-                                       "reads; elsewhere only with ReadWritePaths= in a drop-in, and a line in "
-                                       "/etc/apparmor.d/local/coturn-guard where there is AppArmor): " +
-                                       replaced.error().what});
+  return tl::unexpected(Error{replaced.error().code,
+                              "write metrics_file " + path_ +
+                                  " (the service may write below /run/coturn-guard, where every program "
+                                  "reads; elsewhere only with ReadWritePaths= in a drop-in, and a line in "
+                                  "/etc/apparmor.d/local/coturn-guard where there is AppArmor): " +
+                                  replaced.error().what});
 }
 
 }  // namespace coturn_guard

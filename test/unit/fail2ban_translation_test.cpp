@@ -58,7 +58,7 @@ TEST_CASE("a ladder that climbs lasts as long as fail2ban's", "[fail2ban][transl
   CHECK(lasts("bantime = 10m\nbantime.maxtime = 1h\n", 2) == 40min);
   CHECK(lasts("bantime = 10m\nbantime.maxtime = 1h\n", 3) == 1h);
   CHECK(lasts("bantime = 2h\nbantime.maxtime = 1h\n", 3) == 2h);
-  CHECK(lasts("bantime = 6w\nbantime.maxtime = a while\n", 2) == 168 * 24h);  // longer than our own longest ban
+  CHECK(lasts("bantime = 6w\nbantime.maxtime = a while\n", 2) == 168 * 24h);  // above our own
   CHECK(lasts("bantime = 10m\nbantime.factor = 1.5\n", 1) == 30min);
   CHECK(lasts("bantime = 1m\nbantime.multipliers = 1 2 4 8\n", 3) == 8min);
   CHECK(lasts("bantime = 1m\nbantime.multipliers = 1 2 4 8\n", 9) == 8min);
