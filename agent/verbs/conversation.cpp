@@ -50,10 +50,14 @@ bool begins_as(std::string_view line, std::string_view event) {
 
 }  // namespace
 
-void add_control_options(CLI::App& verb, ControlOptions& options) {
+void add_socket_option(CLI::App& verb, ControlOptions& options) {
   verb.add_option("--socket", options.socket, "where the daemon listens")
       ->type_name("FILE")
       ->capture_default_str();
+}
+
+void add_control_options(CLI::App& verb, ControlOptions& options) {
+  add_socket_option(verb, options);
   verb.add_flag("--json", options.json, "one JSON object a line");
 }
 

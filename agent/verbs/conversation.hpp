@@ -19,7 +19,8 @@ struct ControlOptions {
   std::string socket = control::kSocketPath;
   bool json = false;
 };
-// Gives the verb --socket and --json.
+// Gives the verb --socket; the other one --json, too.
+void add_socket_option(CLI::App& verb, ControlOptions& options);
 void add_control_options(CLI::App& verb, ControlOptions& options);
 
 class Conversation {

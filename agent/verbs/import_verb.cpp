@@ -49,9 +49,7 @@ void add_import_verb(CommandLine& line) {
   verb->add_flag("--adopt", options->adopt,
                  "have the running daemon take over its bans, and who was banned how often");
   verb->add_flag("--json", options->json, "one JSON object with everything that is known of the jail");
-  verb->add_option("--socket", socket->socket, "where the daemon listens")
-      ->type_name("FILE")
-      ->capture_default_str();
+  add_socket_option(*verb, *socket);
 }
 
 }  // namespace coturn_guard

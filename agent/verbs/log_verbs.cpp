@@ -99,9 +99,7 @@ void add_why(CommandLine& line) {
                "say what is known of an address and its network: by the running daemon, else what the logs "
                "tell, and where it stands at their end",
                [&line, all] { return why(*all, line.paths); }));
-  verb->add_option("--socket", all->control.socket, "where the daemon listens")
-      ->type_name("FILE")
-      ->capture_default_str();
+  add_socket_option(*verb, all->control);
   verb->add_flag("--json", options->json, "one JSON object a line");
   verb->add_option_function<std::string>(
           "ADDRESS", [options](const std::string& text) { options->network = read_network(text); },
