@@ -13,24 +13,10 @@ import sys
 import tempfile
 import time
 
-PROGRAM = os.path.abspath(sys.argv[1])
-TREE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
+from program_help import PROGRAM, TREE, end, help_of, ok, rules, same, verbs
+
 RULES = "/usr/share/coturn-guard/rules/coturn.yaml"
-failures = 0
-
-
-def ok(holds, sentence, seen=""):
-    global failures
-    failures += not holds
-    print("%s - %s%s" % ("ok" if holds else "not ok", sentence, "" if holds else ": %s" % (seen,)), flush=True)
-
-
-def same(seen, wanted, sentence):
-    ok(set(seen) == set(wanted) and wanted, sentence, "not offered: %s; not there: %s" % (sorted(set(wanted) - set(seen)), sorted(set(seen) - set(wanted))))
-
-
-def help_of(*words):
-    return subprocess.run([PROGRAM, *words, "--help"], capture_output=True, text=True, check=True).stdout
 
 
 def made(shell):
@@ -39,7 +25,7 @@ def made(shell):
     return text.replace(RULES, TREE + "/rules/coturn.yaml")  # they need not be installed
 
 
-VERBS = re.findall(r"^  ([a-z][a-z0-9-]+) ", help_of().split("Subcommands:")[1], re.M)
+VERBS = verbs()
 OPTIONS = {verb: re.findall(r"(?<![\w-])(--?[a-z][a-z-]*)(?=[ ,])", "".join(line for line in help_of(verb).splitlines(True) if line.startswith("  -"))) for verb in VERBS}
 
 
@@ -108,13 +94,13 @@ def main():
         os.chmod(stub + "/coturn-guard", 0o755)
         for shell in (Bash(place, stub), Zsh(place, stub)):
             def offered(words, sentence, line):
-                same(shell.offers(line, work), words, "%s: %s" % (shell.name, sentence))
+                same(words, shell.offers(line, work), "%s: %s" % (shell.name, sentence))
             offered(VERBS, "every verb, and no other", "coturn-guard ")
             offered(["ban", "breaker"], "those that begin so", "coturn-guard b")
             for verb in VERBS:
                 offered(OPTIONS[verb], "every option of %s, and no other" % verb, "coturn-guard %s -" % verb)
             offered(["proven", "claimed"], "the words that an option takes", "coturn-guard list --evidence ")
-            offered(re.findall(r"^  - name: (\S+)", open(TREE + "/rules/coturn.yaml").read(), re.M), "the rules there are", "coturn-guard list --rule ")
+            offered(rules(), "the rules there are", "coturn-guard list --rule ")
             offered(["close"], "and a verb", "coturn-guard breaker ")
             offered(["some.file", "some.directory"], "files where a file is wanted", "coturn-guard run --config some")
             offered(["some.directory"], "directories where one is wanted", "coturn-guard doctor --root some")
@@ -126,4 +112,4 @@ def main():
 
 
 main()
-sys.exit(failures > 0)
+end()

@@ -10,23 +10,8 @@ import subprocess
 import sys
 import tempfile
 
-TREE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-failures = 0
-
-
-def read(path):
-    with open(os.path.join(TREE, path)) as file:
-        return file.read()
-
-
-def ok(holds, sentence, seen=""):
-    global failures
-    failures += not holds
-    print("%s - %s%s" % ("ok" if holds else "not ok", sentence, "" if holds else ": %s" % (seen,)), flush=True)
-
-
-def same(here, there, what):
-    ok(set(here) == set(there) and here, what, "only in the program: %s; only there: %s" % (sorted(set(here) - set(there)), sorted(set(there) - set(here))))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
+from program_help import TREE, end, help_of, ok, read, rules as rules_there_are, same, verbs as verbs_there_are
 
 
 def catalogue():
@@ -60,13 +45,9 @@ def made(kind, source, *more):
     return made.stdout.replace("\\-", "-")
 
 
-def help_of(*words):
-    return subprocess.run([sys.argv[1], *words, "--help"], capture_output=True, text=True).stdout
-
-
 def program():
     page = made("program", "packaging/man/coturn-guard.8.in", "agent/events.hpp", "packaging/coturn-guard.catalog")
-    verbs = re.findall(r"^  ([a-z][a-z0-9-]+) ", help_of().split("Subcommands:")[1], re.M)
+    verbs = verbs_there_are()
     same(verbs, re.findall(r"^\.SS ([a-z][a-z0-9-]+)", page, re.M), "every verb stands in coturn-guard(8), and no other")
     options = {option for verb in verbs for option in re.findall(r"(--[a-z][a-z-]+)", help_of(verb))} - {"--help"}
     same(options, set(re.findall(r"(?<![\w-])(--[a-z][a-z-]+)", page)), "every option, and no other")
@@ -82,12 +63,11 @@ def configuration():
 
 def rules():
     page = made("rules", "rules/coturn.yaml")
-    known = re.findall(r"^  - name: (\S+)$", read("rules/coturn.yaml"), re.M)
-    same(known, re.findall(r"^\\fB([a-z0-9-]+)\\fR \(", page, re.M), "every rule stands in coturn-guard-rules(7), and no other")
+    same(rules_there_are(), re.findall(r"^\\fB([a-z0-9-]+)\\fR \(", page, re.M), "every rule stands in coturn-guard-rules(7), and no other")
 
 
 catalogue()
 program()
 configuration()
 rules()
-sys.exit(failures > 0)
+end()
