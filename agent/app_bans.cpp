@@ -82,8 +82,7 @@ SavedBan App::saved(const BanRecord& record, const Now& now) const {
 }
 
 void App::on_adopted(const Prefix& prefix, std::chrono::seconds remaining) {
-  const auto now = read_clocks();
-  adopted_.push_back({prefix, now.mono + remaining});
+  adopted_.push_back({prefix, read_clocks().mono + remaining});
 }
 
 // Bans of which only the kernel knows. Where they are a crash's, the log tells of them once more: the ledger
@@ -94,8 +93,9 @@ void App::adopt_bans(const Now& now) {
     const auto known = bans_.end_of(prefix);
     if (known && memory_->scale().moment(*known) + kSameEnd >= until) continue;
     if (!enforcer_->bans().expiry(prefix)) continue;  // ended meanwhile, by hand
-    operations_.on_adopted(prefix, std::chrono::ceil<std::chrono::seconds>(until - now.mono), now);
-    pipeline_.ledger().adopt(prefix, std::chrono::ceil<std::chrono::seconds>(until - now.mono), now);
+    const auto remaining = std::chrono::ceil<std::chrono::seconds>(until - now.mono);
+    operations_.on_adopted(prefix, remaining, now);
+    pipeline_.ledger().adopt(prefix, remaining, now);
     const auto tick = memory_->scale().at(now.mono);
     bans_.put({.network = prefix,
                .address = prefix.network(),
