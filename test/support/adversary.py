@@ -18,7 +18,7 @@ import collections, ctypes, functools, ipaddress, json, os, re, select, signal, 
 
 import coturn_world
 import turn_client as turn
-from coturn_world import SERVER4, SERVER6, Guard, World, eventually, ok, sh
+from coturn_world import SERVER4, SERVER6, Guard, World, batch, eventually, ok, sh
 from journal_bridge import REMOTE, Journal
 
 Mode = collections.namedtuple("Mode", "options journal six")
@@ -65,6 +65,14 @@ def attack(modes, ci="", seconds=15):
 CLONE_NEWNET = 0x40000000
 
 
+def enter(host):
+    """From now on this process makes its sockets in the host's network."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    with open("/run/netns/" + host) as namespace:
+        if libc.setns(namespace.fileno(), CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), "setns")
+
+
 class Player:
     """A function that runs in a process of its own, in the network namespace of a host. It returns what JSON can hold."""
 
@@ -78,11 +86,8 @@ class Player:
             return
         try:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
-            libc = ctypes.CDLL(None, use_errno=True)
             if host:
-                with open("/run/netns/" + host) as namespace:
-                    if libc.setns(namespace.fileno(), CLONE_NEWNET):
-                        raise OSError(ctypes.get_errno(), "setns")
+                enter(host)
             os.nice(5)  # an attacker's processor is not ours
             told = {"value": act(*arguments)}
         except BaseException as problem:  # whatever it is, the case must hear of it
@@ -90,7 +95,7 @@ class Player:
         os.write(write_end, json.dumps(told, default=str).encode()[:60000])
         os._exit(0)
 
-    def wait(self, seconds=60):
+    def wait(self, seconds=120):
         text, end = b"", time.monotonic() + seconds
         while True:
             ready, _, _ = select.select([self.result], [], [], max(0, end - time.monotonic()))
@@ -198,7 +203,7 @@ class Arena(World):
         return coturn_world.banned(address, 6 if ":" in address else 4)
 
     def details(self, address):
-        return "%s\nwhy %s: %s\n%s" % (self.daemon.text[-2500:] if self.daemon else "", address, self.verb("why", address)[-1500:], self.verb("status")[-800:])
+        return "%s\nwhy %s: %s\n%s" % (self.daemon.text[-2500:] if self.daemon else "", address, self.verb("why", "--config", self.place + "/coturn-guard.yaml", address)[-1500:], self.verb("status")[-800:])
 
     def mark(self, seconds=10):
         """A host of its own offends until it is banned: what was said before is judged, but for what waits -> its address."""
@@ -236,7 +241,7 @@ class Arena(World):
         """Must be banned."""
         right = eventually(lambda: self.banned(address), seconds, 0.05)
         if right and rule:
-            right = re.search(r"ban address=%s .*rule=\"?(%s)" % (re.escape(address.split("::")[0]), rule), self.daemon.text)
+            right = re.search(r"ban address=%s .*rule=\"?(%s)" % (re.escape(address), rule), self.daemon.text)
         return ok(right, "%s is banned" % who, self.details(address))
 
     def end(self):

@@ -62,22 +62,28 @@ def have_private_files():
         sh("mount --bind /dev/null /etc/turnserver.conf")  # this host's own coturn is none of our business
 
 
+def batch(options, lines):
+    """Several commands of ip(8) by one process."""
+    done = subprocess.run(["ip", *options, "-batch", "-"], input="\n".join(lines) + "\n", text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if done.returncode:
+        raise AssertionError("ip %s: %s" % (lines, done.stdout))
+
+
 class Host:
     def __init__(self, name, ours, theirs):
         self.name = name
-        sh("ip netns add %s; ip link add to-%s type veth peer name eth0 netns %s" % (name, name, name))
-        for at, addresses in (("dev to-" + name, ours), ("-n %s" % name, theirs)):
-            inside = at.startswith("-n")
-            for address in addresses:
-                size, extra = ("64", "nodad") if ":" in address else ("24", "")
-                sh("ip %s addr add %s/%s dev %s %s" % (at if inside else "", address, size, "eth0" if inside else "to-" + name, extra))
-            sh("ip %s link set %s up" % (at if inside else "", "eth0" if inside else "to-" + name))
+        six = [address for address in theirs if ":" in address]
+        size = lambda address: "%s/64" % address if ":" in address else "%s/24" % address
+        extra = lambda address: " nodad" if ":" in address else ""
+        sh("ip netns add " + name)
+        batch((), ["link add to-{0} type veth peer name eth0 netns {0}".format(name)] +
+              ["addr add %s dev to-%s%s" % (size(address), name, extra(address)) for address in ours] + ["link set to-%s up" % name])
         # The router speaks IPv6 from a link-local address: one of ours within the attacker's /64 would change who is banned.
-        sh("ip -n %s route add default via %s" % (name, ours[0]))
-        for address in ours[1:]:
-            sh("ip -n %s -6 route add default via %s dev eth0" % (name, address))
-            sh("ip -6 route add %s::/64 dev to-%s" % (theirs[1].split("::")[0], name))
-        sh("ip -n %s link set lo up" % name)
+        batch(("-n", name), ["link set lo up"] + ["addr add %s dev eth0%s" % (size(address), extra(address)) for address in theirs] +
+              ["link set eth0 up", "route add default via " + ours[0]] +
+              ["route add default via %s dev eth0" % address for address in ours[1:]])
+        if ours[1:]:
+            sh("ip -6 route add %s::/64 dev to-%s" % (six[0].split("::")[0], name))
 
     def play(self, *words, server=SERVER4, timeout=2, told=None):
         """One verb of turn_client.py as this host -> did it succeed?"""

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Offenders who change their address, and addresses that are somebody else's."""
+import time
+
+import turn_client as turn
+from adversary import attack, batch, eventually, ok, sh
+
+WANTED = turn.attribute(turn.REQUESTED_TRANSPORT, turn.RELAY_OVER_UDP)
+
+
+def guess_from_everywhere(server, sources, each):
+    """So many guesses from each source, over TCP -> how many were answered, from how many sources."""
+    answered, used = 0, 0
+    for source in sources:
+        try:
+            with turn.connect("tcp", server, 3478, source, 1.0) as stream:
+                session = turn.Session(stream, "alice", "wrong")
+                session.ask(turn.ALLOCATE, WANTED)
+                for _ in range(each):
+                    session.ask(turn.ALLOCATE, WANTED)
+                    answered += 1
+        except OSError:
+            break
+        used += 1
+    return answered, used
+
+
+def bans_of(arena):
+    """Prefixes of IPv6 that the daemon banned."""
+    return [line for line in arena.daemon.text.splitlines() if "ban address=" in line and "2001:db8:bad" in line]
+
+
+def spread(arena, sources, who, by):
+    batch(("-n", "attacker"), ["addr add %s/128 dev eth0 nodad" % source for source in sources])
+    sh("ip -6 route add 2001:db8:bad::/48 dev to-attacker", check=False)
+    player = arena.at("attacker", guess_from_everywhere, arena.server, sources, 4)
+    right = eventually(lambda: any(arena.banned(source) for source in (sources[-1], sources[len(sources) // 2])), 120, 0.2)
+    player.kill()
+    ok(right, "%s is banned wholly" % who, arena.details(sources[0]))
+    guesses = arena.log_text().count("credentials are incorrect") + arena.log_text().count("Cannot find credentials")
+    ok(right and guesses <= by, "within %d guesses" % by, guesses)
+
+
+@attack("verbose6 journal6", ci="verbose6", seconds=40)
+def guesses_from_every_64_of_a_48(arena):
+    """Four guesses from each of 600 /64s of one /48: less than a ban for each."""
+    arena.start()
+    spread(arena, ["2001:db8:bad:%x::1" % (1 + number * 97 % 65535) for number in range(600)], "the /48 that guesses four times from each /64", 2400)
+    ok(not arena.banned(arena.victim_address) and not arena.banned(arena.clumsy_address), "its neighbours in the /32 are not banned")
+
+
+@attack("verbose6 journal6", seconds=40)
+def guesses_from_every_64_of_a_56(arena):
+    arena.start()
+    spread(arena, ["2001:db8:bad:1%02x::1" % number for number in range(256)], "the /56 that guesses four times from each /64", 1024)
+
+
+@attack("verbose6", ci="verbose6", seconds=20)
+def one_guesser_among_a_hundred_networks(arena):
+    """Honest customers in the same /48 as a lone guesser: it falls, they stay."""
+    arena.start()
+    customers = ["2001:db8:bad:%x::1" % number for number in range(0x100, 0x110)]
+    batch(("-n", "attacker"), ["addr add %s/128 dev eth0 nodad" % source for source in customers])
+    sh("ip -6 route add 2001:db8:bad::/48 dev to-attacker", check=False)
+    logins = arena.at("attacker", served, arena.server, customers).wait()
+    ok(logins == len(customers), "sixteen customers log in from sixteen /64s", logins)
+    arena.at("attacker", guess_from_everywhere, arena.server, [arena.attacker_address] * 3, 10).wait()
+    arena.falls(arena.attacker_address, "the guesser of one /64")
+    arena.spared(customers[3], "a customer of another /64 of that /48")
+
+
+def served(server, sources):
+    return sum(turn.allocate_once("tcp", server, 3478, "alice", "secret1", source)[0] for source in sources)

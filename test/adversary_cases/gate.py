@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the gate believes before coturn has it: forged packets, and TCP segments of nobody."""
+import itertools, random, socket, struct, time
+
+import adversary
+import spoof
+import turn_client as turn
+from adversary import attack, eventually, ok, sh
+from turn_relay import Relay
+
+NOBODY = {4: "192.0.3.98", 6: "2001:db8:c0de::98"}
+
+
+def near_segments(host_of_answers, victim, server, connections):
+    """What a blind spoofer sends: a SYN, and then the same request with every acknowledgement number in steps that a window
+    covers, 72 000 packets. Only the guesses next to the right one matter to anybody, so the rest is left out: the number is
+    read off the server's answer, which the victim's host never looks at."""
+    spoofer, six = spoof.Spoofer(server), ":" in victim
+    request = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+    with Sniffer(host_of_answers) as sniffer:  # from now on in that host's network
+        for _ in range(connections):
+            port, sequence = random.randrange(20000, 60000), random.randrange(1 << 32)
+            spoofer.send(spoof.segment(victim, port, server, 3478, sequence, 0, spoof.SYN))
+            theirs = sniffer.sequence_of_answer_to(port, six)
+            grid = theirs + random.randrange(WINDOW)
+            for guess in range(grid - 3 * WINDOW, grid + 4 * WINDOW, WINDOW):
+                if guess % (1 << 32) != theirs + 1:
+                    spoofer.send(spoof.segment(victim, port, server, 3478, sequence + 1, guess, spoof.PUSH_ACK, request))
+            time.sleep(0.02)
+    return connections
+
+
+WINDOW = 60000
+
+
+class Sniffer:
+    """Reads SYN-ACKs where they arrive."""
+
+    def __init__(self, host):
+        self.socket = None
+        adversary.enter(host)
+        self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3))
+        self.socket.settimeout(10)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def sequence_of_answer_to(self, port, six):
+        at = 40 if six else 20
+        while True:
+            packet = self.socket.recv(2048)
+            if packet[6 if six else 9] == 6 and packet[at + 13] & 0x12 == 0x12 and struct.unpack("!H", packet[at + 2:at + 4])[0] == port:
+                return struct.unpack("!I", packet[at + 4:at + 8])[0]
+
+
+def foreign(server, source, count, first=b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"):
+    for _ in range(count):
+        try:
+            with turn.connect("tcp", server, 3478, source, 1.0) as stream:
+                stream.sendall(first)
+                stream.recv(100)
+        except OSError:
+            pass
+        time.sleep(0.05)
+
+
+@attack("default verbose default6 journal", ci="default default6", seconds=25)
+def blind_segments_of_who_never_spoke(arena):
+    arena.start(config="gate: on\n")
+    address = NOBODY[arena.net]
+    mac = sh("ip netns exec victim cat /sys/class/net/eth0/address").strip()
+    sh("ip neigh replace %s lladdr %s dev to-victim" % (address, mac))  # nobody answers, but the server's answers go out
+    arena.at("attacker", near_segments, "victim", address, arena.server, 25).wait()
+    arena.spared(address, "the address that never spoke, in whose name every TCP acknowledgement is guessed,")
+    arena.at("clumsy", foreign, arena.server, None, 6).wait()
+    arena.falls(arena.clumsy_address, "who says HTTP on its own connections", rule="foreign-protocol|http-probe")
+
+
+@attack("default", seconds=30)
+def blind_segments_behind_a_firewall(arena):
+    """The victim's host drops SYN-ACKs that nobody asked for, as stateful firewalls do."""
+    arena.start(config="gate: on\n")
+    sh("ip netns exec victim nft 'table inet fw { chain in { type filter hook input priority 0; "
+       "tcp flags & (syn|ack) == syn|ack ct state != established drop; }; }'")
+    arena.at("attacker", near_segments, "victim", arena.victim_address, arena.server, 25).wait()
+    arena.spared(arena.victim_address, "the host behind a firewall, in whose name every TCP acknowledgement is guessed,")
+
+
+def forged_bindings(victim, server, rate, seconds):
+    message = turn.request(turn.BINDING, b"")
+    packets = (spoof.datagram(victim, random.randrange(1024, 65535), server, 3478, message) for _ in itertools.count())
+    return spoof.Spoofer(server).send_at(rate, seconds, packets)
+
+
+def running_call(server, seconds):
+    """A call over UDP that refreshes, permits and binds, again and again -> [which of it was not answered]"""
+    relay, unanswered, end = Relay("udp", server, 3478, "alice", "secret1"), set(), time.monotonic() + seconds
+    if not relay.allocate():
+        return ["ALLOCATE"]
+    six = ":" in server
+    peer = ("192.0.3.99", 4000)
+    while time.monotonic() < end:
+        asked = (("REFRESH", lambda: relay.refresh()),
+                 ("CREATE_PERMISSION", lambda: relay.ask(turn.CREATE_PERMISSION, turn.peer_attribute(*peer))[0]),
+                 ("CHANNEL_BIND", lambda: relay.bind_channel(peer)))
+        for name, ask in asked:
+            try:
+                ask() or unanswered.add(name)
+            except TimeoutError:
+                unanswered.add(name)
+        time.sleep(0.5)
+    return sorted(unanswered)
+
+
+@attack("default default6", ci="default", seconds=28)
+def forged_bindings_quench_a_running_call(arena):
+    arena.start(config="gate: udp\n")
+    call = arena.at("victim", running_call, arena.server, 12)
+    time.sleep(1)
+    arena.at("attacker", forged_bindings, arena.victim_address, arena.server, 100, 8).wait()
+    ok(arena.daemon.says("quench"), "the flood of Bindings in the victim's name is quenched", arena.daemon.text)
+    unanswered = call.wait(120)
+    ok(not unanswered, "Refresh, CreatePermission and ChannelBind of the victim's running call are answered meanwhile", unanswered)
+    arena.spared(arena.victim_address, "the victim of forged Bindings")

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a good name is worth: to customers whom others make offend, and to attackers who buy one."""
+import socket, struct, time
+
+import turn_client as turn
+from adversary import ALL_MODES, VERBOSE, attack, eventually, ok, sh
+from turn_relay import Relay
+
+WANTED = turn.attribute(turn.REQUESTED_TRANSPORT, turn.RELAY_OVER_UDP)
+
+
+def log_in(server, source, users, times=1, transport="tcp"):
+    """Each of the users so often -> how many got a relay."""
+    got = 0
+    for _ in range(times):
+        for user in users:
+            got += turn.allocate_once(transport, server, 5349 if transport == "tls" else 3478, user, "secret1", source)[0]
+    return got
+
+
+def guess(server, source, count, user="alice", transport="tcp"):
+    """So many passwords over one connection, until nobody answers any more -> how many were answered."""
+    stream = turn.connect(transport, server, 5349 if transport == "tls" else 3478, source, 1.5)
+    session, answered = turn.Session(stream, user, "wrong"), 0
+    try:
+        session.ask(turn.ALLOCATE, WANTED)
+        for number in range(count):
+            session.password = "wrong%d" % number
+            session.ask(turn.ALLOCATE, WANTED)
+            answered += 1
+        time.sleep(0.1)
+        stream.close()
+    except OSError:
+        pass
+    return answered
+
+
+@attack(VERBOSE, ci="verbose", seconds=22)
+def six_own_addresses_open_the_breaker(arena):
+    """One account and six addresses: each logs in and then fails as itself. Whoever guesses elsewhere must fall all the same."""
+    arena.start("user=bert:secret1")
+    honest, own = arena.more_addresses("customer", 10), arena.more_addresses("attacker", 6)
+    for address in honest:
+        arena.at("customer", log_in, arena.server, address, ["alice"]).wait()
+    for address in own:
+        arena.at("attacker", log_in, arena.server, address, ["alice"]).wait()
+        arena.at("attacker", guess, arena.server, address, 5).wait()
+    arena.settle()
+    answered = arena.at("clumsy", guess, arena.server, None, 300).wait()
+    arena.falls(arena.clumsy_address, "the guesser of an account that six other addresses were made to fail with")
+    ok(answered <= 100, "by the hundredth try", "%d guesses were answered" % answered)
+    for address in honest[:2]:
+        arena.spared(address, "a customer of that hour", settle=False)
+
+
+@attack(VERBOSE, ci="verbose journal6", seconds=16)
+def twenty_five_logins_make_a_gateway(arena):
+    users = ["u%d" % number for number in range(5)]
+    arena.start(*("user=%s:secret1" % user for user in users))
+    logins = arena.at("attacker", log_in, arena.server, None, users, 5).wait()
+    ok(logins == 25, "five accounts log in five times each", logins)
+    answered = arena.at("attacker", guess, arena.server, None, 1000).wait()
+    arena.falls(arena.attacker_address, "the guesser who logged in 25 times as five users before")
+    ok(answered <= 300, "by the three hundredth try", "%d guesses were answered" % answered)
+
+
+def offer_candidates(server, source, transport, candidates, rounds=2):
+    """An ICE agent whose partner offers these candidates: it logs in, asks permission for each as browsers do, some of them
+    again and again, and stays a customer -> did it get its relay?"""
+    relay = Relay(transport, server, 5349 if transport == "tls" else 3478, "alice", "secret1", source)
+    allocated = relay.allocate()
+    for _ in range(rounds):
+        for address in candidates:
+            # A refusal is no matter for an ICE agent: the pair has failed, the others go on.
+            relay.ask(turn.CREATE_PERMISSION, turn.peer_attribute(address, 5000))
+    relay.close()
+    return allocated
+
+
+PARTNERS = (["127.0.0.%d" % n for n in range(1, 5)] + ["169.254.169.%d" % n for n in (254, 253, 252, 123)] +
+            ["10.0.%d.%d" % (n // 40, 1 + n % 40) for n in range(80)])
+
+
+@attack(VERBOSE + " default", ci="verbose journal6", seconds=16)
+def ice_candidates_of_a_partner(arena):
+    """4 loopback, 4 metadata and 80 private candidates, as a light player that does what browsers do."""
+    arena.start("denied-peer-ip=10.0.0.0-10.255.255.255", "denied-peer-ip=169.254.0.0-169.254.255.255")
+    for transport in ("udp", "tcp", "tls"):
+        got = arena.at("customer", offer_candidates, arena.server, None, transport, PARTNERS).wait()
+        ok(got, "the customer gets its relay over %s" % transport.upper())
+    arena.spared(arena.customer_address, "the customer whose partner offers 4 loopback, 4 metadata and 80 private candidates")
+
+
+def bind_inside(server, source, count, transport="tcp"):
+    """Channels to addresses of this machine's and the cloud's metadata: nobody's ICE agent does that."""
+    relay = Relay(transport, server, 3478, "alice", "secret1", source)
+    relay.allocate()
+    for number in range(count):
+        relay.bind_channel(("127.0.0.%d" % (1 + number), 22 + number), 0x4000 + number)
+    relay.close()
+
+
+@attack(VERBOSE, ci="verbose", seconds=14)
+def channels_into_the_host(arena):
+    arena.start()
+    try:
+        arena.at("attacker", bind_inside, arena.server, None, 30).wait()
+    except AssertionError:
+        pass  # it was cut off half-way
+    arena.falls(arena.attacker_address, "the user who binds channels to thirty loopback addresses")
+
+
+def page(server, source, users, connections, password):
+    """A page that opens so many RTCPeerConnections with made-up credentials: each is a UDP session of its own, with one try."""
+    for number in range(connections):
+        stream = turn.connect("udp", server, 3478, source, 1.0)
+        try:
+            turn.Session(stream, users[number % len(users)], password).allocate()
+        except OSError:
+            pass  # dropped: it has been banned
+
+
+@attack(VERBOSE, ci="verbose", seconds=30)
+def three_connections_of_a_page(arena):
+    """With a good name: three RTCPeerConnections of a web page, with made-up users, are the page's doing."""
+    arena.start("max-allocate-timeout=3")
+    ok(arena.at("customer", log_in, arena.server, None, ["alice"], 2).wait() == 2, "the customer logs in")
+    arena.at("customer", page, arena.server, None, ["x1", "x2", "x3"], 3, "wrong").wait()
+    arena.wait_for_log(r"closed \(2nd stage\), user <> realm|closed \(2nd stage\), user <x", 3, 30)
+    arena.spared(arena.customer_address, "the customer who opened a page with three RTCPeerConnections of made-up users")
+    arena.at("attacker", page, arena.server, None, ["x%d" % n for n in range(60)], 60, "wrong").wait()
+    arena.falls(arena.attacker_address, "the stranger who tries sixty user names over UDP", 30)

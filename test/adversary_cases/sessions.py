@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who is charged with what coturn says about a session: forged sessions, several coturns, more sessions than fit."""
+import itertools, os, re, struct, subprocess, time
+
+import spoof
+import turn_client as turn
+from adversary import VERBOSE, Guard, attack, cannot_run, eventually, ok, sh
+
+WANTED = turn.attribute(turn.REQUESTED_TRANSPORT, turn.RELAY_OVER_UDP)
+
+
+def unsigned_sessions(victim, server, user, ports, rate, seconds):
+    """Sessions in the victim's name: one request each that names the user, then one unsigned request after the other."""
+    spoofer = spoof.Spoofer(server)
+    named = WANTED + turn.attribute(turn.USERNAME, user.encode()) + turn.attribute(turn.REALM, b"example.org") + turn.attribute(turn.NONCE, b"n")
+    for port in ports:
+        spoofer.send(spoof.datagram(victim, port, server, 3478, turn.request(turn.ALLOCATE, named, b"k" * 16)))
+    time.sleep(0.2)
+    unsigned = [spoof.datagram(victim, port, server, 3478, turn.request(turn.ALLOCATE, WANTED)) for port in ports]
+    return spoofer.send_at(rate, seconds, itertools.cycle(unsigned))
+
+
+def guess_for(server, user, seconds, transport="udp"):
+    """One password after the other in one session -> how many were answered."""
+    answered, end = 0, time.monotonic() + seconds
+    stream = turn.connect(transport, server, 5349 if transport == "tls" else 3478, None, 1.0)
+    session = turn.Session(stream, user, "wrong")
+    while time.monotonic() < end:
+        try:
+            session.ask(turn.ALLOCATE, WANTED)
+            answered += 1
+        except OSError:
+            if transport != "udp":
+                break
+    return answered
+
+
+def race(arena, transport):
+    arena.start("max-allocate-timeout=3")
+    spoofing = arena.at("attacker", unsigned_sessions, arena.victim_address, arena.server, "mallory", list(range(40000, 40008)), 3000, 6)
+    time.sleep(0.5)
+    answered = arena.at("clumsy", guess_for, arena.server, "mallory", 4, transport).wait()
+    spoofing.wait()
+    ok(answered > 5, "somebody guesses as that user meanwhile", answered)
+    arena.wait_for_log("closed .2nd stage.*remote .?%s" % re.escape(arena.victim_address), 8, 90)
+    arena.spared(arena.victim_address, "the victim of forged sessions of a user whom somebody else fails as")
+    right = eventually(lambda: arena.banned(arena.clumsy_address), 5) or re.search(r"^error: .*(smoke|ambig).*remedy=", arena.daemon.text, re.M | re.I)
+    ok(right, "the guesser is banned, or that it is hidden by forged sessions is an error event with a remedy", arena.details(arena.clumsy_address))
+
+
+@attack(VERBOSE, ci="verbose", seconds=45)
+def forged_sessions_race_for_the_announcement(arena):
+    """Coturn up to 4.6.2 names no session in its errors: they belong to the next 401 of that user, whosever it is."""
+    race(arena, "udp")
+
+
+@attack(VERBOSE, ci="journal6", seconds=45)
+def forged_sessions_race_with_a_guesser_over_tcp(arena):
+    race(arena, "tcp")
+
+
+def number_of(text, address):
+    """The session of coturn's that an address had."""
+    found = re.findall(r"session (\d+): .*remote .?%s" % re.escape(address), text)
+    return found[-1] if found else None
+
+
+def guessing_rows(session, times=6):
+    return ["9: : ERROR: check_stun_auth: user alice credentials are incorrect",
+            "9: : session %s: realm <example.org> user <alice>: incoming packet message processed, error 401: Unauthorized" % session] * times
+
+
+def closing_row(session, address):
+    remote = "[%s]:5555" % address if ":" in address else address + ":5555"
+    return "10: : session %s: closed (2nd stage), user <bert> realm <example.org> origin <>, local 198.51.100.10:3478, remote %s, reason: allocation timeout" % (session, remote)
+
+
+@attack("journal journal6", ci="journal", seconds=10)
+def two_units_share_a_session_number(arena):
+    """Guesses in session 7 of one coturn of the journal's, and a customer's session 7 at another coturn ends."""
+    a, b, session = "coturn@a.service", "coturn@b.service", "001000000000000007"
+    put = lambda unit, process, rows: [arena.journal.write(process, 0, "turnserver", unit, row.encode()) for row in rows]
+    for unit, process in ((a, 100), (b, 200)):
+        put(unit, process, ["0: : Version Coturn-4.6.1 'Gorst'"])
+    arena.start_guard("journal_units: [%s, %s]\nwitness: off\n" % (a, b), warm=False)
+    put(a, 100, guessing_rows(session))
+    put(b, 200, [closing_row(session, arena.victim_address)])
+    put(a, 100, guessing_rows("001000000000000008") + [closing_row("001000000000000008", arena.attacker_address)])
+    arena.falls(arena.attacker_address, "the guesser at one of two coturns in the journal")
+    arena.spared(arena.victim_address, "the customer of one coturn whose session has the number of a guesser's at the other", settle=False)
+    put(a, 100, [closing_row(session, arena.clumsy_address)])
+    arena.falls(arena.clumsy_address, "whose session it was")
+
+
+@attack("verbose verbose6", ci="verbose", seconds=10)
+def two_files_share_a_session_number(arena):
+    """The same for the log files of two coturns that both run, under one glob."""
+    session, place = "001000000000000007", arena.place + "/log"
+    files = {name: "%s/turn_%s.log" % (place, name) for name in ("a", "b")}
+    arena.log = files["a"]
+
+    def put(name, rows):
+        with open(files[name], "a") as file:
+            file.write("".join(row + "\n" for row in rows))
+    for name in files:
+        put(name, ["0: : Version Coturn-4.6.1 'Gorst'"])
+    arena.configure("log_file: [%s, %s]\nwitness: off\n" % (files["a"], files["b"]))
+    with open(arena.place + "/conf.d/10-test.yaml") as file:
+        text = file.read().split("\n", 1)[1]  # without the line that names one file
+    with open(arena.place + "/conf.d/10-test.yaml", "w") as file:
+        file.write(text)
+    arena.daemon = arena.guard(ready=False)
+    if not arena.daemon.says("source.following.*turn_b|turn_b.*follow", 8):
+        ok(False, "two log files are followed at once", arena.daemon.text)
+    put("a", guessing_rows(session))
+    time.sleep(0.5)
+    put("b", [closing_row(session, arena.victim_address)])
+    time.sleep(0.5)
+    put("a", guessing_rows("001000000000000008") + [closing_row("001000000000000008", arena.attacker_address)])
+    arena.falls(arena.attacker_address, "the guesser at one of two coturns in files")
+    arena.spared(arena.victim_address, "the customer of one coturn whose session has the number of a guesser's at the other", settle=False)
+
+
+def eviction_log(arena, forged, offender_rows, closing):
+    """A log in which a session offends, so many forged challenges follow, and then the session ends."""
+    with open(arena.place + "/evict.log", "w") as log:
+        log.write("0: : Version Coturn-4.6.1 'Gorst'\n")
+        log.write("".join(row + "\n" for row in offender_rows))
+        for number in range(forged):
+            log.write("%d: : session 000%015d: realm <example.org> user <>: incoming packet message processed, error 401: Unauthorized\n"
+                      % (10 + number * 50 // forged, number + 1))
+        log.write("65" + closing[2:] + "\n")
+    return log.name
+
+
+@attack("verbose verbose6", ci="verbose", seconds=12)
+def more_forged_sessions_than_fit(arena):
+    """263 000 challenges that anybody can forge must not push out the session of a guesser before its closing line."""
+    arena.configure("")
+    session, address = "001000000000000001", arena.attacker_address
+    rows = guessing_rows(session, 200)
+    for forged in (1000, 263000):
+        log = eviction_log(arena, forged, rows, closing_row(session, address))
+        said = subprocess.run([Guard.program, "replay", "--json", "--config", arena.place + "/coturn-guard.yaml", log],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=100).stdout
+        ok('"event":"ban"' in said.replace(" ", ""), "the guesser of 200 passwords is banned though %d forged sessions come before its end" % forged, said[-600:])
+
+
+@attack("verbose verbose6 default", ci="", seconds=25)
+def more_forged_sessions_than_fit_live(arena):
+    """The same while the daemon follows."""
+    arena.configure("witness: off\n")
+    open(arena.log, "w").close()
+    arena.daemon = arena.guard()
+    session = "001000000000000001"
+    with open(eviction_log(arena, 263000, guessing_rows(session, 200), closing_row(session, arena.attacker_address))) as made, open(arena.log, "a") as log:
+        log.write(made.read())
+    arena.falls(arena.attacker_address, "the guesser of 200 passwords among 263 000 forged sessions, live,", 40)
