@@ -13,6 +13,7 @@ Problems App::reload(const Now& now) {
   auto setup = load_setup(options_.paths);
   if (setup) {
     ++reloads_.applied;
+    for (const auto& note : setup->notes) log_.write(events::kNote, {{"note", note}}, now.mono);
     apply(std::move(*setup), now);
   } else {
     ++reloads_.rejected;

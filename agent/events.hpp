@@ -37,6 +37,7 @@ inline constexpr LogEvent kStarted{"agent.started", LOG_INFO, "f1b9212b71f646c69
 inline constexpr LogEvent kStopped{"agent.stopped", LOG_INFO, "98e10ef3cf30447b982397db505f4735"};
 inline constexpr LogEvent kReloaded{"config.reloaded", LOG_INFO, "42466d3f07b24bc182b8bbc9b663b1f0"};
 inline constexpr LogEvent kRejected{"config.rejected", LOG_ERR, "428231666e82463497cd3ede779a178d"};
+inline constexpr LogEvent kNote{"config.note", LOG_WARNING, "5e04a3966c7d462c85b50811ea04f000"};
 inline constexpr LogEvent kRequest{"control.request", LOG_NOTICE, "df662078d9f24be7974429453aabb9de"};
 inline constexpr LogEvent kRequestForbidden{"control.forbidden", LOG_WARNING,
                                             "a874dc188bbb40dfbc71e69d10d12aa4"};

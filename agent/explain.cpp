@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "explain.hpp"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <utility>
+#include <vector>
 
 #include "explanation.hpp"
 #include "json_line.hpp"
+#include "judge/credit.hpp"
 #include "source/line_splitter.hpp"
 #include "util/duration.hpp"
 #include "util/text.hpp"
@@ -67,6 +71,32 @@ std::string_view word_for(Credit credit) {
     case Credit::shared: return "shared";
   }
   return "?";
+}
+
+// As in the rule file.
+std::vector<std::string_view> words_for(const Causes& causes) {
+  constexpr std::array<std::pair<Cause, std::string_view>, 5> kWords{{{Cause::client, "client"},
+                                                                      {Cause::page, "page"},
+                                                                      {Cause::partner, "partner"},
+                                                                      {Cause::forger, "forger"},
+                                                                      {Cause::operated, "operator"}}};
+  std::vector<std::string_view> words;
+  for (const auto& [cause, word] : kWords)
+    if (causes.has(cause)) words.push_back(word);
+  return words;
+}
+
+std::string causes_text(const Trait& trait) {
+  std::string text = fmt::format("{}", fmt::join(words_for(trait.caused_by), ", "));
+  if (!trait.by_others() || trait.points.milli == 0) return text;
+  const Trait measured = for_good_name(trait);
+  text += fmt::format("; so where it has a good name {} each", to_string(measured.points));
+  if (measured.free > 0)
+    text += fmt::format(" beyond {}{}", measured.free,
+                        measured.distinct == Distinct::nothing
+                            ? std::string()
+                            : fmt::format(" different {}s", one_of(measured.distinct)));
+  return text + ", counted apart, and a ban of the first length at most";
 }
 
 std::string text_of(const Endpoint& endpoint) {
@@ -200,6 +230,7 @@ void print_text(const Explanation& explained, const RuleSet& rules, const Config
   if (!explained.user.empty()) row("user", fmt::format("\"{}\"", escape(explained.user)));
   row("evidence", evidence_text(explained, rule));
   row("points", points_text(rule, config.policy.findtime));
+  row("caused by", causes_text(rule.trait));
   row("outcome", outcome_text(explained, rule));
   if (!rule.report.empty()) row("remedy", rule.report);
 }
@@ -207,6 +238,13 @@ void print_text(const Explanation& explained, const RuleSet& rules, const Config
 Json json_of(const Measure& measure) {
   if (measure.offences == 0) return nullptr;
   return {{"offences", measure.offences}, {"seconds", measure.ban.count()}};
+}
+
+// What it costs an address with a good name: null where that makes no difference.
+Json good_name_of(const Trait& trait) {
+  if (!trait.by_others() || trait.points.milli == 0) return nullptr;
+  const Trait measured = for_good_name(trait);
+  return {{"points", measured.points.milli / 1000.0}, {"free", measured.free}, {"first_length_only", true}};
 }
 
 void add_rule(Json& object, const Explanation& explained, const Rule& rule, const Config& config) {
@@ -241,6 +279,8 @@ void add_rule(Json& object, const Explanation& explained, const Rule& rule, cons
        {"from", trait.from},
        {"points_from", trait.points_from.milli / 1000.0},
        {"credit", word_for(trait.credit)},
+       {"caused_by", words_for(trait.caused_by)},
+       {"good_name", good_name_of(trait)},
        {"outcome", outcome_text(explained, rule)},
        {"ban_after", judged ? json_of(explained.alike) : Json(nullptr)},
        {"ban_after_different", judged ? json_of(explained.different) : Json(nullptr)},

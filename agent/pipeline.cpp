@@ -42,6 +42,7 @@ Pipeline::Pipeline(Recogniser recogniser, const Policy& policy, const HashSeed& 
       credit_(seed),
       tally_(seed),
       ledger_(policy, seed),
+      by_others_(policy, seed),
       reports_(policy_of_reports(policy), seed),
       meter_(QuenchPolicy{}, seed),
       policy_(policy),
@@ -246,7 +247,12 @@ void Pipeline::judge(const Attributed& attributed, const Now& now, Outcome& outc
   }
   const Prefix network = ledger_.network_of(offence);
   const Standing standing = credit_.standing(network, now);
-  const Points cost = tally_.cost(network, offence, shared_out(rule.trait, standing), policy_.findtime, now);
+  Trait trait = rule.trait;
+  if (is_by_others(rule, standing, now)) {
+    trait = for_good_name(trait);
+    if (trait.good_name) offence.points = trait.points;
+  }
+  const Points cost = tally_.cost(network, offence, shared_out(trait, standing), policy_.findtime, now);
   if (cost.milli == 0) return trace(offence, Effect::free, {}, standing, now, outcome);
   const Points weight = lightened(cost, rule.trait.credit, standing);
   if (weight.milli == 0) {
@@ -261,11 +267,18 @@ void Pipeline::judge(const Attributed& attributed, const Now& now, Outcome& outc
   trace(offence, enter(offence, rule, standing, now, outcome), weight, standing, now, outcome);
 }
 
+// A page or a call's other end may have made an honest client do it.
+bool Pipeline::is_by_others(const Rule& rule, const Standing& standing, const Now& now) const {
+  return rule.trait.by_others() && credit_.is_customer(standing, now);
+}
+
 // Into the ledger, and where that makes a ban due, past the breaker.
 Effect Pipeline::enter(const Offence& offence, const Rule& rule, const Standing& standing, const Now& now,
                        Outcome& outcome) {
   const std::uint64_t while_banned = ledger_.counters().while_banned;
-  const auto verdict = ledger_.due(offence, rule.trait.window, now);
+  const bool by_others = is_by_others(rule, standing, now);
+  if (by_others && ledger_.meets_ban(offence, now)) return Effect::while_banned;
+  const auto verdict = (by_others ? by_others_ : ledger_).due(offence, rule.trait.window, now);
   if (!verdict) {
     return ledger_.counters().while_banned != while_banned ? Effect::while_banned : Effect::counted;
   }
@@ -275,7 +288,12 @@ Effect Pipeline::enter(const Offence& offence, const Rule& rule, const Standing&
     ++counted_.withheld;
     return Effect::withheld;
   }
-  ledger_.begin(*verdict, now);
+  if (by_others) {
+    by_others_.forgive(verdict->prefix, true);
+    ledger_.begin_apart(*verdict, now);
+  } else {
+    ledger_.begin(*verdict, now);
+  }
   outcome.verdicts.push_back(*verdict);
   return Effect::banned;
 }
@@ -293,12 +311,14 @@ void Pipeline::report(const Offence& offence, const Rule& rule, const Now& now, 
 void Pipeline::trace(const Offence& offence, Effect effect, Points weight, const Standing& standing,
                      const Now& now, Outcome& outcome) const {
   if (!tracing_) return;
-  outcome.judged.push_back({.offence = offence,
-                            .effect = effect,
-                            .weight = weight,
-                            .in_window = ledger_.points(ledger_.network_of(offence), now),
-                            .standing = standing,
-                            .when = now});
+  const bool by_others = is_by_others(rules().rule(offence.rule), standing, now);
+  outcome.judged.push_back(
+      {.offence = offence,
+       .effect = effect,
+       .weight = weight,
+       .in_window = (by_others ? by_others_ : ledger_).points(ledger_.network_of(offence), now),
+       .standing = standing,
+       .when = now});
 }
 
 void Pipeline::set_rules(RuleSet rules) {
@@ -313,11 +333,13 @@ void Pipeline::set_rules(RuleSet rules) {
 void Pipeline::set_policy(const Policy& policy) {
   policy_ = policy;
   ledger_.set_policy(policy);
+  by_others_.set_policy(policy);
   reports_.set_policy(policy_of_reports(policy));
 }
 
 void Pipeline::forgive(const Prefix& prefix, bool ladder) {
   ledger_.forgive(prefix, ladder);
+  by_others_.forgive(prefix, true);
   tally_.forget(prefix);
 }
 

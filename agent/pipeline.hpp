@@ -185,6 +185,7 @@ class Pipeline {
   void note_restart();
   void attribute(const Event& event, bool harmless, const Now& now, Outcome& outcome);
   void judge(const Attributed& attributed, const Now& now, Outcome& outcome);
+  [[nodiscard]] bool is_by_others(const Rule& rule, const Standing& standing, const Now& now) const;
   [[nodiscard]] Effect enter(const Offence& offence, const Rule& rule, const Standing& standing,
                              const Now& now, Outcome& outcome);
   void report(const Offence& offence, const Rule& rule, const Now& now, Outcome& outcome);
@@ -199,6 +200,9 @@ class Pipeline {
   CreditBook credit_;
   Tally tally_;
   Ledger ledger_;
+  // What others can make those do who have a good name: counted apart, so that it fills no other measure, and
+  // no ladder grows of it.
+  Ledger by_others_;
   Breaker breaker_;
   Ledger reports_;  // the same measure for what is reported instead of banned, so that it is told seldom
   RequestMeter meter_;

@@ -58,9 +58,10 @@ tl::expected<Setup, Problems> load_setup(const SetupPaths& paths) {
   Problems problems;
   tune(*book, *config, problems);
   if (!problems.empty()) return tl::unexpected(std::move(problems));
+  std::vector<std::string> notes = std::move(book->notes);
   auto rules = RuleSet::create(std::move(*book));
   if (!rules) return tl::unexpected(Problems{config->rules_file + ": " + rules.error().message()});
-  return Setup{std::move(*config), std::move(*rules)};
+  return Setup{std::move(*config), std::move(*rules), std::move(notes)};
 }
 
 }  // namespace coturn_guard

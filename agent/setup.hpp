@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "config.hpp"
 #include "detect/recogniser.hpp"
@@ -23,6 +24,7 @@ struct SetupPaths {
 struct Setup {
   Config config;
   RuleSet rules;
+  std::vector<std::string> notes{};  // RuleBook::notes
 };
 
 // Where an operator's own rules lie: rules.d beside his configuration.

@@ -48,7 +48,7 @@ class Attribution {
  public:
   static constexpr std::size_t kMaxSessions = 262'144;
   static constexpr std::size_t kMaxPending = 393'216;  // different (session, rule, user or peer) that wait
-  static constexpr std::size_t kMaxPendingOfSession = 64;   // beyond it they are joined
+  static constexpr std::size_t kMaxPendingOfSession = 128;  // beyond it they are joined
   static constexpr std::chrono::seconds kLongestWait{120};  // without an allocation
   static constexpr std::chrono::hours kLongestSession{2};   // with one
   // A session that logged in is remembered so long beyond its end: its reset may still wait for the kernel's

@@ -98,6 +98,7 @@ struct Forgeable {
 struct RuleBook {
   std::vector<Rule> rules;  // the first that matches a line has it
   std::vector<Forgeable> forgeable;
+  std::vector<std::string> notes;  // "file:line:column: …": what is read all the same, and should be mended
 };
 
 }  // namespace coturn_guard

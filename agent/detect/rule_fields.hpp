@@ -59,6 +59,13 @@ class RuleFields {
     const std::size_t chosen = chosen_word(node, key, words);
     return chosen < N ? choices[chosen].second : Value{};
   }
+  // One or several of some words, each once: `note` gets each.
+  template <class Value, std::size_t N, class Note>
+  void choices(const YAML::Node& node, std::string_view key, const Choices<Value, N>& all, Note note) {
+    if (!node.IsSequence()) return note(choice(node, key, all));
+    if (node.size() == 0 || node.size() > N) problem(node.Mark(), "\"{}\" must be 1 to {} words", key, N);
+    for (const auto& entry : node) note(choice(entry, key, all));
+  }
   std::uint32_t bytes(const YAML::Node& node, std::string_view key);  // 1 to a record's length
   // At least one text; `places` gets where each stands.
   std::vector<std::string> texts(const YAML::Node& node, std::string_view key,

@@ -67,6 +67,7 @@ class Added {
     for (std::size_t i = 0; i < document.book.rules.size(); ++i)
       if (!replace(all_, document.book.rules[i], document.places[i]) &&
           !replace(own_, document.book.rules[i], document.places[i])) {
+        settle_causes(document.book.rules[i], nullptr, document.places[i].rule, all_.book.notes);
         own_.book.rules.push_back(std::move(document.book.rules[i]));
         own_.places.push_back(std::move(document.places[i]));
       }
@@ -81,11 +82,29 @@ class Added {
   }
 
  private:
+  // What an operator wrote before there was "caused_by" stays in force: what it replaces says it, else the
+  // mildest holds.
+  static void settle_causes(Rule& rule, const Rule* replaced, const std::string& place,
+                            std::vector<std::string>& notes) {
+    if (!rule.trait.caused_by.none()) return;
+    if (replaced != nullptr) {
+      rule.trait.caused_by = replaced->trait.caused_by;
+      return;
+    }
+    rule.trait.caused_by.add(Cause::page);
+    if (rule.evidence == Evidence::spoofable) rule.trait.caused_by.add(Cause::forger);
+    if (rule.is_offence())
+      notes.push_back(
+          fmt::format("{}: rule \"{}\" lacks \"caused_by\": taken as \"page\", so that who has "
+                      "logged in is banned for it for the first length only",
+                      place, rule.name));
+  }
   static bool replace(RuleDocument& among, Rule& rule, RulePlaces& places) {
     auto& rules = among.book.rules;
     const auto found =
         std::find_if(rules.begin(), rules.end(), [&](const Rule& other) { return other.name == rule.name; });
     if (found == rules.end()) return false;
+    settle_causes(rule, &*found, places.rule, among.book.notes);
     among.places[static_cast<std::size_t>(found - rules.begin())] = std::move(places);
     *found = std::move(rule);
     return true;

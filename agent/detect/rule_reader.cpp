@@ -22,6 +22,11 @@ constexpr Choices<Distinct, 3> kDistinct{
     {{"user", Distinct::user}, {"peer", Distinct::peer}, {"session", Distinct::session}}};
 constexpr Choices<Credit, 3> kCredit{
     {{"none", Credit::none}, {"spares", Credit::spares}, {"shared", Credit::shared}}};
+constexpr Choices<Cause, 5> kCauses{{{"client", Cause::client},
+                                     {"page", Cause::page},
+                                     {"partner", Cause::partner},
+                                     {"forger", Cause::forger},
+                                     {"operator", Cause::operated}}};
 constexpr Choices<Evidence, 3> kEvidence{
     {{"claimed", Evidence::claimed}, {"spoofable", Evidence::spoofable}, {"proven", Evidence::proven}}};
 constexpr Choices<Witnessed, 4> kWitnessed{{{"no", Witnessed::no},
@@ -46,9 +51,11 @@ class Reader {
  private:
   void read_rule(const YAML::Node& node);
   void read_weight(const YAML::Node& node, Trait& trait);
+  void read_good_name(const YAML::Node& node, Trait& trait);
   void read_line(const YAML::Node& node, Rule& rule, RulePlaces& place);
   void check_pattern(const YAML::Node& node, const Rule& rule, const Pattern& pattern);
   void check_keys(const YAML::Node& node, const Rule& rule);
+  void check_causes(const YAML::Node& node, const Rule& rule);
   void read_forgeable(const YAML::Node& node);
 
   RuleFileKind kind_;
@@ -77,6 +84,24 @@ void Reader::read_weight(const YAML::Node& node, Trait& trait) {
   }
   if (const YAML::Node credit = node["credit"]; credit.IsDefined())
     trait.credit = fields.choice(credit, "credit", kCredit);
+  if (const YAML::Node causes = node["caused_by"]; causes.IsDefined())
+    fields.choices(causes, "caused_by", kCauses, [&](Cause cause) { trait.caused_by.add(cause); });
+  if (const YAML::Node measure = node["good_name"]; measure.IsDefined()) read_good_name(measure, trait);
+}
+
+// What it costs an address with a good name instead.
+void Reader::read_good_name(const YAML::Node& node, Trait& trait) {
+  static constexpr std::array<std::string_view, 3> kKnown{"points", "free", "distinct"};
+  static constexpr std::array<std::string_view, 1> kRequired{"points"};
+  if (!fields.is_map_of(node, "\"good_name\"", kKnown, kRequired)) return;
+  GoodNameMeasure measure;
+  measure.points = fields.points(node["points"], "points");
+  if (const YAML::Node free = node["free"]; free.IsDefined()) measure.free = fields.count(free, "free");
+  if (const YAML::Node distinct = node["distinct"]; distinct.IsDefined())
+    measure.distinct = fields.choice(distinct, "distinct", kDistinct);
+  if (measure.distinct != Distinct::nothing && measure.distinct != trait.distinct)
+    fields.problem(node["distinct"].Mark(), "\"distinct\" must be the same as the rule's own");
+  trait.good_name = measure;
 }
 
 // Which lines it is about. What lacks of these, check_keys() tells.
@@ -161,14 +186,32 @@ void Reader::check_keys(const YAML::Node& node, const Rule& rule) {
     fields.problem(node["login"].Mark(), "a login is no offence: its points must be 0");
 }
 
+// Who can cause it, and what follows. An operator's own rule may say nothing of it: rule_file decides then.
+void Reader::check_causes(const YAML::Node& node, const Rule& rule) {
+  const Trait& trait = rule.trait;
+  if (trait.good_name && !trait.by_others())
+    fields.problem(
+        node["good_name"].Mark(),
+        "\"good_name\" is for what a page or a partner can cause, and \"caused_by\" names neither");
+  if (trait.caused_by.none() || rule.tells_only()) return;
+  const bool forged = trait.caused_by.has(Cause::forger);
+  if (forged && rule.evidence != Evidence::spoofable)
+    fields.problem(node["caused_by"].Mark(),
+                   "what a forger can cause proves nothing: it needs \"evidence: spoofable\"");
+  if (!forged && rule.evidence == Evidence::spoofable)
+    fields.problem(node["caused_by"].Mark(), "what is spoofable is caused by a \"forger\", too");
+}
+
 void Reader::read_rule(const YAML::Node& node) {
-  static constexpr std::array<std::string_view, 28> kKnown{
-      "name",     "description",     "points",       "window",     "distinct",     "free",
-      "from",     "points_from",     "credit",       "evidence",   "witnessed",    "kernel",
-      "packet",   "begins",          "ends",         "pattern",    "session",      "login",
-      "closes",   "unless_counted",  "misdeed",      "if_expired", "if_unexpired", "report",
-      "examples", "counterexamples", "announced_by", "unannounced"};
-  static constexpr std::array<std::string_view, 3> kRequired{"name", "description", "points"};
+  static constexpr std::array<std::string_view, 30> kKnown{
+      "name",     "description",     "points",       "window",      "distinct",     "free",
+      "from",     "points_from",     "credit",       "evidence",    "witnessed",    "kernel",
+      "packet",   "begins",          "ends",         "pattern",     "session",      "login",
+      "closes",   "unless_counted",  "misdeed",      "if_expired",  "if_unexpired", "report",
+      "examples", "counterexamples", "announced_by", "unannounced", "caused_by",    "good_name"};
+  static constexpr std::array<std::string_view, 4> kAll{"name", "description", "points", "caused_by"};
+  // An operator's own rule may be older than "caused_by" (rule_file).
+  const RuleFields::Keys kRequired = RuleFields::Keys(kAll).first(kind_ == RuleFileKind::main ? 4 : 3);
   const std::size_t before = fields.problems.size();
   if (!fields.is_map_of(node, "a rule", kKnown, kRequired)) return;
   Rule rule;
@@ -218,6 +261,7 @@ void Reader::read_rule(const YAML::Node& node) {
   }
   read_line(node, rule, place);
   check_keys(node, rule);
+  check_causes(node, rule);
   if (fields.problems.size() != before) return;
   book.rules.push_back(std::move(rule));
   places.push_back(std::move(place));

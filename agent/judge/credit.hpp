@@ -61,6 +61,8 @@ class CreditBook {
   std::unique_ptr<State> state_;
 };
 
+// The trait of what others can make an honest client do (Trait::by_others), as it holds for a good name.
+[[nodiscard]] Trait for_good_name(Trait trait);
 // The trait as it holds for somebody of this standing: where a good name is shared, what is free for one
 // customer is free for each user that logged in from there, so that a NAT's ordinary calls are no flood.
 [[nodiscard]] Trait shared_out(Trait trait, const Standing& standing);

@@ -188,6 +188,30 @@ void Ledger::begin(const Verdict& verdict, const Now& now) {
   ++state.counters.verdicts;
 }
 
+void Ledger::begin_apart(const Verdict& verdict, const Now& now) {
+  State& state = *state_;
+  const Tick tick = state.clock.at(now);
+  const Index index = state.find_or_insert(verdict.prefix, tick);
+  Offender& offender = state.table.at(index);
+  const Window window = offender.window;
+  state.begin_ban(offender, verdict.duration, tick);
+  offender.window = window;
+  state.table.touch(index, Worth::banned);
+  ++state.counters.verdicts;
+}
+
+bool Ledger::meets_ban(const Offence& offence, const Now& now) {
+  State& state = *state_;
+  const Tick tick = state.clock.at(now);
+  const Index index = state.table.find(network_of(offence));
+  if (index == OffenderTable::kNone || tick >= state.table.at(index).banned_until) return false;
+  state.table.at(index).last_seen = tick & kTickMask;
+  state.table.touch(index, Worth::banned);
+  ++state.counters.offences;
+  ++state.counters.while_banned;
+  return true;
+}
+
 void Ledger::forgive(const Prefix& prefix, bool ladder) {
   OffenderTable& table = state_->table;
   const Prefix unit = prefix_of(prefix.network());
@@ -292,7 +316,7 @@ bool Ledger::ended_lately(const Prefix& network, seconds lately, const Now& now)
   if (index == OffenderTable::kNone) return false;
   const Offender& offender = state_->table.at(index);
   const Tick tick = state_->clock.at(now);
-  return offender.banned_until != 0 && tick >= offender.banned_until &&
+  return offender.earlier_bans > 0 && offender.banned_until != 0 && tick >= offender.banned_until &&
          tick - offender.banned_until < ticks(lately);
 }
 

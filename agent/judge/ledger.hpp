@@ -46,6 +46,10 @@ class Ledger {
   [[nodiscard]] std::optional<Verdict> due(const Offence& offence, std::chrono::seconds window,
                                            const Now& now);
   void begin(const Verdict& verdict, const Now& now);
+  // The same for a ban that is no rung of the ladder: the window and the earlier bans stay as they are.
+  void begin_apart(const Verdict& verdict, const Now& now);
+  // It comes from a network whose ban still runs; counted as that. For who judges it by another ledger.
+  [[nodiscard]] bool meets_ban(const Offence& offence, const Now& now);
   // The offences in the window are forgotten and its ban is taken as ended (unban); with `ladder`, its
   // earlier bans too. A prefix wider than the unit of judging means every network in it, a narrower one the
   // network it lies in.
@@ -73,12 +77,13 @@ class Ledger {
   void save_changes(StateBatch& batch);
   void note_everything();  // the next call gives all of it
 
-  // What counts against this unit of judging (prefix_of, or an address judged alone) now; none while its ban
-  // runs.
+  // What counts against this unit of judging (prefix_of, or an address judged alone) now. A ban begins anew,
+  // but for one apart.
   [[nodiscard]] Points points(const Prefix& network, const Now& now) const;
   // How often this unit of judging was banned, as far as that is remembered.
   [[nodiscard]] std::uint32_t earlier_bans(const Prefix& network) const;
-  // A ban of this unit of judging ended within the last `lately`, and nobody pardoned it.
+  // A ban of this unit of judging ended within the last `lately`, and nobody pardoned it. Not of who was
+  // never banned but apart.
   [[nodiscard]] bool ended_lately(const Prefix& network, std::chrono::seconds lately, const Now& now) const;
   [[nodiscard]] Prefix prefix_of(const Address& address) const;   // the unit of judging
   [[nodiscard]] Prefix network_of(const Offence& offence) const;  // whom it counts against

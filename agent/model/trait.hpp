@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 
 #include "model/flow.hpp"
 
@@ -22,8 +23,33 @@ enum class Credit : std::uint8_t {
   shared,
 };
 
+// Who can bring it about that an address does what a rule tells of.
+enum class Cause : std::uint8_t {
+  client,   // the client alone: no page and no call makes an honest one do that
+  page,     // a page that its browser shows, or the network that it is in
+  partner,  // the other end of its call, by the addresses that it offers
+  forger,   // anybody who sends packets in its name
+  operated  // the operator's own balancer, monitor or configuration
+};
+class Causes {
+ public:
+  void add(Cause cause) { bits_ = static_cast<std::uint8_t>(bits_ | 1U << static_cast<unsigned>(cause)); }
+  [[nodiscard]] bool has(Cause cause) const { return (bits_ >> static_cast<unsigned>(cause) & 1U) != 0; }
+  [[nodiscard]] bool none() const { return bits_ == 0; }
+
+ private:
+  std::uint8_t bits_ = 0;
+};
+
 // So many different things of one network and rule are told apart; `free` and `from` above it mean it.
-inline constexpr std::uint32_t kMostDifferent = 64;
+inline constexpr std::uint32_t kMostDifferent = 128;
+
+// What an offence costs an address with a good name where a page or a call's other end can be the cause.
+struct GoodNameMeasure {
+  Points points{};
+  std::uint32_t free = 0;
+  Distinct distinct = Distinct::nothing;
+};
 
 struct Trait {
   Points points{};                 // for one offence
@@ -37,6 +63,12 @@ struct Trait {
   std::uint32_t from = 0;
   Points points_from{};
   Credit credit = Credit::none;
+  Causes caused_by{};
+  std::optional<GoodNameMeasure> good_name{};
+
+  // What somebody else can make an honest client do. For an address with a good name it is counted apart and
+  // ends in a ban of the first length.
+  [[nodiscard]] bool by_others() const { return caused_by.has(Cause::page) || caused_by.has(Cause::partner); }
 };
 
 }  // namespace coturn_guard

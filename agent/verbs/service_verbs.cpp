@@ -23,6 +23,8 @@ int run(const RunOptions& options) {
   auto setup = load_setup(options.paths);
   if (!setup) return complain(setup.error());
   Log log(Log::detect_sink());
+  for (const auto& note : setup->notes)
+    log.write(events::kNote, {{"note", note}}, std::chrono::steady_clock::now());
   auto app = App::create(options, std::move(*setup), log);
   if (!app) {
     log.write(events::kFailed, {{"problem", app.error().message()}}, std::chrono::steady_clock::now());
@@ -51,6 +53,7 @@ int check_config(const SetupPaths& paths) {
   }
   check_names(setup->config, allowed);
   if (!allowed.problems.empty()) return complain(allowed.problems);
+  for (const auto& note : setup->notes) fmt::print(stderr, "coturn-guard: note: {}\n", note);
   const auto enforcer = choose_enforcer(setup->config.enforcer);
   fmt::print("{}: ok, {} rules, enforcer {} ({})\n", paths.config, setup->rules.rules().size(), enforcer.name,
              enforcer.why);

@@ -18,6 +18,7 @@ rules:
   - name: reset
     description: A reset.
     points: 1
+    caused_by: client
     session: true
     begins: ['TCP socket error: Connection reset by peer ']
     pattern: 'TCP socket error: Connection reset by peer {client}'
@@ -27,6 +28,7 @@ rules:
   - name: guess
     description: A failed login.
     points: 0.6
+    caused_by: client
     points_from: 3
     from: 3
     distinct: user
@@ -39,6 +41,7 @@ rules:
   - name: probe
     description: A probe of a forbidden peer.
     points: 1
+    caused_by: client
     free: 2
     distinct: peer
     begins: ['A peer IP ']
@@ -48,6 +51,7 @@ rules:
   - name: flood
     description: A flood that anybody can forge.
     points: 1
+    caused_by: [client, forger]
     evidence: spoofable
     begins: ['Flood from ']
     pattern: 'Flood from {client}'
@@ -57,6 +61,7 @@ rules:
   - name: nameless
     description: A login failed, nobody knows whose.
     points: 1
+    caused_by: client
     begins: ['user ']
     pattern: 'user {user} failed'
     examples: ['1: : user alice failed']
@@ -64,6 +69,7 @@ rules:
   - name: ending
     description: A session ends.
     points: 0
+    caused_by: client
     session: true
     closes: true
     begins: ['closed (']

@@ -41,6 +41,7 @@ def forgeries(victim, session=777):
     error = "ERROR: "
     refused = lambda name: [error + "check_stun_auth: Cannot find credentials of user <%s>" % name, *own(TOLD % (name, "message", "error 401: Unauthorized"))]
     forbidden = own(TOLD % ("alice", "CREATE_PERMISSION", "error 403: Forbidden IP"))
+    unbound = own(TOLD % ("alice", "CHANNEL_BIND", "error 403: Forbidden IP"))
     denied = lambda i: error + "A peer IP 10.0.0.%d denied in the range: 10.0.0.0-10.255.255.255" % i
     return {
         "connection-reset": [error + SESSION % i + "TCP socket error: Connection reset by peer " + at(1000 + i) for i in range(1, 6)],
@@ -60,9 +61,11 @@ def forgeries(victim, session=777):
         "secret-mismatch-error": own("check_stun_auth: Cannot find credentials of user <%s>" % TO_COME, 110) + end,
         "quota": own(TOLD % ("alice", "ALLOCATE", "error 486: Allocation Quota Reached"), 30) + end,
         "allocation-flood": own("new, realm=<example.org>, username=<alice>, lifetime=600", 70) + end,
-        "forbidden-peer": [line for i in range(1, 70) for line in (denied(i), *forbidden)] + end,
-        "silent-denial": forbidden * 5 + end,
-        "relay-probe": own("A peer IP 127.0.0.1 denied in the range: 127.0.0.0-127.255.255.255 in server 0 ", 5) + end,
+        "forbidden-peer": [line for i in range(1, 110) for line in (denied(i), *forbidden)] + end,
+        "silent-denial": forbidden * 105 + end,
+        "forbidden-channel": [line for i in range(1, 70) for line in (denied(i), *unbound)] + end,
+        "loopback-channel": unbound * 5 + end,
+        "mapped-channel": own("peer ::ffff:127.0.0.1 lifetime updated: 600") + end,
         "mapped-peer": own("peer ::ffff:127.0.0.1 lifetime updated: 300") + end,
         "connection-id-guess": own(TOLD % ("", "CONNECTION_BIND", "error 400: Wrong connection id"), 5) + end,
         "admin-password": [bare % "CLI authentication error"] * 3,
@@ -143,7 +146,7 @@ def forge_everything(world):
         attempts = forgeries(victim, session=777)
         # The victim's own sessions, whose numbers are easily guessed.
         for number in (thread * 10**15 + counter for thread in (0, 1) for counter in range(1, 9)):
-            for rule in ("password-guess", "mapped-peer", "relay-probe", "connection-id-guess"):
+            for rule in ("password-guess", "mapped-peer", "loopback-channel", "connection-id-guess"):
                 attempts["%s of %d" % (rule, number)] = forgeries(victim, session=number)[rule][:-1]
         lines = [line for of_rule in attempts.values() for line in of_rule]
         for newline in (True, False):

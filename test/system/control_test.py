@@ -19,6 +19,7 @@ rules:
   - name: reset
     description: A reset.
     points: 3
+    caused_by: client
     begins: ['TCP socket error: Connection reset by peer ']
     pattern: 'TCP socket error: Connection reset by peer {client}'
     session: true
@@ -27,6 +28,7 @@ rules:
   - name: slip
     description: A slip.
     points: 1
+    caused_by: client
     begins: ['TCP socket error: Broken pipe ']
     pattern: 'TCP socket error: Broken pipe {client}'
     session: true

@@ -24,7 +24,8 @@ const std::string kRule =
     "    begins: ['TCP error: ']\n"
     "    pattern: 'TCP error: {client}'\n"
     "    examples: ['22: : session 000000000000000001: TCP error: 192.0.2.1:5']\n"
-    "    counterexamples: ['22: : session 000000000000000001: TCP error: 192.0.2.1:5 x']\n";
+    "    counterexamples: ['22: : session 000000000000000001: TCP error: 192.0.2.1:5 x']\n"
+    "    caused_by: client\n";
 
 std::string replaced(std::string text, const std::string& from, const std::string& to) {
   const auto at = text.find(from);
@@ -82,6 +83,8 @@ TEST_CASE("each key of a rule is read", "[detect][rules]") {
       "  - name: guess\n"
       "    description: d\n"
       "    points: 0.6\n"
+      "    caused_by: [client, page]\n"
+      "    good_name: {points: 0.03, free: 20, distinct: user}\n"
       "    window: 10m\n"
       "    distinct: user\n"
       "    free: 2\n"
@@ -102,12 +105,14 @@ TEST_CASE("each key of a rule is read", "[detect][rules]") {
       "    pattern: 'user <{user}>: {peer} {local} 401'\n"
       "    examples: ['1: session 000000000000000001: user <a>: 10.0.0.1 192.0.2.1:5 401']\n"
       "    counterexamples: ['1: session 000000000000000001: user <a>: 10.0.0.1 192.0.2.1:5 402']\n"
-      "  - {name: old-name, description: d, points: 0, session: true}\n"
-      "  - {name: new-name, description: d, points: 0, credit: none}\n"
-      "  - {name: idle, description: d, points: 1, kernel: idle, credit: spares, free: 3}\n"
+      "  - {name: old-name, description: d, points: 0, caused_by: client, session: true}\n"
+      "  - {name: new-name, description: d, points: 0, caused_by: client, credit: none}\n"
+      "  - {name: idle, description: d, points: 1, caused_by: client, kernel: idle, credit: spares, free: "
+      "3}\n"
       "  - name: login\n"
       "    description: d\n"
       "    points: 0\n"
+      "    caused_by: client\n"
       "    witnessed: exactly\n"
       "    session: true\n"
       "    login: true\n"
@@ -127,6 +132,13 @@ TEST_CASE("each key of a rule is read", "[detect][rules]") {
   CHECK(guess.trait.from == 3);
   CHECK(guess.trait.points_from == Points{3000});
   CHECK(guess.trait.credit == Credit::shared);
+  CHECK((guess.trait.caused_by.has(Cause::client) && guess.trait.caused_by.has(Cause::page)));
+  CHECK_FALSE((guess.trait.caused_by.has(Cause::partner) || guess.trait.caused_by.has(Cause::forger)));
+  CHECK(guess.trait.by_others());
+  REQUIRE(guess.trait.good_name);
+  CHECK(guess.trait.good_name->points == Points{30});
+  CHECK(guess.trait.good_name->free == 20);
+  CHECK(guess.trait.good_name->distinct == Distinct::user);
   CHECK(guess.evidence == Evidence::proven);
   CHECK((guess.session && guess.unless_counted && !guess.login && !guess.closes));
   CHECK(guess.misdeed == "password");
@@ -160,21 +172,25 @@ TEST_CASE("rules that speak of others must find them", "[detect][rules]") {
       replaced(replaced(replaced(kRule, "TCP error: {client}", "TCP error: {user}"), "points: 0.25",
                         "points: 0.25\n    if_expired: expired"),
                "000001: TCP error: 192.0.2.1:5 x", "000001: TCP error: 192.0.2.1:5 x y");
-  CHECK(mistakes(with_user + "  - {name: expire, description: d, points: 1}\n")
+  CHECK(mistakes(with_user + "  - {name: expire, description: d, points: 1, caused_by: client}\n")
             .find("2:5: rule \"reset\": there is no rule \"expired\", did you mean \"expire\"?") !=
         std::string::npos);
-  CHECK(mistakes(with_user + "  - {name: expired, description: d, points: 1}\n").empty());
-  CHECK(mistakes(with_user + "  - {name: expired, description: d, points: 1, kernel: idle}\n")
+  CHECK(mistakes(with_user + "  - {name: expired, description: d, points: 1, caused_by: client}\n").empty());
+  CHECK(mistakes(with_user +
+                 "  - {name: expired, description: d, points: 1, caused_by: client, kernel: idle}\n")
             .find("cannot take its lines") != std::string::npos);
-  CHECK(mistakes(kRule + "  - {name: lost, description: d, points: 1}\n")
-            .find("r.yaml:10:5: rule \"lost\" lacks \"begins\" and \"pattern\", and no other") !=
+  CHECK(mistakes(kRule + "  - {name: lost, description: d, points: 1, caused_by: client}\n")
+            .find("r.yaml:11:5: rule \"lost\" lacks \"begins\" and \"pattern\", and no other") !=
         std::string::npos);
-  CHECK(mistakes(kRule + "  - {name: a, description: d, points: 1, kernel: idle}\n"
-                         "  - {name: b, description: d, points: 1, kernel: idle}\n")
+  CHECK(mistakes(kRule + "  - {name: a, description: d, points: 1, caused_by: client, kernel: idle}\n"
+                         "  - {name: b, description: d, points: 1, caused_by: client, kernel: idle}\n")
             .find("\"a\" is for the same sign of the kernel's") != std::string::npos);
-  CHECK(mistakes(kRule + "  - {name: a, description: d, points: 1, kernel: idle, session: true}\n")
+  CHECK(mistakes(kRule +
+                 "  - {name: a, description: d, points: 1, caused_by: client, kernel: idle, session: true}\n")
             .find("\"session\" is for lines") != std::string::npos);
-  CHECK(mistakes(kRule + "  - {name: a, description: d, points: 1, kernel: idle, evidence: claimed}\n")
+  CHECK(mistakes(
+            kRule +
+            "  - {name: a, description: d, points: 1, caused_by: client, kernel: idle, evidence: claimed}\n")
             .find("what the kernel tells is proven") != std::string::npos);
 }
 
@@ -253,12 +269,63 @@ TEST_CASE("a rule that does not hold what it says is refused", "[detect][rules]"
            Case{"points: 0.25", "points: 0.25\n    evidence: tainted",
                 "must be claimed, spoofable or proven"},
            Case{"    description: a reset\n", "", "lacks \"description\""},
+           Case{"    caused_by: client\n", "", "2:5: a rule lacks \"caused_by\""},
+           Case{"caused_by: client", "caused_by: clients", "10:16: \"caused_by\" must be client, page,"},
+           Case{"caused_by: client", "caused_by: [page, partners]", "10:23: \"caused_by\" must be client, "},
+           Case{"caused_by: client", "caused_by: []", "10:16: \"caused_by\" must be 1 to 5 words"},
+           Case{"caused_by: client", "caused_by: {client: 1}", "10:16: \"caused_by\" must be client,"},
+           Case{"caused_by: client", "caused_by: [client, forger]",
+                "10:16: what a forger can cause proves nothing: it needs \"evidence: spoofable\""},
+           Case{"points: 0.25", "points: 0.25\n    evidence: spoofable",
+                "11:16: what is spoofable is caused by a \"forger\", too"},
+           Case{"caused_by: client", "caused_by: client\n    good_name: {points: 1}",
+                "11:16: \"good_name\" is for what a page or a partner can cause"},
+           Case{"caused_by: client", "caused_by: page\n    good_name: {free: 1}",
+                "\"good_name\" lacks \"points\""},
+           Case{"caused_by: client", "caused_by: page\n    good_name: 1", "\"good_name\" must be a map"},
+           Case{"caused_by: client", "caused_by: page\n    good_name: {points: 1, distinct: peer}",
+                "\"distinct\" must be the same as the rule's own"},
            Case{"    begins: ['TCP error: ']\n", "", "a rule lacks \"begins\""},
        }) {
     const std::string told = mistakes(replaced(kRule, c.from, c.to));
     INFO(c.to << "\n" << told);
     CHECK(told.find(c.told) != std::string::npos);
   }
+}
+
+TEST_CASE("of each shipped rule it is known who can cause it", "[detect][rules]") {
+  for (const Rule& rule : test::shipped_rules().rules) {
+    INFO(rule.name);
+    CHECK_FALSE(rule.trait.caused_by.none());
+    // What a forger can cause is never held against whom it names.
+    if (rule.is_offence())
+      CHECK(rule.trait.caused_by.has(Cause::forger) == (rule.evidence == Evidence::spoofable));
+    // A good name makes nothing worse.
+    if (rule.trait.good_name) CHECK(rule.trait.good_name->points < rule.trait.points);
+  }
+}
+
+TEST_CASE("an operator's own rule that does not say who can cause it is taken as mild", "[detect][rules]") {
+  test::ScratchDirectory scratch;
+  const std::string old = replaced(kRule, "    caused_by: client\n", "");
+  const std::string other = replaced(
+      replaced(replaced(replaced(old, "name: reset", "name: mine"), "['TCP", "['UDP"), "'TCP", "'UDP"),
+      "001: TCP", "001: UDP");
+  scratch.write("main.yaml", kRule + kForgeable);
+  scratch.write("rules.d/10.yaml", replaced(other, "001: TCP", "001: UDP"));
+  scratch.write("rules.d/20.yaml", replaced(old, "0.25", "7"));
+  const auto book = load_rules(scratch / "main.yaml", scratch / "rules.d");
+  if (!book) FAIL(book.error().front());
+  REQUIRE(book->rules.size() == 2);
+  CHECK(book->rules[0].name == "mine");
+  CHECK(book->rules[0].trait.by_others());
+  // What stands in the place of one of ours has its causes.
+  CHECK(book->rules[1].trait.points == Points{7000});
+  CHECK(book->rules[1].trait.caused_by.has(Cause::client));
+  CHECK_FALSE(book->rules[1].trait.by_others());
+  REQUIRE(book->notes.size() == 1);
+  CHECK(book->notes[0].find("/rules.d/10.yaml:2:5: rule \"mine\" lacks \"caused_by\": taken as \"page\"") !=
+        std::string::npos);
 }
 
 TEST_CASE("an example that an earlier rule takes away is a mistake", "[detect][rules]") {

@@ -130,3 +130,23 @@ TEST_CASE("what is free is free for each user where a good name is shared", "[ju
   CHECK(given(Credit::spares, 30, crowd) == 30);
   CHECK(given(Credit::shared, 4'000'000'000U, crowd) == 0xffffffff);
 }
+
+TEST_CASE("for a good name another measure holds, and the rest of the trait stays", "[judge][credit]") {
+  Trait trait;
+  trait.points = {600};
+  trait.window = 10min;
+  trait.distinct = Distinct::user;
+  trait.from = 3;
+  trait.points_from = {3000};
+  CHECK(for_good_name(trait).points == Points{600});
+  CHECK(for_good_name(trait).from == 3);
+  GoodNameMeasure measure;
+  measure.points = {30};
+  measure.free = 20;
+  trait.good_name = measure;
+  CHECK(for_good_name(trait).points == Points{30});
+  CHECK(for_good_name(trait).free == 20);
+  CHECK(for_good_name(trait).distinct == Distinct::nothing);
+  CHECK(for_good_name(trait).from == 0);
+  CHECK(for_good_name(trait).window == 10min);
+}

@@ -297,3 +297,27 @@ TEST_CASE("a longer findtime keeps nothing longer than it was to stay", "[judge]
   CHECK_FALSE(ledger.record(offence("192.0.2.2"), at(10min)));
   CHECK_FALSE(ledger.record(offence("192.0.2.1"), at(1h)));
 }
+
+TEST_CASE("a ban apart is no rung of the ladder and clears nothing", "[judge][ledger]") {
+  Ledger ledger(Policy{}, kSeed);
+  const Prefix network = *Prefix::parse("192.0.2.1/32");
+  CHECK_FALSE(ledger.record(offence("192.0.2.1", 2000), at(0s)));
+  CHECK_FALSE(ledger.meets_ban(offence("192.0.2.1"), at(1s)));
+  Verdict verdict;
+  verdict.prefix = network;
+  verdict.duration = 1min;
+  ledger.begin_apart(verdict, at(1s));
+  CHECK(ledger.counters().verdicts == 1);
+  CHECK(ledger.earlier_bans(network) == 0);
+  CHECK(ledger.meets_ban(offence("192.0.2.1"), at(1min)));
+  CHECK_FALSE(ledger.record(offence("192.0.2.1", 3000), at(1min)));
+  CHECK(ledger.counters().while_banned == 2);
+  CHECK_FALSE(ledger.meets_ban(offence("192.0.2.1"), at(1min + 1s)));
+  CHECK_FALSE(ledger.ended_lately(network, 1h, at(2min)));
+  CHECK(ledger.points(network, at(2min)) == Points{2000});
+  const auto own = ledger.record(offence("192.0.2.1"), at(2min));
+  REQUIRE(own);
+  CHECK(own->duration == 1min);
+  CHECK(own->earlier_bans == 0);
+  CHECK(ledger.ended_lately(network, 1h, at(4min)));
+}

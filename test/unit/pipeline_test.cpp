@@ -257,7 +257,7 @@ TEST_CASE("when the customers' passwords stopped working, five are banned and no
   const auto user = [](int number) { return fmt::format("customer{}", number); };
   for (int i = 1; i <= 20; ++i) logs_in(story, i, home(i).c_str(), user(i));
   const auto retry = [&](int number, int session) {
-    return guesses(story, session, home(number).c_str(), user(number).c_str(), 5).has_value();
+    return guesses(story, session, home(number).c_str(), user(number).c_str(), 100).has_value();
   };
   for (int i = 1; i <= 5; ++i) CHECK(retry(i, 100 + i));
   for (int i = 6; i <= 20; ++i) CHECK_FALSE(retry(i, 100 + i));
@@ -267,7 +267,7 @@ TEST_CASE("when the customers' passwords stopped working, five are banned and no
   CHECK(state.banned.front().rule == "password-guess");
   CHECK(story.pipeline.counters().withheld == 15);
   // Counted all the same, and who is no customer is withheld, too.
-  CHECK(story.pipeline.counters().offences.at({"password-guess", Evidence::proven}) == 100);
+  CHECK(story.pipeline.counters().offences.at({"password-guess", Evidence::proven}) == 2000);
   CHECK_FALSE(guesses(story, 200, "203.0.113.5:1", "root", 5));
   CHECK(story.pipeline.counters().withheld == 16);
 
@@ -276,6 +276,160 @@ TEST_CASE("when the customers' passwords stopped working, five are banned and no
   REQUIRE(guesser);
   CHECK(guesser->duration == std::chrono::minutes(1));
   CHECK(guesser->earlier_bans == 0);
+}
+
+// What a page can do: so many RTCPeerConnections with made-up names, each with a session of its own.
+TEST_CASE("a page's guesses cost its customer nothing, hundreds of them one minute, and always one minute",
+          "[pipeline][good name]") {
+  Story story;
+  int number = 1000;
+  const auto page = [&](int connections, const char* client) {
+    std::vector<Verdict> bans;
+    for (int i = 0; i < connections; ++i, ++number)
+      if (auto verdict = guesses(story, number, client, fmt::format("made-up{}", number).c_str()))
+        bans.push_back(*verdict);
+    return bans;
+  };
+  for (int visit = 0; visit < 3; ++visit) {
+    logs_in(story, ++number, "192.0.2.11:1001", "alice");
+    CHECK(page(3, "192.0.2.11:1002").empty());
+    CHECK(page(30, "192.0.2.11:1002").empty());
+    story.now.mono += std::chrono::minutes(11);
+    const auto bans = page(300, "192.0.2.11:1002");
+    REQUIRE(!bans.empty());
+    for (const Verdict& ban : bans) {
+      CHECK(ban.duration == std::chrono::minutes(1));
+      CHECK(ban.earlier_bans == 0);
+    }
+    story.now.mono += std::chrono::minutes(11);
+  }
+  // Who has no good name is banned by the third user, and longer each time.
+  for (int visit = 0; visit < 3; ++visit) {
+    const auto bans = page(3, "203.0.113.8:1001");
+    REQUIRE(bans.size() == 1);
+    CHECK(bans[0].duration == std::chrono::minutes(1 << visit));
+    story.now.mono += std::chrono::minutes(20);
+  }
+}
+
+TEST_CASE("what a page does adds up with nothing that the client does", "[pipeline][good name]") {
+  Story story;
+  logs_in(story, 1, "192.0.2.11:1001", "alice");
+  const auto probes = [&](int session_number, int times) {
+    return [&, session_number, times] {
+      CHECK_FALSE(story.says(fmt::format(
+          "7: : {}: realm <example.org> user <alice>: incoming packet ALLOCATE processed, success",
+          session(session_number))));
+      for (int i = 0; i < times; ++i)
+        CHECK_FALSE(story.says(fmt::format(
+            "7: : {}: realm <example.org> user <alice>: incoming packet CHANNEL_BIND processed, error 403: "
+            "Forbidden IP",
+            session(session_number))));
+      return story.says(
+          fmt::format("8: : {}: TCP socket closed remotely 192.0.2.11:1003", session(session_number)));
+    }();
+  };
+  CHECK_FALSE(probes(2, 3));                                         // 2.7 points
+  CHECK_FALSE(guesses(story, 3, "192.0.2.11:1002", "made-up", 99));  // 2.97 of others
+  REQUIRE(guesses(story, 4, "192.0.2.11:1002", "made-up", 1));
+  CHECK_FALSE(guesses(story, 5, "192.0.2.11:1002", "made-up", 200));  // while it is banned
+  story.now.mono += std::chrono::minutes(2);
+  const auto own = probes(6, 1);  // the ban of the first length has cleared nothing
+  REQUIRE(own);
+  CHECK(own->earlier_bans == 0);
+  CHECK(own->duration == std::chrono::minutes(1));
+}
+
+namespace {
+
+// A session of somebody who logs in and asks to relay where nobody may; its last line names it.
+std::optional<Verdict> asks(Story& story, int number, const char* client, const char* request, int denied,
+                            int silent) {
+  const auto line = [&](const std::string& what) { return story.says("7: : " + what); };
+  const auto answer = [&](std::string_view method, std::string_view result) {
+    return fmt::format("{}: realm <example.org> user <alice>: incoming packet {} processed, {}",
+                       session(number), method, result);
+  };
+  CHECK_FALSE(line(answer("ALLOCATE", "success")));
+  for (int i = 0; i < denied; ++i) {
+    CHECK_FALSE(line(fmt::format("ERROR: A peer IP 10.0.{}.{} denied in the range: 10.0.0.0-10.255.255.255",
+                                 i / 200, i % 200)));
+    CHECK_FALSE(line(answer(request, "error 403: Forbidden IP")));
+  }
+  for (int i = 0; i < silent; ++i) CHECK_FALSE(line(answer(request, "error 403: Forbidden IP")));
+  return line(fmt::format("{}: TCP socket closed remotely {}", session(number), client));
+}
+
+}  // namespace
+
+TEST_CASE("no candidates that the other end of a call offers ban the customer", "[pipeline][good name]") {
+  Story story;
+  // The same 80 private ones and 8 of loopback and metadata in each of ten calls, over two transports.
+  for (int call = 0; call < 20; ++call) {
+    CHECK_FALSE(asks(story, 10 + call, "192.0.2.11:1001", "CREATE_PERMISSION", 80, 4));
+    story.now.mono += std::chrono::seconds(30);
+  }
+}
+
+TEST_CASE("more candidates than a call has are a ban of the first length", "[pipeline][good name]") {
+  for (const bool silent : {false, true})
+    for (int visit = 0; visit < 3; ++visit) {
+      Story story;
+      CHECK_FALSE(asks(story, 1, "192.0.2.11:1001", "CREATE_PERMISSION", silent ? 0 : 102, silent ? 102 : 0));
+      story.now.mono += std::chrono::minutes(20);
+      const auto verdict =
+          asks(story, 2, "192.0.2.11:1001", "CREATE_PERMISSION", silent ? 0 : 103, silent ? 103 : 0);
+      REQUIRE(verdict);
+      CHECK(verdict->duration == std::chrono::minutes(1));
+    }
+}
+
+TEST_CASE("who binds channels or connects where nobody may is a scanner, good name or not",
+          "[pipeline][good name]") {
+  for (const char* const request : {"CHANNEL_BIND", "CONNECT"}) {
+    Story story;
+    CHECK_FALSE(asks(story, 1, "203.0.113.5:1001", request, 0, 3));
+    story.now.mono += std::chrono::minutes(20);
+    for (int ban = 0; ban < 3; ++ban) {
+      const auto loopback = asks(story, 2 + ban, "203.0.113.5:1001", request, 0, 4);
+      REQUIRE(loopback);
+      CHECK(loopback->duration == std::chrono::minutes(1 << ban));
+      story.now.mono += std::chrono::minutes(20);
+    }
+    CHECK_FALSE(asks(story, 10, "203.0.113.6:1001", request, 60, 0));
+    story.now.mono += std::chrono::minutes(20);
+    CHECK(asks(story, 11, "203.0.113.6:1001", request, 61, 0));
+  }
+}
+
+TEST_CASE("a reset of who had a busy connection is half, and no ladder grows of it",
+          "[pipeline][good name]") {
+  Story story;  // a log without logins
+  const auto lives = [&](std::uint64_t bytes) {
+    story.pipeline.take(Connection{.local = *Endpoint::parse("198.51.100.10:3478"),
+                                   .client = *Endpoint::parse("192.0.2.11:900"),
+                                   .state = Connection::State::living,
+                                   .counted = true,
+                                   .received_bytes = bytes,
+                                   .acked_bytes = bytes},
+                        story.now, story.outcome);
+  };
+  lives(0);
+  story.now.mono += std::chrono::seconds(11);
+  lives(20'000);
+  story.ticks();
+  for (int visit = 0; visit < 3; ++visit) {
+    for (int i = 0; i < 5; ++i) CHECK_FALSE(story.reset("192.0.2.11:1001"));
+    const auto verdict = story.reset("192.0.2.11:1001");
+    REQUIRE(verdict);
+    CHECK(verdict->duration == std::chrono::minutes(1));
+    story.now.mono += std::chrono::minutes(2);
+  }
+  // Once somebody logs in, the log tells of logins, and bytes are no good name any more.
+  logs_in(story, 50, "192.0.2.77:1001", "alice");
+  for (int i = 0; i < 5; ++i) CHECK_FALSE(story.reset("192.0.2.11:1001"));
+  const auto verdict = story.reset("192.0.2.11:1001");
+  REQUIRE(verdict);
 }
 
 TEST_CASE("fifty customers behind one address may each connect as often as one alone", "[pipeline]") {
@@ -291,7 +445,11 @@ TEST_CASE("fifty customers behind one address may each connect as often as one a
   CHECK(crowd.pipeline.ledger().points(*Prefix::parse("192.0.2.50/32"), crowd.now) == Points{});
   Story alone;
   logs_in(alone, 100, "192.0.2.50:1001", "alice");
-  CHECK(connects(alone, 60 + 60));
+  CHECK_FALSE(connects(alone, 240 + 149));  // a page can do that
+  CHECK(connects(alone, 1));
+  Story stranger;
+  CHECK_FALSE(connects(stranger, 60 + 59));
+  CHECK(connects(stranger, 1));
 }
 
 TEST_CASE("a phone that logged in may lose its connection as often as it likes", "[pipeline]") {
