@@ -17,16 +17,18 @@ def near_segments(host_of_answers, victim, server, connections):
     read off the server's answer, which the victim's host never looks at."""
     spoofer, six = spoof.Spoofer(server), ":" in victim
     request = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+    opened = []
     with Sniffer(host_of_answers) as sniffer:  # from now on in that host's network
         for _ in range(connections):
             port, sequence = random.randrange(20000, 60000), random.randrange(1 << 32)
             spoofer.send(spoof.segment(victim, port, server, 3478, sequence, 0, spoof.SYN))
-            theirs = sniffer.sequence_of_answer_to(port, six)
-            grid = theirs + random.randrange(WINDOW)
-            for guess in range(grid - 3 * WINDOW, grid + 4 * WINDOW, WINDOW):
-                if guess % (1 << 32) != theirs + 1:
-                    spoofer.send(spoof.segment(victim, port, server, 3478, sequence + 1, guess, spoof.PUSH_ACK, request))
-            time.sleep(0.02)
+            opened.append((port, sequence, sniffer.sequence_of_answer_to(port, six)))
+    time.sleep(1.5)  # a sweep over all numbers takes about so long: the daemon has time to see the half-open connections
+    for port, sequence, theirs in opened:
+        grid = theirs + random.randrange(WINDOW)
+        for guess in range(grid - 3 * WINDOW, grid + 4 * WINDOW, WINDOW):
+            if guess % (1 << 32) != theirs + 1:
+                spoofer.send(spoof.segment(victim, port, server, 3478, sequence + 1, guess, spoof.PUSH_ACK, request))
     return connections
 
 
@@ -67,26 +69,48 @@ def foreign(server, source, count, first=b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"):
         time.sleep(0.05)
 
 
-@attack("default verbose default6 journal", ci="default default6", seconds=25)
-def blind_segments_of_who_never_spoke(arena):
-    arena.start(config="gate: on\n")
-    address = NOBODY[arena.net]
+def blind(arena, address):
+    """Nobody answers for the address, and the server's half-open connections to it stay, as where a firewall drops its answers."""
     mac = sh("ip netns exec victim cat /sys/class/net/eth0/address").strip()
-    sh("ip neigh replace %s lladdr %s dev to-victim" % (address, mac))  # nobody answers, but the server's answers go out
-    arena.at("attacker", near_segments, "victim", address, arena.server, 25).wait()
+    sh("ip neigh replace %s lladdr %s dev to-victim" % (address, mac))
+    sh("ip netns exec victim nft 'table inet fw { chain in { type filter hook prerouting priority -400; "
+       "tcp flags & (syn|ack) == syn|ack drop; }; }'")
+    for _ in range(2):
+        arena.at("attacker", near_segments, "victim", address, arena.server, 12).wait()
+
+
+@attack("default verbose default6 journal", ci="default default6", seconds=20)
+def blind_segments_of_who_never_spoke(arena):
+    """At a quiet coturn, of which no line was read yet: the gate has nothing but what the kernel knows."""
+    arena.start(config="gate: on\n", warm=False)
+    ok(arena.daemon.says("witness.available", 10) and arena.daemon.says("gate.open"), "gate and witness are there", arena.daemon.text)
+    time.sleep(2.5)  # the witness is unbroken for as long as it must be
+    address = NOBODY[arena.net]
+    blind(arena, address)
     arena.spared(address, "the address that never spoke, in whose name every TCP acknowledgement is guessed,")
     arena.at("clumsy", foreign, arena.server, None, 6).wait()
     arena.falls(arena.clumsy_address, "who says HTTP on its own connections", rule="foreign-protocol|http-probe")
 
 
-@attack("default", seconds=30)
-def blind_segments_behind_a_firewall(arena):
-    """The victim's host drops SYN-ACKs that nobody asked for, as stateful firewalls do."""
+@attack("default default6", seconds=20)
+def blind_segments_of_a_customer(arena):
+    """And of an address that has real connections at the same time."""
     arena.start(config="gate: on\n")
-    sh("ip netns exec victim nft 'table inet fw { chain in { type filter hook input priority 0; "
-       "tcp flags & (syn|ack) == syn|ack ct state != established drop; }; }'")
-    arena.at("attacker", near_segments, "victim", arena.victim_address, arena.server, 25).wait()
-    arena.spared(arena.victim_address, "the host behind a firewall, in whose name every TCP acknowledgement is guessed,")
+    living = arena.at("victim", talk, arena.server, 6)
+    time.sleep(1)
+    blind(arena, arena.victim_address)
+    living.wait()
+    arena.spared(arena.victim_address, "the customer in whose name every TCP acknowledgement is guessed")
+
+
+def talk(server, seconds):
+    """A customer's TCP connection that asks for its address again and again."""
+    with turn.connect("tcp", server, 3478) as stream:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            stream.sendall(turn.request(turn.BINDING, b""))
+            stream.recv(1000)
+            time.sleep(0.2)
 
 
 def forged_bindings(victim, server, rate, seconds):
@@ -100,8 +124,7 @@ def running_call(server, seconds):
     relay, unanswered, end = Relay("udp", server, 3478, "alice", "secret1"), set(), time.monotonic() + seconds
     if not relay.allocate():
         return ["ALLOCATE"]
-    six = ":" in server
-    peer = ("192.0.3.99", 4000)
+    peer = ("192.0.3.99", 4000)  # coturn gives an IPv4 relay unless it is asked for another
     while time.monotonic() < end:
         asked = (("REFRESH", lambda: relay.refresh()),
                  ("CREATE_PERMISSION", lambda: relay.ask(turn.CREATE_PERMISSION, turn.peer_attribute(*peer))[0]),

@@ -77,11 +77,11 @@ def dtls(server, source, said, times):
         where = ("[%s]:%d" if six else "%s:%d") % (server, 5349)
         client = subprocess.Popen(["openssl", "s_client", "-dtls1_2", "-quiet", "-connect", where], stdin=subprocess.PIPE,
                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(0.5)
+        time.sleep(0.3)
         try:
             client.stdin.write(said)
             client.stdin.flush()
-            time.sleep(0.2)
+            time.sleep(0.1)
         except OSError:
             pass
         client.kill()
@@ -110,10 +110,6 @@ def garbage_in_dtls(arena):
 @attack(ALL_MODES, ci="default", seconds=70)
 def nothing_in_dtls(arena):
     falls_by_dtls(arena, "nothing")
-
-
-def customer_over_dtls(server, source):
-    return 0
 
 
 @attack("default verbose6", seconds=75, ci="")

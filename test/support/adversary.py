@@ -119,7 +119,10 @@ class Player:
 
 def offend(server, source):
     """What every mode recognises: says garbage to the TLS port, resets."""
-    turn.garbage_then_reset(server, 5349, source)
+    try:
+        turn.garbage_then_reset(server, 5349, source)
+    except OSError:
+        pass  # banned meanwhile
 
 
 # ---- the world of one case --------------------------------------------------------------------------------------------
@@ -147,7 +150,8 @@ class Arena(World):
         return "verbose" in self.mode.options
 
     def start(self, *options, config="", **guard_options):
-        """Coturn and the daemon, which is ready when it bans by what it hears from coturn and from the kernel."""
+        """Coturn and the daemon, which is ready when it bans by what it hears from coturn and from the kernel (warm=False:
+        when it follows)."""
         self.start_coturn(*self.mode.options, *options, over=(self.server,))
         return self.start_guard(config, **guard_options)
 
