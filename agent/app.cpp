@@ -327,6 +327,7 @@ void App::on_tick(const boost::system::error_code& error) {
   if (source_->healthy() && enforcer_->healthy()) service_.feed_watchdog(now.mono);
   announcer_.look(pipeline_, now);
   operations_.tick(now);
+  service_.tick();
   control_.tick(now.mono);
   if (source_->lag_bytes() == 0) adopt_bans(now);
   bans_.prune(memory_->scale().at(now.mono));
