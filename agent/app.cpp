@@ -70,6 +70,8 @@ App::App(RunOptions options, Config config, std::unique_ptr<LastingMemory> memor
           [this](const std::string& name, Webhook::Resolved done) { allow_.resolve(name, std::move(done)); }),
       gate_(io_, log_, announcer_,
             {.packet = [this](const Packet& packet, const Now& at) { return on_packet(packet, at); },
+             .taken = [this](const Packet& packet, const SegmentProof& proof,
+                             const Now& at) { gate_judge_.taken(packet, proof, at, outcome_); },
              .batch_end = [this](const Now& at) { on_batch_end(at); }}),
       operations_(
           {.config = config_,
@@ -252,8 +254,8 @@ void App::on_connection(const Connection& connection, const Now& now) {
   pipeline_.take(connection, now, outcome_);
 }
 
-PacketFate App::on_packet(const Packet& packet, const Now& now) {
-  return pipeline_.take(packet, now, outcome_);
+PacketDecision App::on_packet(const Packet& packet, const Now& now) {
+  return gate_judge_.take(packet, now, outcome_);
 }
 
 void App::on_witness(const WitnessState& state, const Now& now) {
@@ -272,6 +274,7 @@ void App::on_batch_end(const Now& now) {
     history_.banned(outcome_.verdicts, pipeline_.rules(), now);
   }
   gate_.quench(outcome_.quenches, now);
+  gate_.heard(gate_judge_.take_heard());
   for (const auto& report : outcome_.reports) verdict_meter_.reported(report.rule, pipeline_.rules());
   history_.recipe_banned(outcome_.recipe_bans);
   if (!outcome_.reports.empty()) announcer_.reports(outcome_.reports, pipeline_.rules(), now);
@@ -324,10 +327,10 @@ void App::on_tick(const boost::system::error_code& error) {
   enforcer_->tick(now);
   gate_.tick(pipeline_, now);
   metrics_.tick(now);
+  service_.tick();
   if (source_->healthy() && enforcer_->healthy()) service_.feed_watchdog(now.mono);
   announcer_.look(pipeline_, now);
   operations_.tick(now);
-  service_.tick();
   control_.tick(now.mono);
   if (source_->lag_bytes() == 0) adopt_bans(now);
   bans_.prune(memory_->scale().at(now.mono));

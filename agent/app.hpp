@@ -19,6 +19,7 @@
 #include "control/socket.hpp"
 #include "enforce/enforcer.hpp"
 #include "eviction.hpp"
+#include "gate_judge.hpp"
 #include "gate_post.hpp"
 #include "history_post.hpp"
 #include "hook_post.hpp"
@@ -73,7 +74,7 @@ class App {
 
   void on_line(const Line& line, const Now& now);
   void on_connection(const Connection& connection, const Now& now);
-  [[nodiscard]] PacketFate on_packet(const Packet& packet, const Now& now);
+  [[nodiscard]] PacketDecision on_packet(const Packet& packet, const Now& now);
   void on_witness(const WitnessState& state, const Now& now);
   void on_batch_end(const Now& now);
   void on_own_networks(std::vector<OwnNetwork> networks);
@@ -126,6 +127,7 @@ class App {
   Outcome outcome_;  // of the batch in hand
   std::vector<OwnNetwork> host_networks_;
   Pipeline pipeline_;
+  GateJudge gate_judge_{pipeline_, memory_->seed()};
   AllowPost allow_;
   HookPost hooks_;
   std::unique_ptr<HostAddresses> host_addresses_;

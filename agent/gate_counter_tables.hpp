@@ -25,6 +25,23 @@ inline constexpr std::array kGateNames{
                               &GateCounters::malformed},
     CounterName<GateCounters>{"coturn_guard_gate_refused_verdicts",
                               "Answers of the gate that the kernel did not take.", &GateCounters::refused},
+    CounterName<GateCounters>{"coturn_guard_forging_packets",
+                              "Packets dropped because they could forge lines of coturn's log.",
+                              &GateCounters::forging},
+    CounterName<GateCounters>{"coturn_guard_cut_short_packets",
+                              "STUN over UDP dropped because not all of it could be seen.",
+                              &GateCounters::cut_short},
+    CounterName<GateCounters>{"coturn_guard_gate_proven_segments",
+                              "TCP segments that the kernel says coturn's socket took.",
+                              &GateCounters::proven},
+    CounterName<GateCounters>{"coturn_guard_gate_unproven_segments",
+                              "TCP segments that no socket took: forged, repeated, or of a coturn in another "
+                              "network namespace; nobody is charged.",
+                              &GateCounters::unproven},
+    CounterName<GateCounters>{
+        "coturn_guard_gate_unasked_segments",
+        "TCP segments about which the kernel did not answer, or too late; nobody is charged.",
+        &GateCounters::unasked},
 };
 static_assert(names_all(kGateNames));
 
@@ -34,6 +51,13 @@ inline constexpr std::array kGateRuleNames{
     CounterName<GateRuleCounters>{"coturn_guard_failed_quenches",
                                   "Sources that the kernel did not take into them.",
                                   &GateRuleCounters::failed},
+    CounterName<GateRuleCounters>{"coturn_guard_heard_connections",
+                                  "TCP connections that said enough and whose packets pass by now.",
+                                  &GateRuleCounters::heard},
+    CounterName<GateRuleCounters>{
+        "coturn_guard_failed_heard_connections",
+        "Those that the kernel did not take into its set; their packets go on being looked at.",
+        &GateRuleCounters::failed_heard},
     CounterName<GateRuleCounters>{"coturn_guard_gate_repairs",
                                   "Times that the gate's table was put back after somebody else changed it.",
                                   &GateRuleCounters::repairs},

@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "gate_post.hpp"
 
+#include <boost/asio/error.hpp>
 #include <string>
 #include <utility>
 
 #include "events.hpp"
 
 namespace coturn_guard {
+namespace {
+
+constexpr std::chrono::milliseconds kTellHeard{10};  // a transaction of the kernel's for each is too dear
+
+}  // namespace
 
 void GatePost::open(const Config& config, bool allowed, const Now& now) {
   if (config.gate == GateMode::off || !allowed) return;
@@ -60,6 +66,18 @@ void GatePost::quench(const std::vector<Quench>& quenches, const Now& now) {
   for (const auto& quench : quenches) rule_->quench(quench);
   rule_->send();
   announcer_.quenches(quenches, now);
+}
+
+void GatePost::heard(const std::vector<TcpFlow>& flows) {
+  if (flows.empty() || !rule_) return;
+  for (const auto& flow : flows) rule_->heard(flow);
+  if (std::exchange(to_tell_, true)) return;
+  telling_.expires_after(kTellHeard);
+  telling_.async_wait([this](const auto& error) {
+    if (error == boost::asio::error::operation_aborted) return;
+    to_tell_ = false;
+    if (rule_) rule_->send();
+  });
 }
 
 void GatePost::tick(const Pipeline& pipeline, const Now& now) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -20,13 +21,15 @@ namespace coturn_guard {
 class GatePost {
  public:
   GatePost(boost::asio::io_context& io, Log& log, Announcer& announcer, GateEvents events)
-      : io_(io), log_(log), announcer_(announcer), events_(std::move(events)) {}
+      : io_(io), log_(log), announcer_(announcer), events_(std::move(events)), telling_(io) {}
 
   // `allowed`: nobody is only simulated. What an earlier run left that was killed goes first.
   void open(const Config& config, bool allowed, const Now& now);
   // `keep_table`: a dry run changes nothing in the kernel.
   void close(const Pipeline& pipeline, bool keep_table, const Now& now);
   void quench(const std::vector<Quench>& quenches, const Now& now);
+  // Told to the kernel a moment later, together with what else there is by then.
+  void heard(const std::vector<TcpFlow>& flows);
   void tick(const Pipeline& pipeline, const Now& now);  // once a second
 
   [[nodiscard]] const GateCounters* packets() const { return gate_ ? &gate_->counters() : nullptr; }
@@ -42,6 +45,8 @@ class GatePost {
   GateEvents events_;
   std::optional<GateRule> rule_;
   std::unique_ptr<Gate> gate_;
+  boost::asio::steady_timer telling_;
+  bool to_tell_ = false;
 };
 
 }  // namespace coturn_guard

@@ -4,33 +4,29 @@
 namespace coturn_guard {
 namespace {
 
-constexpr std::uint16_t kBinding = 1;
-constexpr std::uint32_t kAsked = 1000, kAskedWithNonce = 250;
+constexpr std::uint16_t kBinding = 1, kAllocate = 3;
+constexpr std::uint32_t kAsked = 1000, kAskedSigned = 250;
 // What coturn 4.6.1 sends over IPv4, headers included (measured: gate_test.py answer_sizes).
-constexpr std::uint32_t kBindingAnswer = 120, kChallenge = 128, kHelloVerify = 76;
+constexpr std::uint32_t kBindingAnswer = 120, kChallenge = 128;
 
+// Indications, and answers that nobody asked for, coturn answers with silence. What else than a Binding, or
+// an Allocate that nobody signed, belongs to a running call or to somebody who has our nonce.
 void weigh_stun(const StunMessage& stun, Inspection& seen) {
-  // Indications, and answers that nobody asked for, coturn answers with silence.
   if (stun.kind != StunClass::request) return;
-  seen.asked_milli = stun.integrity ? kAskedWithNonce : kAsked;
-  seen.answer_bytes = stun.method == kBinding ? kBindingAnswer : kChallenge;
+  if (stun.method == kBinding) {
+    seen.asked_milli = stun.integrity ? kAskedSigned : kAsked;
+    seen.answer_bytes = kBindingAnswer;
+  } else if (stun.method == kAllocate && !stun.integrity) {
+    seen.asked_milli = kAsked;
+    seen.answer_bytes = kChallenge;
+  }
 }
 
 void weigh_datagram(const PacketContent& content, Inspection& seen) {
-  switch (content.kind) {
-    case PacketKind::stun: return weigh_stun(*content.stun, seen);
-    case PacketKind::dtls_hello:
-      seen.asked_milli = kAsked;
-      seen.answer_bytes = kHelloVerify;
-      return;
-    case PacketKind::foreign:
-      seen.fate = PacketFate::drop;
-      seen.sign = PacketSign::foreign_udp;
-      // Also whoever only sends garbage is better dropped by the kernel alone.
-      seen.asked_milli = kAsked;
-      return;
-    default: return;
-  }
+  if (content.kind == PacketKind::stun) return weigh_stun(*content.stun, seen);
+  if (content.kind != PacketKind::foreign) return;
+  seen.fate = PacketFate::drop;
+  seen.sign = PacketSign::foreign_udp;
 }
 
 }  // namespace

@@ -16,6 +16,8 @@ using Level = EnforcerNotice::Level;
 constexpr seconds kLookInterval{1};
 constexpr seconds kAliveFor{3};  // three looks: so long may we hang until the kernel queues nothing more
 constexpr seconds kNoticeInterval{60};
+constexpr seconds kHeardFor{600};                // then one packet of it is looked at again
+constexpr std::size_t kMostHeardWaiting = 4096;  // more are looked at again when they say more
 constexpr const char* kWhere = "the nf_tables table inet coturn-guard-gate";
 
 GateTraffic sum(const GateTraffic& a, const GateTraffic& b) {
@@ -65,8 +67,30 @@ void GateRule::quench(const Quench& quench) {
   waiting_.push_back(quench);
 }
 
+void GateRule::heard(const TcpFlow& flow) {
+  if (heard_.size() < kMostHeardWaiting)
+    heard_.push_back(flow);
+  else
+    ++counters_.failed_heard;
+}
+
+void GateRule::send_heard(Family family) {
+  std::vector<TcpFlow> flows;
+  for (const auto& flow : heard_)
+    if (flow.remote.address.is_v4() == (family == Family::v4)) flows.push_back(flow);
+  for (std::span<const TcpFlow> rest = flows; !rest.empty();) {
+    const auto chunk = rest.first(std::min(rest.size(), gate_table::kFlowsPerMessage));
+    const auto done = change([&](Bytes& out, std::uint32_t sequence) {
+      return gate_table::put_heard(out, sequence, family, chunk, kHeardFor);
+    });
+    (done ? counters_.heard : counters_.failed_heard) += chunk.size();
+    rest = rest.subspan(chunk.size());
+  }
+}
+
 void GateRule::send() {
   for (const auto family : kFamilies) {
+    send_heard(family);
     std::vector<Prefix> prefixes;
     seconds lasting{0};
     for (const auto& quench : waiting_) {
@@ -84,6 +108,7 @@ void GateRule::send() {
     }
   }
   waiting_.clear();
+  heard_.clear();
 }
 
 Result<bool> GateRule::stands() {

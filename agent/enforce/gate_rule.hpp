@@ -23,10 +23,12 @@ struct GateTraffic {
 };
 
 struct GateRuleCounters {
-  std::uint64_t quenched = 0;  // sources put into the sets
-  std::uint64_t failed = 0;    // that the kernel did not take
-  std::uint64_t repairs = 0;   // of the table, after somebody else changed it
-  GateTraffic traffic;         // of all tables that stood, as of the last look
+  std::uint64_t quenched = 0;      // sources put into the sets
+  std::uint64_t failed = 0;        // that the kernel did not take
+  std::uint64_t heard = 0;         // TCP connections put into the sets of those that need not be looked at
+  std::uint64_t failed_heard = 0;  // that the kernel did not take: its set is full
+  std::uint64_t repairs = 0;       // of the table, after somebody else changed it
+  GateTraffic traffic;             // of all tables that stood, as of the last look
 };
 
 class GateRule {
@@ -38,6 +40,7 @@ class GateRule {
 
   [[nodiscard]] Result<> install(const gate_table::Wish& wish, Time now);
   void quench(const Quench& quench);  // told to the kernel by send()
+  void heard(const TcpFlow& flow);    // so is this
   void send();
   void tick(Time now);                          // once a second
   void look() { static_cast<void>(stands()); }  // brings the counters up to date
@@ -53,6 +56,7 @@ class GateRule {
       : socket_(std::move(socket)), notices_(std::move(notices)) {}
   [[nodiscard]] Result<> change(const Put& put);
   [[nodiscard]] Result<bool> stands();
+  void send_heard(Family family);
   void repair(Time now);
   void lost(Time now, const std::string& text);
 
@@ -60,6 +64,7 @@ class GateRule {
   Notices notices_;
   gate_table::Wish wish_;
   std::vector<Quench> waiting_;
+  std::vector<TcpFlow> heard_;
   GateRuleCounters counters_;
   GateTraffic before_;  // by tables that are gone
   GateTraffic here_;    // by this one

@@ -2,7 +2,6 @@
 #include "enforce/gate_table.hpp"
 
 #include <arpa/inet.h>
-#include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/xt_NFQUEUE.h>
 
 #include <array>
@@ -18,13 +17,16 @@ namespace {
 using nft::Owned;
 
 constexpr std::int32_t kUdpPriority = nft::kPriority + 1;  // who is banned does not come so far
-constexpr std::int32_t kTcpPriority = -150;                // NF_IP_PRI_MANGLE: behind conntrack (-200)
+constexpr std::int32_t kTcpPriority = -99;                 // behind who redirects (NF_IP_PRI_NAT_DST, -100)
 // Not "udp" and "tcp": nft(8) lists chains of such names and then does not load what it listed.
 constexpr const char* kUdp = "udp-entrance";
 constexpr const char* kTcp = "tcp-entrance";
 constexpr const char* kTcpPorts = "tcp-ports";
 constexpr const char* kInspectUdp = "inspect-udp";
 constexpr const char* kInspectTcp = "inspect-tcp";
+constexpr const char* kTcpTurns = "tcp-begins-or-ends";
+constexpr const char* kTcpHeard = "tcp-heard";
+constexpr const char* kRequests = "udp-requests";
 constexpr const char* kAlive = "alive";
 constexpr std::uint32_t kUdpPayload = 8;  // from the transport header on
 
@@ -32,12 +34,22 @@ constexpr std::uint32_t kUdpPayload = 8;  // from the transport header on
 struct SetRow {
   const char* name;
   std::uint32_t key_type, key_bytes, size;
+  bool from_packets;  // rules change it, too
 };
+// ADDRESS . ADDRESS . PORT . PORT, six bits for the type of each part (its TYPE_BITS), four bytes at least
+// for each.
+constexpr std::uint32_t kFlowOf4 = 7U << 18 | 7U << 12 | 13U << 6 | 13U;
+constexpr std::uint32_t kFlowOf6 = 8U << 18 | 8U << 12 | 13U << 6 | 13U;
 constexpr SetRow kSets[] = {
-    {kAlive, 12, 1, 0},
-    {"coturn-guard-quench-4", 7, 4, kMostQuenched},
-    {"coturn-guard-quench-6", 8, 16, kMostQuenched},
+    {kAlive, 12, 1, 0, false},
+    {"coturn-guard-quench-4", 7, 4, kMostQuenched, false},
+    {"coturn-guard-quench-6", 8, 16, kMostQuenched, false},
+    {"coturn-guard-heard-4", kFlowOf4, 16, kMostHeard, true},
+    {"coturn-guard-heard-6", kFlowOf6, 40, kMostHeard, true},
 };
+const char* heard_set(Family family) {
+  return kSets[family == Family::v4 ? 3 : 4].name;
+}
 
 // What flows through a relay, by the first four bytes of the payload.
 struct Flowing {
@@ -49,6 +61,17 @@ constexpr Flowing kAlsoFlowing[] = {
     {0xffff0000, 0x00160000},  // Send indication
     {0xffff0000, 0x17fe0000},  // DTLS application data
 };
+// Unsigned requests that are limited, by the same four bytes: type, length. An Allocate of less than 48 bytes
+// has no room for a signature and the name, realm and nonce that go with it.
+constexpr std::uint32_t kBindingType = 0x0001, kAllocateType = 0x00030000, kLeastSigned = 0x00030030;
+constexpr std::uint32_t kStunCookie = 0x2112a442, kStunBits = 0xc0000000, kTypeBits = 0xffff0000,
+                        kSendIndication = 0x00160000;
+constexpr std::uint8_t kTurningFlags = 0x07;  // FIN, SYN, RST
+constexpr std::uint32_t kTcpFlags = 13;       // where they stand in TCP's header
+// The register that begins with this word of the first one, by the name that the kernel lists it by.
+constexpr std::uint32_t register_of(std::uint32_t word) {
+  return word % 4 == 0 ? NFT_REG_1 + word / 4 : NFT_REG32_00 + word;
+}
 constexpr std::uint32_t kFewPorts = 4;  // that are compared one by one
 
 class Rule {
@@ -66,12 +89,12 @@ class Rule {
     nft::add_equal(*rule_, &family, sizeof family);
     return *this;
   }
-  Rule& payload(std::uint32_t base, std::uint32_t offset, std::uint32_t bytes) {
+  Rule& payload(std::uint32_t base, std::uint32_t offset, std::uint32_t bytes, std::uint32_t to = NFT_REG_1) {
     auto* const load = nft::add(*rule_, "payload");
     nftnl_expr_set_u32(load, NFTNL_EXPR_PAYLOAD_BASE, base);
     nftnl_expr_set_u32(load, NFTNL_EXPR_PAYLOAD_OFFSET, offset);
     nftnl_expr_set_u32(load, NFTNL_EXPR_PAYLOAD_LEN, bytes);
-    nftnl_expr_set_u32(load, NFTNL_EXPR_PAYLOAD_DREG, NFT_REG_1);
+    nftnl_expr_set_u32(load, NFTNL_EXPR_PAYLOAD_DREG, to);
     return *this;
   }
   // Register 1 becomes (register 1 & mask) ^ flipped; all in the order of the bytes in memory.
@@ -98,16 +121,39 @@ class Rule {
     nftnl_expr_set(compare, NFTNL_EXPR_CMP_DATA, &kLeast, sizeof kLeast);
     return *this;
   }
-  Rule& load_ct(std::uint32_t key) {
-    auto* const load = nft::add(*rule_, "ct");
-    nftnl_expr_set_u32(load, NFTNL_EXPR_CT_KEY, key);
-    nftnl_expr_set_u32(load, NFTNL_EXPR_CT_DREG, NFT_REG_1);
+  Rule& compare(std::uint32_t operation, std::uint32_t value) {
+    auto* const compare = nft::add(*rule_, "cmp");
+    nftnl_expr_set_u32(compare, NFTNL_EXPR_CMP_SREG, NFT_REG_1);
+    nftnl_expr_set_u32(compare, NFTNL_EXPR_CMP_OP, operation);
+    nftnl_expr_set(compare, NFTNL_EXPR_CMP_DATA, &value, sizeof value);
     return *this;
   }
-  Rule& store_mark() {
-    auto* const store = nft::add(*rule_, "ct");
-    nftnl_expr_set_u32(store, NFTNL_EXPR_CT_KEY, NFT_CT_MARK);
-    nftnl_expr_set_u32(store, NFTNL_EXPR_CT_SREG, NFT_REG_1);
+  // From register 1 on: addresses and ports of who sent it and to whom, four bytes at least for each.
+  Rule& flow(Family family) {
+    version(family == Family::v4 ? NFPROTO_IPV4 : NFPROTO_IPV6);
+    const std::uint32_t bytes = family == Family::v4 ? 4 : 16, at = family == Family::v4 ? 12 : 8;
+    payload(NFT_PAYLOAD_NETWORK_HEADER, at, bytes, register_of(0));
+    payload(NFT_PAYLOAD_NETWORK_HEADER, at + bytes, bytes, register_of(bytes / 4));
+    payload(NFT_PAYLOAD_TRANSPORT_HEADER, 0, 2, register_of(bytes / 2));
+    return payload(NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, register_of(bytes / 2 + 1));
+  }
+  // Ends the rule.
+  Owned<nftnl_rule> taken_out_of(const char* set) {
+    auto* const change = nft::add(*rule_, "dynset");
+    nftnl_expr_set_str(change, NFTNL_EXPR_DYNSET_SET_NAME, set);
+    nftnl_expr_set_u32(change, NFTNL_EXPR_DYNSET_OP, NFT_DYNSET_OP_DELETE);
+    nftnl_expr_set_u32(change, NFTNL_EXPR_DYNSET_SREG_KEY, NFT_REG_1);
+    return std::move(rule_);
+  }
+  // Any of them.
+  Rule& flags(std::uint8_t wanted) {
+    static constexpr std::uint8_t kNone = 0;
+    payload(NFT_PAYLOAD_TRANSPORT_HEADER, kTcpFlags, 1);
+    bits({&wanted, 1}, {&kNone, 1});
+    auto* const compare = nft::add(*rule_, "cmp");
+    nftnl_expr_set_u32(compare, NFTNL_EXPR_CMP_SREG, NFT_REG_1);
+    nftnl_expr_set_u32(compare, NFTNL_EXPR_CMP_OP, NFT_CMP_NEQ);
+    nftnl_expr_set(compare, NFTNL_EXPR_CMP_DATA, &kNone, 1);
     return *this;
   }
   Rule& load_meta(std::uint32_t key) {
@@ -197,43 +243,58 @@ void add_udp_entrances(Rules& rules, const Wish& wish) {
   }
 }
 
-void add_udp(Rules& rules, const Wish& wish) {
+// Of who is quenched.
+void add_requests(Rules& rules) {
   static constexpr std::array<std::uint8_t, 16> kHalf{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
   static constexpr std::array<std::uint8_t, 16> kNothing{};
-  for (const auto& flowing : kAlsoFlowing) add_flowing(rules, kInspectUdp, flowing);
-  rules.push_back(Rule(kInspectUdp)
+  rules.push_back(Rule(kRequests)
                       .version(NFPROTO_IPV4)
                       .payload(NFT_PAYLOAD_NETWORK_HEADER, 12, 4)
                       .in_set(quench_set(Family::v4))
                       .drop());
-  rules.push_back(Rule(kInspectUdp)
+  rules.push_back(Rule(kRequests)
                       .version(NFPROTO_IPV6)
                       .payload(NFT_PAYLOAD_NETWORK_HEADER, 8, 16)
                       .bits(kHalf, kNothing)
                       .in_set(quench_set(Family::v6))
                       .drop());
+}
+
+void add_udp(Rules& rules, const Wish& wish) {
+  for (const auto& flowing : kAlsoFlowing) add_flowing(rules, kInspectUdp, flowing);
+  rules.push_back(Rule(kInspectUdp)
+                      .payload(NFT_PAYLOAD_TRANSPORT_HEADER, kUdpPayload, 4)
+                      .bits(htonl(kTypeBits))
+                      .equal(htonl(kBindingType << 16))
+                      .verdict(NFT_JUMP, kRequests));
+  rules.push_back(Rule(kInspectUdp)
+                      .payload(NFT_PAYLOAD_TRANSPORT_HEADER, kUdpPayload, 4)
+                      .compare(NFT_CMP_GTE, htonl(kAllocateType))
+                      .compare(NFT_CMP_LT, htonl(kLeastSigned))
+                      .verdict(NFT_JUMP, kRequests));
   rules.push_back(Rule(kInspectUdp).load_meta(NFT_META_L4PROTO).in_set(kAlive).queue(wish));
 }
 
 void add_tcp(Rules& rules, const Wish& wish) {
-  constexpr std::uint32_t kEstablished = NF_CT_STATE_BIT(IP_CT_ESTABLISHED);  // and in its own direction
-  rules.push_back(Rule(kInspectTcp)
-                      .load_ct(NFT_CT_MARK)  // first, for it is all that an established relay pays
-                      .bits(kMarkBit)
+  for (const auto family : kFamilies)
+    rules.push_back(Rule(kTcpTurns).flow(family).taken_out_of(heard_set(family)));
+  // A segment that begins so is one in many of what a relay carries.
+  rules.push_back(Rule(kTcpHeard)
+                      .payload(NFT_PAYLOAD_INNER_HEADER, 4, 4)
+                      .equal(htonl(kStunCookie))
+                      .payload(NFT_PAYLOAD_INNER_HEADER, 0, 4)
+                      .bits(htonl(kStunBits))
                       .equal(0)
-                      .load_ct(NFT_CT_STATE)
-                      .bits(kEstablished)
-                      .equal(kEstablished)
-                      .load_ct(NFT_CT_STATUS)
-                      .bits(IPS_ASSURED)  // its handshake was seen, too
-                      .equal(IPS_ASSURED)
-                      .any_payload()
+                      .payload(NFT_PAYLOAD_INNER_HEADER, 0, 4)
+                      .bits(htonl(kTypeBits))
+                      .compare(NFT_CMP_NEQ, htonl(kSendIndication))
                       .load_meta(NFT_META_L4PROTO)
                       .in_set(kAlive)
-                      .load_ct(NFT_CT_MARK)
-                      .bits(~kMarkBit, kMarkBit)
-                      .store_mark()
                       .queue(wish));
+  rules.push_back(Rule(kInspectTcp).flags(kTurningFlags).verdict(NFT_JUMP, kTcpTurns));
+  for (const auto family : kFamilies)
+    rules.push_back(Rule(kInspectTcp).flow(family).in_set(heard_set(family)).verdict(NFT_GOTO, kTcpHeard));
+  rules.push_back(Rule(kInspectTcp).any_payload().load_meta(NFT_META_L4PROTO).in_set(kAlive).queue(wish));
   for (const auto& range : nft::merged(wish.ports))
     rules.push_back(Rule(kTcpPorts).ports(range).verdict(NFT_GOTO, kInspectTcp));
 }
@@ -241,6 +302,7 @@ void add_tcp(Rules& rules, const Wish& wish) {
 // Chain by chain, as the kernel lists them.
 Rules make_rules(const Wish& wish) {
   Rules rules;
+  add_requests(rules);
   add_udp(rules, wish);
   if (wish.tcp) add_tcp(rules, wish);
   add_udp_entrances(rules, wish);
@@ -258,12 +320,13 @@ Owned<nftnl_set> named_set(const char* name) {
 
 void put_set(nft::Batch& batch, const SetRow& row, std::uint32_t id) {
   const auto set = named_set(row.name);
-  nftnl_set_set_u32(set.get(), NFTNL_SET_FLAGS, NFT_SET_TIMEOUT);
+  nftnl_set_set_u32(set.get(), NFTNL_SET_FLAGS,
+                    row.from_packets ? NFT_SET_TIMEOUT | NFT_SET_EVAL : NFT_SET_TIMEOUT);
   nftnl_set_set_u32(set.get(), NFTNL_SET_KEY_TYPE, row.key_type);
   nftnl_set_set_u32(set.get(), NFTNL_SET_KEY_LEN, row.key_bytes);
   nftnl_set_set_u32(set.get(), NFTNL_SET_ID, id);
   if (row.size != 0) nftnl_set_set_u32(set.get(), NFTNL_SET_DESC_SIZE, row.size);
-  if (row.size != 0)
+  if (row.size != 0 && !row.from_packets)
     nftnl_set_add_expr(set.get(), nft::got(nftnl_expr_alloc("counter")));  // the set frees it
   batch.message(NFT_MSG_NEWSET, NLM_F_CREATE,
                 [&](nlmsghdr* header) { nftnl_set_nlmsg_build_payload(header, set.get()); });
@@ -296,6 +359,18 @@ void put_elements(nft::Batch& batch, unsigned command, const char* name, std::sp
   }
   batch.message(command, command == NFT_MSG_NEWSETELEM ? NLM_F_CREATE : 0,
                 [&](nlmsghdr* header) { nftnl_set_elems_nlmsg_build_payload(header, set.get()); });
+}
+
+// As Rule::flow() loads it.
+Bytes key_of(const TcpFlow& flow, Family family) {
+  Bytes key;
+  for (const auto* const end : {&flow.remote, &flow.local}) {
+    const auto bytes = ByteView(end->address.bytes()).subspan(family == Family::v4 ? 12 : 0);
+    key.insert(key.end(), bytes.begin(), bytes.end());
+  }
+  for (const std::uint16_t port : {flow.remote.port, flow.local.port})
+    key.insert(key.end(), {static_cast<std::uint8_t>(port >> 8), static_cast<std::uint8_t>(port), 0, 0});
+  return key;
 }
 
 ByteView key_of(const Prefix& prefix) {
@@ -337,7 +412,10 @@ std::uint32_t put_install(Bytes& out, std::uint32_t sequence, const Wish& wish) 
   nft::put_table(batch, NFT_MSG_NEWTABLE, NLM_F_CREATE, kTable);
   std::uint32_t id = 0;
   for (const auto& set : kSets) put_set(batch, set, ++id);
+  put_inner_chain(batch, kRequests);
   put_inner_chain(batch, kInspectUdp);
+  if (wish.tcp) put_inner_chain(batch, kTcpTurns);
+  if (wish.tcp) put_inner_chain(batch, kTcpHeard);
   if (wish.tcp) put_inner_chain(batch, kInspectTcp);
   if (wish.tcp) put_inner_chain(batch, kTcpPorts);
   put_base_chain(batch, kUdp, kUdpPriority);
@@ -371,6 +449,16 @@ std::uint32_t put_quench(Bytes& out, std::uint32_t sequence, Family family, std:
   for (const auto& prefix : prefixes) keys.push_back(key_of(prefix));
   nft::Batch batch(out, sequence, NFPROTO_INET);
   put_elements(batch, NFT_MSG_NEWSETELEM, quench_set(family), keys, lasting);
+  return batch.end();
+}
+
+std::uint32_t put_heard(Bytes& out, std::uint32_t sequence, Family family, std::span<const TcpFlow> flows,
+                        std::chrono::seconds lasting) {
+  std::vector<Bytes> bytes;
+  for (const auto& flow : flows) bytes.push_back(key_of(flow, family));
+  const std::vector<ByteView> keys(bytes.begin(), bytes.end());
+  nft::Batch batch(out, sequence, NFPROTO_INET);
+  put_elements(batch, NFT_MSG_NEWSETELEM, heard_set(family), keys, lasting);
   return batch.end();
 }
 

@@ -6,12 +6,19 @@
 //   UDP  at prerouting behind the drop rule and before conntrack, which it does not need: what flows
 //        through a relay passes after one look at four bytes, ChannelData before any port is compared (so
 //        whatever looks like it passes unseen, as it always did), Send indications and DTLS data behind the
-//        port. Of the rest what comes from a quenched source is dropped, and all else asks coturn for
-//        something: it is queued. So a quenched customer's running calls go on, and nothing depends on who
-//        counts or tracks what.
-//   TCP  behind conntrack, which tells an established connection (its handshake was completed, and sequence
-//        numbers fit): of each one the first packet with a payload is queued, and a bit of its mark says that
-//        it was.
+//        port. Of the rest a Binding request and an Allocate request too short to be signed are dropped where
+//        they come from a quenched source; all else is queued. So a quenched customer's running calls go on,
+//        and nothing depends on who counts or tracks what.
+//   TCP  behind whoever redirects (DNAT), so that address and port are those of coturn's socket. Conntrack's
+//        opinion is worth nothing here: it takes a guessed number for an established connection. Segments
+//        with a payload are queued until the gate has heard enough of their connection and put it (addresses
+//        and ports) into a set; from then on only what begins like a STUN request or answer is.
+//
+// Who can fill the set of heard connections: nobody but the gate, and it puts there only what the kernel says
+// is a living socket with bytes received. A packet that opens or ends a connection takes it out, so that who
+// comes back with the same port is heard anew, and time takes it out, so that what just vanished leaves
+// room. Whoever forges such a packet makes the next segment of the connection be queued once more, nothing
+// else. Where the set is full, what is not in it goes on being queued: that costs us, it blinds nobody.
 //
 // Queued is with `bypass`, and only while the set `alive` has what we put there every second: whether we
 // die, are stopped or hang, traffic flows.
@@ -27,13 +34,15 @@
 #include "enforce/element.hpp"
 #include "enforce/netlink_bytes.hpp"
 #include "model/port_range.hpp"
+#include "model/segment.hpp"
 
 namespace coturn_guard::gate_table {
 
 inline constexpr const char* kTable = "coturn-guard-gate";  // of the family inet
-inline constexpr std::uint32_t kMarkBit = 0x10000000;       // of a TCP connection's mark: looked at already
 inline constexpr std::uint32_t kMostQuenched = 65'536;      // of each family
 inline constexpr std::size_t kQuenchesPerMessage = 32;
+inline constexpr std::uint32_t kMostHeard = 131'072;  // of each family
+inline constexpr std::size_t kFlowsPerMessage = 32;
 [[nodiscard]] const char* quench_set(Family family);  // "coturn-guard-quench-4", "coturn-guard-quench-6"
 
 struct Wish {
@@ -58,6 +67,10 @@ std::uint32_t put_alive(Bytes& out, std::uint32_t sequence, std::chrono::seconds
 // All of one family, at most kQuenchesPerMessage. One that is there keeps its time.
 std::uint32_t put_quench(Bytes& out, std::uint32_t sequence, Family family, std::span<const Prefix> prefixes,
                          std::chrono::seconds lasting);
+
+// TCP connections that the gate has heard enough of. All of one family, at most kFlowsPerMessage.
+std::uint32_t put_heard(Bytes& out, std::uint32_t sequence, Family family, std::span<const TcpFlow> flows,
+                        std::chrono::seconds lasting);
 
 // --- questions
 void put_get_table(Bytes& out, std::uint32_t sequence);

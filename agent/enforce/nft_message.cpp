@@ -50,6 +50,11 @@ std::string describe(const nftnl_expr* expression) {
     return fmt::format("lookup {} in {} flags {}", number(NFTNL_EXPR_LOOKUP_SREG), set != nullptr ? set : "?",
                        number(NFTNL_EXPR_LOOKUP_FLAGS));
   }
+  if (name == "dynset") {
+    const auto* const set = nftnl_expr_get_str(expression, NFTNL_EXPR_DYNSET_SET_NAME);
+    return fmt::format("dynset {} {} by {}", number(NFTNL_EXPR_DYNSET_OP), set != nullptr ? set : "?",
+                       number(NFTNL_EXPR_DYNSET_SREG_KEY));
+  }
   if (name == "match") {
     const auto* const match_name = nftnl_expr_get_str(expression, NFTNL_EXPR_MT_NAME);
     std::uint32_t length = 0;
@@ -70,9 +75,6 @@ std::string describe(const nftnl_expr* expression) {
     return fmt::format("target {} {} {}", target != nullptr ? target : "?", number(NFTNL_EXPR_TG_REV),
                        hex(expression, NFTNL_EXPR_TG_INFO));
   }
-  if (name == "ct")
-    return fmt::format("ct {} {} {}", number(NFTNL_EXPR_CT_KEY), number(NFTNL_EXPR_CT_SREG),
-                       number(NFTNL_EXPR_CT_DREG));
   if (name == "queue")
     return fmt::format("queue {} {} {}", nftnl_expr_get_u16(expression, NFTNL_EXPR_QUEUE_NUM),
                        nftnl_expr_get_u16(expression, NFTNL_EXPR_QUEUE_TOTAL),

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <boost/asio/error.hpp>
+#include <cerrno>
 #include <utility>
 
 namespace coturn_guard {
@@ -13,6 +14,9 @@ namespace {
 constexpr std::size_t kPieceBytes = 32'768;
 constexpr int kListReceiveBytes = 256 * 1024;
 constexpr int kPiecesPerTurn = 2;
+constexpr std::size_t kAnswerBytes = 4096;  // one socket's has some 400
+constexpr int kAnswerReceiveBytes = 64 * 1024;
+constexpr int kMostAnswers = 16;
 
 }  // namespace
 
@@ -46,6 +50,36 @@ Result<std::string_view> receive_from_kernel(int fd, std::span<char> buffer) {
     if (errno == EAGAIN || errno == EWOULDBLOCK) return std::string_view();
     return fail(errno, "receive from NETLINK_SOCK_DIAG");
   }
+}
+
+Result<std::optional<sock_diag::Socket>> DiagQuestion::ask(const Endpoint& local, const Endpoint& remote,
+                                                           std::uint32_t interface) {
+  if (!fd_) {
+    auto opened = open_sock_diag(0, kAnswerReceiveBytes);
+    if (!opened) return tl::unexpected(opened.error());
+    fd_ = std::move(*opened);
+    buffer_.resize(kAnswerBytes);
+  }
+  if (++sequence_ == 0) ++sequence_;
+  const std::string request = sock_diag::one_request(local, remote, interface, sequence_);
+  if (::send(fd_.get(), request.data(), request.size(), MSG_DONTWAIT) < 0)
+    return fail(errno, "ask for a connection (NETLINK_SOCK_DIAG)");
+  // An answer to an earlier question may lie before ours.
+  for (int look = 0; look < kMostAnswers; ++look) {
+    const auto received = receive_from_kernel(fd_.get(), buffer_);
+    if (!received) return tl::unexpected(received.error());
+    if (received->empty()) break;
+    found_.clear();
+    const auto answer = sock_diag::take_answer(*received, sequence_, found_);
+    if (answer.progress == sock_diag::Progress::refused) {
+      if (answer.error == ENOENT) return std::nullopt;
+      return fail(answer.error, "ask for a connection (NETLINK_SOCK_DIAG)");
+    }
+    if (found_.empty()) continue;
+    const auto& socket = found_.front();
+    return socket.local == local && socket.remote == remote ? std::optional(socket) : std::nullopt;
+  }
+  return fail(EPROTO, "ask for a connection (NETLINK_SOCK_DIAG)");
 }
 
 DiagList::DiagList(boost::asio::io_context& io) : descriptor_(io) {}

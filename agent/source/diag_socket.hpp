@@ -9,6 +9,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -27,6 +28,21 @@ namespace coturn_guard {
 
 // What the kernel sent next; empty where nothing waits. ENOBUFS: messages were dropped.
 [[nodiscard]] Result<std::string_view> receive_from_kernel(int fd, std::span<char> buffer);
+
+// One socket at a time, answered at once: the kernel looks it up by its ends within send(2), and the answer
+// waits when that returns. No list, no waiting.
+class DiagQuestion {
+ public:
+  // nullopt: there is no such connection (somebody may listen there). An error: the kernel did not answer.
+  [[nodiscard]] Result<std::optional<sock_diag::Socket>> ask(const Endpoint& local, const Endpoint& remote,
+                                                             std::uint32_t interface);
+
+ private:
+  UniqueFd fd_;
+  std::uint32_t sequence_ = 0;
+  std::vector<char> buffer_;
+  std::vector<sock_diag::Socket> found_;
+};
 
 class DiagList {
  public:

@@ -36,7 +36,7 @@ bool read_packet(std::span<const char> message, QueuedPacket& queued) {
   constexpr std::size_t kHeader = sizeof(nlmsghdr) + sizeof(nfgenmsg);
   if (message.size() < kHeader) return false;
   bool numbered = false;
-  std::uint32_t wire_bytes = 0;
+  std::uint32_t wire_bytes = 0, interface = 0;
   for (auto rest = message.subspan(kHeader); rest.size() >= sizeof(nlattr);) {
     nlattr attribute;
     std::memcpy(&attribute, rest.data(), sizeof attribute);
@@ -50,11 +50,14 @@ bool read_packet(std::span<const char> message, QueuedPacket& queued) {
       numbered = true;
     } else if (type == NFQA_PAYLOAD) {
       queued.packet.bytes = {reinterpret_cast<const std::uint8_t*>(value.data()), value.size()};
+    } else if (type == NFQA_IFINDEX_INDEV && value.size() == sizeof interface) {
+      std::memcpy(&interface, value.data(), sizeof interface);
     } else if (type == NFQA_CAP_LEN && value.size() == sizeof wire_bytes) {
       std::memcpy(&wire_bytes, value.data(), sizeof wire_bytes);
     }
     rest = rest.subspan(std::min(aligned(attribute.nla_len), rest.size()));
   }
+  queued.interface = ntohl(interface);
   queued.packet.wire_bytes = std::max<std::size_t>(queued.packet.bytes.size(), ntohl(wire_bytes));
   return numbered;
 }

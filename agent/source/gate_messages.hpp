@@ -15,6 +15,7 @@ namespace coturn_guard::nfqueue {
 // What one message of the kernel's holds.
 struct QueuedPacket {
   std::uint32_t id = 0;
+  std::uint32_t interface = 0;  // over which it came
   Packet packet;
 };
 

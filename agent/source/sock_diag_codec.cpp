@@ -89,6 +89,21 @@ std::string request(std::uint16_t type, std::uint16_t flags, std::uint32_t seque
   return bytes;
 }
 
+inet_diag_req_v2 by_ends(const Endpoint& local, const Endpoint& remote) {
+  inet_diag_req_v2 what{};
+  const bool v4 = remote.address.is_v4();
+  what.sdiag_family = v4 ? AF_INET : AF_INET6;
+  const auto put = [v4](__be32(&words)[4], const Address& address) {
+    const auto& bytes = address.bytes();
+    std::memcpy(words, bytes.data() + (v4 ? 12 : 0), v4 ? 4 : bytes.size());
+  };
+  put(what.id.idiag_src, local.address);
+  put(what.id.idiag_dst, remote.address);
+  what.id.idiag_sport = htons(local.port);
+  what.id.idiag_dport = htons(remote.port);
+  return what;
+}
+
 }  // namespace
 
 const std::uint32_t kTcpEnds =
@@ -102,22 +117,20 @@ std::string list_request(Family family, std::uint32_t states, bool counters, std
   return request(SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, sequence, what);
 }
 
+std::string one_request(const Endpoint& local, const Endpoint& remote, std::uint32_t interface,
+                        std::uint32_t sequence) {
+  inet_diag_req_v2 what = by_ends(local, remote);
+  what.idiag_ext = 1U << (INET_DIAG_INFO - 1);
+  what.id.idiag_if = interface;
+  what.id.idiag_cookie[0] = what.id.idiag_cookie[1] = static_cast<std::uint32_t>(INET_DIAG_NOCOOKIE);
+  return request(SOCK_DIAG_BY_FAMILY, 0, sequence, what);
+}
+
 std::string destroy_request(const Socket& socket, std::uint32_t sequence) {
-  inet_diag_req_v2 what{};
-  const bool v4 = socket.remote.address.is_v4();
-  what.sdiag_family = v4 ? AF_INET : AF_INET6;
-  inet_diag_sockid& id = what.id;
-  const auto put = [v4](__be32(&words)[4], const Address& address) {
-    const auto& bytes = address.bytes();
-    std::memcpy(words, bytes.data() + (v4 ? 12 : 0), v4 ? 4 : bytes.size());
-  };
-  put(id.idiag_src, socket.local.address);
-  put(id.idiag_dst, socket.remote.address);
-  id.idiag_sport = htons(socket.local.port);
-  id.idiag_dport = htons(socket.remote.port);
-  id.idiag_if = socket.interface;
-  id.idiag_cookie[0] = socket.cookie[0];
-  id.idiag_cookie[1] = socket.cookie[1];
+  inet_diag_req_v2 what = by_ends(socket.local, socket.remote);
+  what.id.idiag_if = socket.interface;
+  what.id.idiag_cookie[0] = socket.cookie[0];
+  what.id.idiag_cookie[1] = socket.cookie[1];
   return request(SOCK_DESTROY, NLM_F_ACK, sequence, what);
 }
 

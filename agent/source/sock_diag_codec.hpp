@@ -57,6 +57,12 @@ struct Answer {
 [[nodiscard]] std::string list_request(Family family, std::uint32_t states, bool counters,
                                        std::uint32_t sequence);
 
+// Asks for the one TCP socket that has exactly these ends, with the bytes each way; for whoever listens there
+// where there is none (look at its state and at the remote end). `interface`: over which packets of the
+// connection come, for a socket that is bound to one; 0: any. Answered by one socket or by ENOENT.
+[[nodiscard]] std::string one_request(const Endpoint& local, const Endpoint& remote, std::uint32_t interface,
+                                      std::uint32_t sequence);
+
 // Takes what one recv() gave: appends the sockets told of. `sequence`: of the request, 0 for what is told
 // unasked; messages of other requests are skipped.
 [[nodiscard]] Answer take_answer(std::string_view received, std::uint32_t sequence,

@@ -148,3 +148,44 @@ def forged_bindings_quench_a_running_call(arena):
     unanswered = call.wait(120)
     ok(not unanswered, "Refresh, CreatePermission and ChannelBind of the victim's running call are answered meanwhile", unanswered)
     arena.spared(arena.victim_address, "the victim of forged Bindings")
+
+
+def silent_connections(server, count, seconds):
+    """A customer that connects, says nothing for a while, and then has its relays. Prints its ports first."""
+    streams = [turn.connect("tcp", server, 3478, None, 20.0) for _ in range(count)]
+    with open("/run/silent-ports", "w") as file:
+        file.write(" ".join(str(stream.getsockname()[1]) for stream in streams) + "\n")
+    time.sleep(seconds)
+    return [turn.Session(stream, "alice", "secret1").allocate() for stream in streams]
+
+
+def segments_beside(victim, server, ports, length):
+    """From somebody who knows the victim's ports, and not the numbers of its streams."""
+    spoofer, request = spoof.Spoofer(server), b"GET / HTTP/1.1\r\n\r\n".ljust(length)
+    for port in ports:
+        for flags in (spoof.PUSH_ACK,) * 200 + (0x14, 0x11, spoof.SYN) + (spoof.PUSH_ACK,) * 200:
+            spoofer.send(spoof.segment(victim, port, server, 3478, random.randrange(1 << 32), random.randrange(1 << 32), flags,
+                                       request if flags == spoof.PUSH_ACK else b""))
+    return len(ports)
+
+
+@attack("default verbose6", ci="default", seconds=30)
+def segments_forged_beside_a_connection(arena):
+    """The connection is real, and its socket has taken bytes when it is asked: but not these."""
+    arena.start(config="gate: on\n")
+    customer = arena.at("customer", silent_connections, arena.server, 4, 6)
+    ok(eventually(lambda: "\n" in read("/run/silent-ports"), 10), "a customer has connections on which it says nothing yet")
+    ports = [int(port) for port in read("/run/silent-ports").split()]
+    for length in (28, 27):  # as long as the customer's first message, and another
+        arena.at("attacker", segments_beside, arena.customer_address, arena.server, ports, length).wait()
+    answers = customer.wait()
+    ok(answers == [True] * 4, "the customer has its relays all the same", answers)
+    arena.spared(arena.customer_address, "the customer beside whose connections foreign segments are forged")
+
+
+def read(path):
+    try:
+        with open(path) as file:
+            return file.read()
+    except FileNotFoundError:
+        return ""

@@ -9,6 +9,7 @@
 
 #include "detect/packet_headers.hpp"
 #include "detect/packet_kind.hpp"
+#include "detect/packet_text.hpp"
 
 namespace {
 
@@ -19,6 +20,8 @@ void recognise(std::span<const std::uint8_t> payload, std::size_t whole, coturn_
   if ((content.kind == PacketKind::foreign) == content.protocol.empty()) std::abort();
   if ((content.kind == PacketKind::stun) != content.stun.has_value()) std::abort();
   if ((content.kind == PacketKind::empty) != (whole == 0)) std::abort();
+  const auto look = look_at_texts(payload, whole, transport);
+  if (look.control_bytes && look.cut_short) std::abort();
 }
 
 }  // namespace

@@ -408,7 +408,231 @@ def untracked(world):
     time.sleep(0.3)
     ok(world.counted("to_coturn") == before, "also where the operator tracks nothing, garbage over UDP is dropped")
     ok(world.play("crowd", "allocate") and world.play("crowd", "allocate", "--transport", "tcp"), "customers pass", guard.text)
+    for _ in range(3):
+        speak_tcp(b"SSH-2.0-Go\r\n")
+    ok(guard.says(r"\bban\b.*203\.0\.113\.66.*foreign-protocol.*proven"), "and who speaks SSH over TCP is banned", guard.text)
     guard.stop()
+
+
+INSIDE = "import os, random, socket, struct, sys, time\nsys.path.insert(0, %r)\nfrom turn_client import *\n" % (TREE + "/test/support")
+
+
+def run_inside(who, code, *arguments):
+    return subprocess.run(["ip", "netns", "exec", who, sys.executable, "-c", INSIDE + code, *map(str, arguments)], text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60).stdout
+
+
+FORGE = r"""
+raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+def checksum(data):
+    data += b"\0" * (len(data) % 2)
+    total = sum(struct.unpack("!%dH" % (len(data) // 2), data))
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    return ~total & 0xffff
+def forge(source, server, sport, seq, ack, flags, payload=b""):
+    source, target = socket.inet_aton(source), socket.inet_aton(server)
+    head = struct.pack("!HHIIBBHHH", sport, 3478, seq & 0xffffffff, ack & 0xffffffff, 0x50, flags, 64240, 0, 0)
+    total = checksum(source + target + struct.pack("!BBH", 0, 6, len(head) + len(payload)) + head + payload)
+    head = head[:16] + struct.pack("!H", total) + head[18:]
+    raw.sendto(struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(head) + len(payload), 0, 0, 64, 6, 0) + source + target + head + payload, (server, 0))
+"""
+SPOOF_BLINDLY = FORGE + r"""
+# A handshake of which only our side is forged, and guessed acknowledgements: conntrack takes one of some 70 000.
+victim, server = sys.argv[1:3]
+for _ in range(4):
+    sport, isn = random.randrange(20000, 60000), random.randrange(1 << 32)
+    forge(victim, server, sport, isn, 0, 2)
+    time.sleep(0.05)
+    for ack in range(0, 1 << 32, 60000):
+        forge(victim, server, sport, isn + 1, ack, 0x18, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+"""
+SPOOF_BESIDE = FORGE + r"""
+# Somebody who knows the ports of the victim's connections, and not their numbers.
+victim, server, length = sys.argv[1], sys.argv[2], int(sys.argv[3])
+payload = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n".ljust(length, b" ")[:length]
+for sport in map(int, sys.argv[4:]):
+    for _ in range(200):
+        forge(victim, server, sport, random.randrange(1 << 32), random.randrange(1 << 32), 0x18, payload)
+    for ends in (0x04, 0x01, 0x02):  # RST, FIN, SYN: the gate forgets what it heard
+        forge(victim, server, sport, random.randrange(1 << 32), random.randrange(1 << 32), ends)
+    for _ in range(200):
+        forge(victim, server, sport, random.randrange(1 << 32), random.randrange(1 << 32), 0x18, payload)
+"""
+
+
+@case
+def forged_segments(world):
+    guard = world.guard()
+    guard.says("gate.open")
+    run_inside("attacker", SPOOF_BLINDLY, FIRST_VICTIM, SERVER)
+    # A customer that has connected and is silent, and one that has asked for something.
+    silent = [subprocess.Popen(["ip", "netns", "exec", "crowd", sys.executable, "-c", INSIDE + HOLD_TCP, SERVER, CROWD[0], speaks],
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for speaks in ("silent", "speaks", "silent", "speaks")]
+    ports = [one.stdout.readline().strip() for one in silent]
+    for length in (28, 20):  # of the customer's first message, and another
+        run_inside("attacker", SPOOF_BESIDE, CROWD[0], SERVER, length, *ports)
+    said = []
+    for one in silent:
+        said.append(one.communicate("go\n", timeout=20)[0].strip())
+    time.sleep(1)
+    ok(said == ["allocated"] * 4, "customers beside whose connections segments are forged are served", said)
+    ok("ban " not in guard.text, "neither they nor an address that never spoke are banned for forged segments", guard.text)
+    ok(guard.says(r"gate.open") and "foreign=HTTP" not in guard.text, "nor is one such segment charged", guard.text)
+    for _ in range(3):
+        speak_tcp(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        time.sleep(0.2)
+    ok(guard.says(r"\bban\b.*203\.0\.113\.66.*foreign-protocol.*proven"), "who really says it is banned by the third time", guard.text)
+    guard.stop()
+
+
+HOLD_TCP = r"""
+server, source, speaks = sys.argv[1:4]
+stream = connect("tcp", server, 3478, source, timeout=5)
+session = Session(stream, "alice", "secret1")
+if speaks == "speaks":
+    session.allocate()
+print(stream.getsockname()[1], flush=True)
+sys.stdin.readline()
+if speaks == "speaks":
+    done, _ = session.ask(REFRESH, attribute(LIFETIME, struct.pack("!I", 600)))
+else:
+    done = session.allocate()
+print("allocated" if done else "refused: %s" % session.error)
+"""
+SAY = r"""
+server, family, port, how = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
+text = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+for _ in range(3):
+    client = socket.socket(socket.AF_INET6 if family == "6" else socket.AF_INET)
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    if port:
+        client.bind(("", port))
+    client.settimeout(3)
+    if how == "acknowledges with it":
+        client.setsockopt(socket.IPPROTO_TCP, 12, 0)  # TCP_QUICKACK off: the handshake ends with the first data
+    client.connect((server, 3478))
+    try:
+        for piece in ([text[i:i + 1] for i in range(24)] if how == "letter by letter" else [text]):
+            client.send(piece)
+            time.sleep(0.01)
+    except OSError:
+        pass  # banned before it said all of it
+    time.sleep(0.1)
+    client.close()
+"""
+
+
+@case
+def ways_to_say_it(world):
+    """Each on a guard of its own: the same three foreign beginnings, said otherwise."""
+    sh("ip -n attacker addr add 2001:db8:bad::66/64 dev eth0 nodad; ip addr add 2001:db8:bad::1/64 dev to-attacker nodad; ip -n attacker route add default via 2001:db8:bad::1")
+    for how, family, port in (("at once", 4, 0), ("at once", 6, 0), ("letter by letter", 4, 0), ("letter by letter", 6, 0),
+                              ("acknowledges with it", 4, 0), ("from one port", 4, 33333)):
+        guard = world.guard()
+        guard.says("gate.open")
+        said = run_inside("attacker", SAY, SERVER6 if family == 6 else SERVER, family, port, how)
+        ok(guard.says(r"\bban\b.*(203\.0\.113\.66|2001:db8:bad).*foreign-protocol.*proven", 8), "HTTP %s over IPv%d is a ban by the third time" % (how, family), said + guard.text)
+        guard.stop()
+        sh(World.program + " flush")
+
+
+BYTES = r"""
+server, family, transport = sys.argv[1:4]
+count = 0
+for kind in (USERNAME, REALM, ORIGIN):
+    for byte in (b"\n", b"\r", b"\x00", b"\x7f"):
+        extra = attribute(kind, b"http://a" + byte + b"0: : session 1: forged b")
+        try:
+            stream = connect(transport, server, 3478, timeout=0.3)
+            stream.send(request(ALLOCATE, extra))
+            stream.recv(2000)
+            count += 1
+        except OSError:
+            pass
+print(count)
+"""
+
+
+@case
+def control_bytes(world):
+    sh("ip -n attacker addr add 2001:db8:bad::66/64 dev eth0 nodad; ip addr add 2001:db8:bad::1/64 dev to-attacker nodad; ip -n attacker route add default via 2001:db8:bad::1")
+    guard = world.guard()
+    guard.says("gate.open")
+    began = os.path.getsize(world.log)
+    for server, family in ((SERVER, 4), (SERVER6, 6)):
+        for transport in ("udp", "tcp"):
+            said = run_inside("attacker", BYTES, server, family, transport).strip()
+            ok(said == "0", "no request with control bytes is answered over %s and IPv%d" % (transport, family), said)
+    run_inside("attacker", LATE_BYTES, SERVER)
+    time.sleep(0.5)
+    with open(world.log, "rb") as log:
+        log.seek(began)
+        ok(b"forged" not in log.read(), "coturn's log holds nothing of them")
+    for transport in ("udp", "tcp", "tls"):
+        ok(world.play("crowd", "allocate", "--transport", transport), "a customer over %s passes" % transport, guard.text)
+    guard.stop()
+    totals = re.findall("gate.totals.*", guard.text)[-1:]
+    ok(totals and int(re.search(r"forging=(\d+)", totals[0])[1]) >= 49, "they are counted", totals)
+    ok("ban " not in guard.text, "and nobody is banned for what may be forged", guard.text)
+
+
+LATE_BYTES = r"""
+stream = connect("tcp", sys.argv[1], 3478, timeout=1)
+session = Session(stream, "alice", "secret1")
+session.allocate()
+stream.send(request(REFRESH, attribute(USERNAME, b"alice\nforged")))
+time.sleep(0.2)
+"""
+
+
+@case
+def quenched_calls_go_on(world):
+    guard = world.guard("udp")
+    guard.says("gate.open")
+    caller = subprocess.Popen(["ip", "netns", "exec", "crowd", sys.executable, "-c", INSIDE + CALL, SERVER, CROWD[0]],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    ok(caller.stdout.readline().strip() == "allocated", "a customer has a call")
+    flood = world.flooding(3, "binding", rate=2000, first=CROWD[0], victims=1)
+    flood.wait()
+    ok(guard.says(r"gate.quench.*" + re.escape(CROWD[0])), "its address is forged and quenched", guard.text)
+    said = caller.communicate("go\n", timeout=30)[0].split()
+    ok(said == ["refreshed", "permitted", "bound", "relayed", "no-binding"], "the call is refreshed, gets permissions and channels and is relayed; only a Binding is not answered", said)
+    guard.stop()
+
+
+CALL = r"""
+server, source = sys.argv[1:3]
+stream = connect("udp", server, 3478, source, timeout=1)
+session = Session(stream, "alice", "secret1")
+print("allocated" if session.allocate() else session.error, flush=True)
+sys.stdin.readline()
+def ask(method, extra, word):
+    for _ in range(3):
+        try:
+            done, _ = session.ask(method, extra)
+            return print(word if done else "%s-%s" % (word, session.error), flush=True)
+        except OSError:
+            pass
+    print("no-" + word, flush=True)
+peer = attribute(0x12, struct.pack("!BBHI", 0, 1, 4000 ^ 0x2112, int.from_bytes(socket.inet_aton("198.51.100.77"), "big") ^ MAGIC_COOKIE))
+ask(REFRESH, attribute(LIFETIME, struct.pack("!I", 600)), "refreshed")
+ask(0x008, peer, "permitted")
+ask(0x009, attribute(0x0C, b"\x40\0\0\0") + peer, "bound")
+stream.send(b"\x40\0\0\4ping")
+try:
+    print("relayed" if stream.recv(2000).endswith(b"ping") else "other", flush=True)
+except OSError:
+    print("lost", flush=True)
+stream.send(request(BINDING, b""))
+try:
+    stream.recv(2000)
+    print("binding", flush=True)
+except OSError:
+    print("no-binding", flush=True)
+"""
 
 
 @case
@@ -527,8 +751,8 @@ sys.stdin.read()
 def answer_sizes(world):
     """What the agent takes for the size of coturn's answers (agent/detect/packet_inspection.cpp) is what they are."""
     with open(TREE + "/agent/detect/packet_inspection.cpp") as file:
-        known = {name: int(size) for name, size in re.findall(r"(kBindingAnswer|kChallenge|kHelloVerify) = (\d+)", file.read())}
-    for name, constant in (("stun-turnutils.udp", "kBindingAnswer"), ("stun-turn_client.udp", "kChallenge"), ("dtls-openssl.udp", "kHelloVerify")):
+        known = {name: int(size) for name, size in re.findall(r"(kBindingAnswer|kChallenge) = (\d+)", file.read())}
+    for name, constant in (("stun-turnutils.udp", "kBindingAnswer"), ("stun-turn_client.udp", "kChallenge")):
         with open(TREE + "/test/data/packets/" + name, "rb") as file, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
             client.settimeout(2)
             client.sendto(file.read(), (SERVER, 3478))

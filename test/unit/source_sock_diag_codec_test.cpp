@@ -281,3 +281,29 @@ TEST_CASE("what the kernel says to a destruction", "[source][sock_diag]") {
   CHECK(sock_diag::take_destroyed("").destroyed == 0);
   CHECK(sock_diag::take_destroyed(answer(0).substr(0, 18)).destroyed == 0);
 }
+
+TEST_CASE("a connection is asked for by its four numbers, the client's side as the far one",
+          "[source][witness]") {
+  for (const char* client : {"203.0.113.66", "2001:db8::66"}) {
+    const bool v4 = Address::parse(client)->is_v4();
+    const std::string request = sock_diag::one_request(endpoint(v4 ? "198.51.100.10" : "2001:db8::10", 3478),
+                                                       endpoint(client, 4000), 7, 9);
+    nlmsghdr header;
+    inet_diag_req_v2 what;
+    REQUIRE(request.size() == sizeof header + sizeof what);
+    std::memcpy(&header, request.data(), sizeof header);
+    std::memcpy(&what, request.data() + sizeof header, sizeof what);
+    CHECK(header.nlmsg_flags == NLM_F_REQUEST);  // no list
+    CHECK(header.nlmsg_seq == 9);
+    CHECK(what.sdiag_family == (v4 ? AF_INET : AF_INET6));
+    CHECK(what.sdiag_protocol == IPPROTO_TCP);
+    CHECK(what.idiag_ext == 1U << (INET_DIAG_INFO - 1));
+    CHECK(what.id.idiag_sport == htons(3478));
+    CHECK(what.id.idiag_dport == htons(4000));
+    const auto far = Address::parse(client)->bytes();
+    CHECK(std::memcmp(what.id.idiag_dst, far.data() + (v4 ? 12 : 0), v4 ? 4 : 16) == 0);
+    CHECK(what.id.idiag_if == 7);
+    CHECK(what.id.idiag_cookie[0] == 0xffffffff);
+    CHECK(what.id.idiag_cookie[1] == 0xffffffff);
+  }
+}
