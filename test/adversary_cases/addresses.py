@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Offenders who change their address, and addresses that are somebody else's."""
-import time
 
 import turn_client as turn
 from adversary import attack, batch, eventually, ok, sh
@@ -8,12 +7,12 @@ from adversary import attack, batch, eventually, ok, sh
 WANTED = turn.attribute(turn.REQUESTED_TRANSPORT, turn.RELAY_OVER_UDP)
 
 
-def guess_from_everywhere(server, sources, each):
-    """So many guesses from each source, over TCP -> how many were answered, from how many sources."""
+def guess_from_everywhere(server, sources, each, transport="tcp"):
+    """So many guesses from each source -> how many were answered, from how many sources."""
     answered, used = 0, 0
     for source in sources:
         try:
-            with turn.connect("tcp", server, 3478, source, 1.0) as stream:
+            with turn.connect(transport, server, 3478, source, 1.0) as stream:
                 session = turn.Session(stream, "alice", "wrong")
                 session.ask(turn.ALLOCATE, WANTED)
                 for _ in range(each):
@@ -30,10 +29,10 @@ def bans_of(arena):
     return [line for line in arena.daemon.text.splitlines() if "ban address=" in line and "2001:db8:bad" in line]
 
 
-def spread(arena, sources, who, by):
+def spread(arena, sources, who, by, transport="tcp"):
     batch(("-n", "attacker"), ["addr add %s/128 dev eth0 nodad" % source for source in sources])
     sh("ip -6 route add 2001:db8:bad::/48 dev to-attacker", check=False)
-    player = arena.at("attacker", guess_from_everywhere, arena.server, sources, 4)
+    player = arena.at("attacker", guess_from_everywhere, arena.server, sources, 4, transport)
     right = eventually(lambda: any(arena.banned(source) for source in (sources[-1], sources[len(sources) // 2])), 120, 0.2)
     player.kill()
     ok(right, "%s is banned wholly" % who, arena.details(sources[0]))
@@ -53,6 +52,14 @@ def guesses_from_every_64_of_a_48(arena):
 def guesses_from_every_64_of_a_56(arena):
     arena.start()
     spread(arena, ["2001:db8:bad:1%02x::1" % number for number in range(256)], "the /56 that guesses four times from each /64", 1024)
+
+
+@attack("verbose6", seconds=60)
+def guesses_over_udp_from_every_64_of_a_48(arena):
+    """Over UDP, past coturn's nonce: as proven as over TCP."""
+    arena.start("max-allocate-timeout=3")
+    sources = ["2001:db8:bad:%x::1" % (1 + number * 97 % 65535) for number in range(600)]
+    spread(arena, sources, "the /48 that guesses over UDP from each /64", 2400, "udp")
 
 
 @attack("verbose6", ci="verbose6", seconds=20)

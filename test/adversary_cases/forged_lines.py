@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Lines that an attacker writes into coturn's log, joined with what makes them look true."""
-import os, re, socket, struct, subprocess, time
+import re, socket, struct, time
 
 import turn_client as turn
-from adversary import ALL_MODES, Guard, attack, eventually, ok, sh
+from adversary import ALL_MODES, attack, ok
 from coturn_world import TREE
 
 CONNECT = 0x00A
@@ -234,7 +234,7 @@ def write_everywhere(server, victim, sources):
     return sent
 
 
-@attack(ALL_MODES, ci="default verbose6 journal", seconds=22)
+@attack(ALL_MODES, ci="default journal", seconds=22)
 def every_rule_in_every_field(arena):
     """For each rule that names a client its own example, in the victim's name, as a part of each text that a client can send."""
     rules = examples()
@@ -248,3 +248,61 @@ def every_rule_in_every_field(arena):
     arena.spared(arena.victim_address, "the victim, a living customer, in whose name every rule's line is forged in every field,")
     bans = set(re.findall(r"ban address=(\S+)", arena.daemon.text)) - {arena.attacker_address}
     ok(all(address.startswith("198.18.") for address in bans), "and nobody else is", bans)
+
+
+# ---- the same kind by other rules and other connections -------------------------------------------------------------------
+def lines_of_other_rules(server, victim, ports):
+    """{rule: lines of coturn's about connections of the victim's from these ports}"""
+    at = [endpoint(victim, port) for port in ports]
+    ours = lambda port: endpoint(server, port)
+    session = lambda number: "session %018d: " % (800 + number)
+    closed = "closed (2nd stage), user <> realm <example.org> origin <>, local %s, remote %s, reason: %s"
+    return {
+        "connection-error": ["ERROR: " + session(n) + "TCP socket error: Broken pipe " + who for n, who in enumerate(at)] * 3,
+        "socket-failure": ["ERROR: " + session(n) + "socket read failed, to be closed (local %s, remote %s)" % (ours(3478), who) for n, who in enumerate(at)] * 3,
+        "http-probe": [session(n) + closed % (ours(3478), who, "general") for n, who in enumerate(at)],
+        "tls-plain": [session(n) + closed % (ours(5349), who, "TCP connection closed by client (callback)") for n, who in enumerate(at)],
+        "handshake-failed": [session(n) + "TLS/TCP socket disconnected: " + who for n, who in enumerate(at)] * 5,
+        "proxy-protocol": ["ERROR: " + session(n) + "proxy protocol violated (local %s, remote %s)" % (ours(3555), who) for n, who in enumerate(at)],
+    }
+
+
+@attack(ALL_MODES, ci="default", seconds=18)
+def other_lines_of_a_victim_that_coturn_connected_to(arena):
+    arena.start()
+    ports = list(range(1101, 1107))
+    arena.at("attacker", connect_by_tcp_relay, arena.server, arena.victim_address, ports).wait()
+    for lines in lines_of_other_rules(arena.server, arena.victim_address, ports).values():
+        for first in range(0, len(lines), 5):
+            arena.at("attacker", inscribe, arena.server, lines[first:first + 5]).wait()
+    arena.spared(arena.victim_address, "the victim to whom coturn connected, with six other rules' lines forged,")
+
+
+def call_out(victim, ports):
+    """Something on coturn's own machine (an update, a mail server) connects to the victim, who refuses."""
+    for port in ports:
+        try:
+            socket.create_connection((victim, port), 2).close()
+        except OSError:
+            pass
+
+
+@attack(ALL_MODES, ci="", seconds=14)
+def reset_lines_of_whom_the_host_connected_to(arena):
+    arena.start(config="ports: all\n")
+    ports = (1201, 1202, 1203, 1204, 1205)
+    arena.at(None, call_out, arena.victim_address, ports).wait()
+    arena.at("attacker", inscribe, arena.server, [reset_line(arena.victim_address, port) for port in ports]).wait()
+    arena.spared(arena.victim_address, "the host to whom this machine itself connected, with its resets forged,")
+
+
+@attack(ALL_MODES, ci="", seconds=16)
+def other_lines_of_a_customer_who_closes_normally(arena):
+    """A normal end is no failed handshake, no error and no broken pipe."""
+    arena.start()
+    ports = list(range(48001, 48007))
+    arena.at("victim", visit_coturn, arena.server, ports).wait()
+    for lines in lines_of_other_rules(arena.server, arena.victim_address, ports).values():
+        for first in range(0, len(lines), 5):
+            arena.at("attacker", inscribe, arena.server, lines[first:first + 5]).wait()
+    arena.spared(arena.victim_address, "the customer who closes normally, with six other rules' lines forged,")

@@ -5,7 +5,7 @@ import itertools, random, socket, struct, time
 import adversary
 import spoof
 import turn_client as turn
-from adversary import attack, eventually, ok, sh
+from adversary import attack, ok, sh
 from turn_relay import Relay
 
 NOBODY = {4: "192.0.3.98", 6: "2001:db8:c0de::98"}

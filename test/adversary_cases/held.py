@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Hard usage that the daemon has always stood, and must go on standing."""
-import os, random, re, signal, subprocess, time
+import os, random, signal, subprocess, time
 
 import turn_client as turn
-from adversary import ALL_MODES, Guard, attack, eventually, ok, sh
-from forged_lines import examples, forged_texts, in_name_of, inscribe, reset_line, reset_often, visit_coturn
+from adversary import Guard, attack, ok
+from forged_lines import examples, forged_texts, inscribe, reset_line, reset_often, visit_coturn
 
 
 def forge_at_random(server, victim, count, seed):

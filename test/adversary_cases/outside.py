@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is not coturn: a service manager that does not read, networks, other machines' clocks."""
-import os, re, socket, subprocess, time
+import socket, time
 
 import turn_client as turn
-from adversary import ALL_MODES, attack, eventually, ok, sh
+from adversary import attack, ok
 
 
 @attack("default journal", ci="default", seconds=20)

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Who is charged with what coturn says about a session: forged sessions, several coturns, more sessions than fit."""
-import itertools, os, re, struct, subprocess, time
+import itertools, re, subprocess, time
 
 import spoof
 import turn_client as turn
-from adversary import VERBOSE, Guard, attack, cannot_run, eventually, ok, sh
+from adversary import VERBOSE, Guard, attack, eventually, ok
 
 WANTED = turn.attribute(turn.REQUESTED_TRANSPORT, turn.RELAY_OVER_UDP)
 
@@ -54,7 +54,7 @@ def forged_sessions_race_for_the_announcement(arena):
     race(arena, "udp")
 
 
-@attack(VERBOSE, ci="journal6", seconds=45)
+@attack(VERBOSE, seconds=45)
 def forged_sessions_race_with_a_guesser_over_tcp(arena):
     race(arena, "tcp")
 

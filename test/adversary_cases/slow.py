@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Connections that say nothing that can be judged, for as long as they may: in TCP, in TLS, in DTLS."""
-import socket, ssl, struct, subprocess, time
+import struct, subprocess, time
 
 import turn_client as turn
-from adversary import ALL_MODES, attack, eventually, ok, sh
+from adversary import ALL_MODES, attack
 
 
 def hold(server, port, count, seconds, first=b"", drip=b"", tls=False):
@@ -102,12 +102,12 @@ def http_in_dtls(arena):
     falls_by_dtls(arena, "HTTP")
 
 
-@attack(ALL_MODES, ci="journal6", seconds=70)
+@attack(ALL_MODES, seconds=70)
 def garbage_in_dtls(arena):
     falls_by_dtls(arena, "garbage")
 
 
-@attack(ALL_MODES, ci="default", seconds=70)
+@attack(ALL_MODES, seconds=70)
 def nothing_in_dtls(arena):
     falls_by_dtls(arena, "nothing")
 
@@ -118,3 +118,24 @@ def a_customer_who_waits(arena):
     arena.start()
     arena.at("customer", hold, arena.server, 5349, 3, 45, b"", b"", True).wait(90)
     arena.spared(arena.customer_address, "the customer who holds three TLS connections open for 45 s")
+
+
+@attack(ALL_MODES, seconds=60)
+def a_channel_message_that_never_ends(arena):
+    arena.start()
+    falls_for_holding(arena, "who begins sixty ChannelData messages and sends no more", first=b"\x40\x00\x0f\xa0abc")
+
+
+@attack(ALL_MODES, seconds=60)
+def a_partial_header_inside_tls(arena):
+    arena.start()
+    falls_for_holding(arena, "who sends twenty bytes of a header inside sixty TLS connections", port=5349, tls=True, first=PARTIAL_HEADER)
+
+
+@attack("default default6", seconds=75)
+def a_customer_who_asks_once_and_waits(arena):
+    """One whole message, then nothing for longer than an idle connection may."""
+    arena.start()
+    whole = turn.request(turn.BINDING, b"")
+    arena.at("customer", hold, arena.server, 3478, 3, 45, whole).wait(90)
+    arena.spared(arena.customer_address, "the customer who asks once on each of three connections and waits 45 s")

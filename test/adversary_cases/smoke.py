@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Text that blinds the guard for what stands behind it: who hides so must fall, or it must be loud."""
-import itertools, random, re, socket, time
+import itertools, random, re, time
 
 import spoof
 import turn_client as turn
-from adversary import ALL_MODES, VERBOSE, attack, eventually, ok, sh
+from adversary import ALL_MODES, VERBOSE, attack, eventually, ok
 
 WANTED = turn.attribute(turn.REQUESTED_TRANSPORT, turn.RELAY_OVER_UDP)
 
@@ -126,3 +126,53 @@ def the_gate_lets_honest_names_pass(arena):
     answers = arena.at("customer", greet, arena.server, names).wait()
     ok(answers["alice"] == answers["jürgen"] == "allocated", "UTF-8 names get their relay through the gate", answers)
     ok(all(answers[name] in ("allocated", 401) for name in names), "and each honest name gets coturn's answer", answers)
+
+
+def guess_in_smoke(server, count):
+    """Each guess is of a user name that holds a newline: the guess itself taints what coturn says of it."""
+    stream = turn.connect("tcp", server, 3478, None, 1.5)
+    session, answered = turn.Session(stream, "alice", "wrong"), 0
+    try:
+        session.ask(turn.ALLOCATE, WANTED)
+        for number in range(count):
+            session.user, session.password = "al\nice%d" % number, "wrong%d" % number
+            session.ask(turn.ALLOCATE, WANTED)
+            answered += 1
+        time.sleep(0.2)
+        stream.close()
+    except OSError:
+        pass
+    return answered
+
+
+@attack(VERBOSE, seconds=18)
+def guesses_whose_own_names_are_smoke(arena):
+    arena.start()
+    arena.at("attacker", guess_in_smoke, arena.server, 200).wait()
+    falls_or_is_loud(arena, arena.attacker_address, "the guesser of user names with a newline")
+
+
+@attack(VERBOSE, seconds=18)
+def guesses_behind_smoke_in_a_realm(arena):
+    arena.start()
+    arena.at("attacker", guess_behind_smoke, arena.server, "realm", b"x\n7: : y", 200, "tcp").wait()
+    falls_or_is_loud(arena, arena.attacker_address, "the guesser who hides behind realms with a newline")
+
+
+def reset_behind_smoke(server, count):
+    cover = turn.connect("udp", server, 3478)
+    for _ in range(count):
+        cover.send(smoke("origin", b"x\ny"))
+        try:
+            turn.garbage_then_reset(server, 5349)
+        except OSError:
+            return
+        cover.send(smoke("origin", b"x\ny"))
+
+
+@attack(ALL_MODES, seconds=18)
+def resets_behind_ones_own_smoke(arena):
+    """A line that the kernel proves needs no clean log: it counts for once, wherever it stands."""
+    arena.start()
+    arena.at("attacker", reset_behind_smoke, arena.server, 40).wait()
+    arena.falls(arena.attacker_address, "who resets forty connections behind its own smoke, each proven by the kernel,")

@@ -14,7 +14,7 @@ A case is one function with a decorator in a file of test/adversary_cases:
 at when all before was judged (`settle`: a host whose offence is known offends, and is banned). A case calls `ok` for any
 other sentence, and `cannot_run` when this machine lacks something: that counts as failed.
 """
-import collections, ctypes, functools, ipaddress, json, os, re, select, signal, subprocess, sys, time
+import collections, ctypes, json, os, re, select, signal, subprocess, sys, time
 
 import coturn_world
 import turn_client as turn
