@@ -12,7 +12,9 @@
 #include <string_view>
 #include <utility>
 
+#include "model/log_number.hpp"
 #include "source/docker_log.hpp"
+#include "source/file_positions.hpp"
 #include "source/line_splitter.hpp"
 
 namespace coturn_guard {
@@ -67,11 +69,14 @@ Result<> LogFiles::read(const std::function<void(const Line&)>& on_line,
   StreamId stream = 0;
   for (const File& file : files_) {
     ++stream;
+    const std::size_t slash = file.name.rfind('/') + 1;
+    const std::uint32_t log =
+        log_number(without_rotation(file.name.substr(slash)), log_number(file.name.substr(0, slash)));
     LineSplitter splitter;
     DockerLog docker;
     std::optional<bool> in_docker_log;
     const auto hand_over = [&](std::string_view text, std::uint64_t offset) {
-      on_line({.text = text, .stream = stream, .offset = offset});
+      on_line({.text = text, .stream = stream, .offset = offset, .log = log});
       return true;
     };
     const auto unwrap = [&](std::string_view line, std::uint64_t offset) {

@@ -21,8 +21,9 @@ class LogFiles {
 
   // Of all files together; 0: a pipe is among them, nobody knows.
   [[nodiscard]] std::uint64_t total_bytes() const { return total_bytes_; }
-  // Each file is a stream of its own (Line::stream, from 1 on), all are one log. `after_block` hears how many
-  // bytes were read so far. Fails where a file cannot be read any further.
+  // Each file is a stream of its own (Line::stream, from 1 on); those that are rotations of one another are
+  // one log, and others are other coturns'. `after_block` hears how many bytes were read so far. Fails where
+  // a file cannot be read any further.
   [[nodiscard]] Result<> read(const std::function<void(const Line&)>& on_line,
                               const std::function<void(std::uint64_t)>& after_block);
 

@@ -65,4 +65,45 @@ bool may_be_rotated(std::string_view file_name, std::string_view log_name) {
          rest.find_first_not_of("0123456789.-_:T") == std::string_view::npos;
 }
 
+namespace {
+
+constexpr std::string_view kOfDates = "0123456789.-_:T";
+
+bool are_digits(std::string_view text) {
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+// "2026-03-14" or "20260314", and perhaps an hour behind it.
+bool is_date(std::string_view text) {
+  if (!text.starts_with("20") || text.find_first_not_of(kOfDates) != std::string_view::npos) return false;
+  const bool with_dashes = text.size() >= 10 && are_digits(text.substr(0, 4)) && text[4] == '-' &&
+                           are_digits(text.substr(5, 2)) && text[7] == '-' && are_digits(text.substr(8, 2));
+  const bool plain = text.size() >= 8 && are_digits(text.substr(0, 8));
+  return with_dashes || plain;
+}
+
+// Without a date or, behind a dot, a number at its end. "turn-10.0.0.1" ends with an address.
+std::string_view without_mark(std::string_view name) {
+  const std::size_t last = name.find_last_not_of(kOfDates);
+  const std::size_t begin = last == std::string_view::npos ? 1 : last + 1;
+  for (std::size_t at = begin; at < name.size(); ++at) {
+    if (name[at] != '.' && name[at] != '-' && name[at] != '_') continue;
+    const std::string_view rest = name.substr(at + 1);
+    if (is_date(rest) || (at == begin && name[at] == '.' && are_digits(rest))) return name.substr(0, at);
+  }
+  return name;
+}
+
+}  // namespace
+
+std::string without_rotation(std::string_view file_name) {
+  std::string_view name = file_name;
+  if (name.ends_with(".old")) name.remove_suffix(4);
+  name = without_mark(name);
+  const std::size_t dot = name.rfind('.');
+  if (dot == std::string_view::npos || dot == 0 || kOfDates.find(name.back()) != std::string_view::npos)
+    return std::string(name);
+  return std::string(without_mark(name.substr(0, dot))).append(name.substr(dot));
+}
+
 }  // namespace coturn_guard

@@ -36,4 +36,9 @@ struct SavedFile {
 // behind the name. Compressed ones and what people and editors leave there are not.
 [[nodiscard]] bool may_be_rotated(std::string_view file_name, std::string_view log_name);
 
+// A file's name without what a rotation put there, a number or a day: all files of one coturn have the same.
+// "turn-a.log.1" -> "turn-a.log", "turn_2026-03-14.log" -> "turn.log"; but "turn_811_2026-03-14.log" ->
+// "turn_811.log", for that is a process, with sessions of its own, and "turn-1.log" may be an instance.
+[[nodiscard]] std::string without_rotation(std::string_view file_name);
+
 }  // namespace coturn_guard

@@ -155,7 +155,7 @@ FollowedFile::Turn FileTail::read(OpenFile& open, const Now& now) {
   const auto undecoded_before = file.undecoded();
   Line line;  // but for its text and place
   line.stream = file.stream();
-  line.log = static_cast<std::uint32_t>(open.name);
+  line.log = named_.log_of(open);
   line.fresh = open.reads_fresh(now);
   const auto outcome = file.read(block_, [&](std::string_view text, std::uint64_t offset) {
     ++counters_.lines;

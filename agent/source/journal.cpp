@@ -10,6 +10,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <utility>
 
+#include "model/log_number.hpp"
 #include "source/clocks.hpp"
 #include "source/fresh.hpp"
 #include "source/journal_notices.hpp"
@@ -102,6 +103,12 @@ class Journal final : public LineSource {
 // later, or is there at all only now, is seen by opening it anew.
 std::array<bool, 2> journal_directories() {
   return {::access("/var/log/journal", F_OK) == 0, ::access("/run/log/journal", F_OK) == 0};
+}
+
+// Each process is a coturn of its own, with its own sessions: several units, instances of one template,
+// containers. The number is the same after a restart of ours.
+std::uint32_t log_of(const JournalEntry& entry) {
+  return log_number({reinterpret_cast<const char*>(entry.boot.data()), entry.boot.size()}, entry.process);
 }
 
 void Journal::go_on(const std::vector<SavedRecord>& positions, std::int64_t) {
@@ -238,17 +245,19 @@ void Journal::take(const Now& now) {
   }
   auto& stream = streams_.of(entry_.boot, entry_.process, events_.stream_ended);
   const auto offset = stream.offset;
-  stream.offset += entry_.message.size() + 1;
   if (entry_.message.size() > kMaxLineBytes) {
     ++counters_.overlong;
+    stream.offset += entry_.message.size() + 1;
     return;
   }
   make_one_line(entry_.message);
+  stream.offset += entry_.message.size() + 1;
   const bool whole = transport_ == JournalTransport::syslog;
   ++counters_.lines;
   events_.line({.text = entry_.message,
                 .stream = stream.id,
                 .offset = offset,
+                .log = log_of(entry_),
                 .whole = whole,
                 .fresh = whole && is_fresh(entry_.written, now),
                 .known = known,

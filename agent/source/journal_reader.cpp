@@ -15,6 +15,7 @@
 #include <cstring>
 #include <optional>
 
+#include "model/log_number.hpp"
 #include "util/unique_fd.hpp"
 
 namespace coturn_guard {
@@ -168,6 +169,10 @@ bool JournalReader::read(JournalEntry& entry) {
   entry.written = std::chrono::steady_clock::time_point(std::chrono::microseconds(microseconds));
   std::copy(std::begin(boot.bytes), std::end(boot.bytes), entry.boot.begin());
   entry.process = static_cast<std::uint32_t>(number(field("_PID")));
+  // A container's engine writes for many, and units tell processes apart whose numbers came round.
+  for (const char* const name :
+       {"_SYSTEMD_UNIT", "_SYSTEMD_USER_UNIT", "CONTAINER_ID_FULL", "CONTAINER_NAME"})
+    if (const auto text = field(name); !text.empty()) entry.process = log_number(text, entry.process);
   entry.suppressed = 0;
   if (field("_TRANSPORT") == "driver")
     entry.suppressed = std::max<std::uint64_t>(number(field("N_DROPPED")), 1);

@@ -9,6 +9,8 @@
 #include <iterator>
 #include <utility>
 
+#include "model/log_number.hpp"
+#include "source/file_positions.hpp"
 #include "source/tail_notices.hpp"
 
 namespace coturn_guard {
@@ -198,6 +200,14 @@ void NamedFiles::make_room(const Now& now) {
   if (!directories_.trail_waits()) return;
   follow_trail(now);
   look(now, false);
+}
+
+std::uint32_t NamedFiles::log_of(const OpenFile& open) const {
+  const NamePattern& pattern = names_[open.name].pattern();
+  if (!pattern.is_glob) return static_cast<std::uint32_t>(open.name);
+  const std::string& path = open.file->path();
+  return log_number(without_rotation(std::string_view(path).substr(path.rfind('/') + 1)),
+                    log_number(pattern.path()));
 }
 
 void NamedFiles::relist() {

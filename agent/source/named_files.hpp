@@ -40,6 +40,8 @@ class NamedFiles {
   // Closes old files that are drained, and opens those of the trail that waited for room.
   void make_room(const Now& now);
 
+  // Line::log: of a path its number; of a glob one for each coturn whose files it names.
+  [[nodiscard]] std::uint32_t log_of(const OpenFile& open) const;
   [[nodiscard]] OpenFiles& open_files() { return files_; }
   [[nodiscard]] const OpenFiles& open_files() const { return files_; }
   [[nodiscard]] bool healthy() const { return healthy_; }  // since the last tick no name was refused

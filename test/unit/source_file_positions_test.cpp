@@ -65,4 +65,20 @@ TEST_CASE("a rotated log has a number or a date behind its name", "[source][file
     CHECK_FALSE(may_be_rotated(name, "coturn.log"));
 }
 
+TEST_CASE("the files of one coturn have one name without their rotation, those of two have two",
+          "[source][file]") {
+  for (const char* name : {"coturn.log", "coturn.log.1", "coturn.log.12", "coturn.log-20260314",
+                           "coturn.log.2026-03-14T00", "coturn_2026-03-14.log", "coturn-20260314.log",
+                           "coturn-20260314.log.1", "coturn.1.log", "coturn.log.old"})
+    CHECK(without_rotation(name) == "coturn.log");
+  CHECK(without_rotation("turn_811_2026-11-30.log") == "turn_811.log");
+  CHECK(without_rotation("turn_812_2026-11-30.log") == "turn_812.log");
+  CHECK(without_rotation("turn-1.log") == "turn-1.log");
+  CHECK(without_rotation("turn-10.0.0.1.log") == "turn-10.0.0.1.log");
+  CHECK(without_rotation("turn-10.0.0.2.log.1") == "turn-10.0.0.2.log");
+  CHECK(without_rotation("turn") == "turn");
+  CHECK(without_rotation("").empty());
+  CHECK(without_rotation(".log") == ".log");
+}
+
 }  // namespace coturn_guard
