@@ -42,7 +42,11 @@ struct Entry {
   std::vector<Seen> things;  // oldest first, at most kMostDifferent
   bool noted = false;        // among the changes
   bool saved = false;        // some state of it
+  bool heavy = false;        // in the list of those
 };
+
+// Of the table that belongs to those of whom one thing is known: as much as goes first.
+constexpr std::size_t kShareOfLight = 4;
 
 std::string bytes_of(const Key& key) {
   PackedWriter writer;
@@ -105,7 +109,9 @@ bool meet(std::vector<Seen>& things, std::uint64_t what, Tick now, Tick window) 
 struct Tally::State {
   explicit State(const HashSeed& seed) : index(0, KeyHash{seed}) {}
 
-  std::list<Entry> entries;  // most recently used first
+  // Most recently used first. Who counts one thing in each of a million networks pushes out others that do
+  // the same, not who was seen with several.
+  std::list<Entry> light, heavy;
   std::unordered_map<Key, std::list<Entry>::iterator, KeyHash> index;
   TickClock clock;
   std::uint64_t evicted = 0;
@@ -121,23 +127,41 @@ struct Tally::State {
 
   Entry& find_or_make(const Key& key) {
     if (const auto known = index.find(key); known != index.end()) {
+      std::list<Entry>& entries = list_of(*known->second);
       entries.splice(entries.begin(), entries, known->second);
       return entries.front();
     }
-    if (entries.size() >= kMaxEntries) {
-      erase(std::prev(entries.end()));
+    if (index.size() >= kMaxEntries) {
+      const bool from_light = light.size() > kMaxEntries / kShareOfLight || heavy.empty();
+      erase(std::prev(from_light ? light.end() : heavy.end()));
       ++evicted;
     }
-    entries.emplace_front();
-    entries.front().key = key;
-    index.emplace(key, entries.begin());
-    return entries.front();
+    light.emplace_front();
+    light.front().key = key;
+    index.emplace(key, light.begin());
+    return light.front();
+  }
+
+  std::list<Entry>& list_of(const Entry& entry) { return entry.heavy ? heavy : light; }
+
+  // It is the first of its list.
+  void weigh(Entry& entry) {
+    const bool several = entry.things.size() > 1 || entry.offences.count() > 1;
+    if (entry.heavy || !several) return;
+    entry.heavy = true;
+    heavy.splice(heavy.begin(), light, light.begin());
+  }
+
+  template <class Visit>
+  void each(Visit visit) {
+    for (std::list<Entry>* const entries : {&light, &heavy})
+      for (auto entry = entries->begin(); entry != entries->end();) visit(entry++);
   }
 
   void erase(std::list<Entry>::iterator entry) {
     if (noting && entry->saved) gone.push_back(entry->key);
     index.erase(entry->key);
-    entries.erase(entry);
+    list_of(*entry).erase(entry);
     // Nobody could write for long: all of them is less than what came and went.
     if (gone.size() > kMaxEntries || noted.size() > 2 * kMaxEntries) everything = noting;
     if (everything) {
@@ -148,7 +172,8 @@ struct Tally::State {
 
   // Only what is beyond the free ones.
   Points beyond_free(const Key& key, const Offence& offence, const Trait& trait, Tick now, Tick window) {
-    Window& offences = entry(key).offences;
+    Entry& of = entry(key);
+    Window& offences = of.offences;
     offences.slide(now, window);
     const auto before = static_cast<std::uint32_t>(offences.sum().milli);
     const std::uint32_t free = trait.free > before ? trait.free - before : 0;
@@ -156,14 +181,18 @@ struct Tally::State {
     offences.add(
         now,
         {static_cast<std::int32_t>(std::min(offence.count, static_cast<std::uint32_t>(Window::kMostMilli)))});
+    weigh(of);
     return times(offence.points, charged);
   }
 
   Points by_difference(const Key& key, const Offence& offence, const Trait& trait, Tick now, Tick window) {
     const Points repetition = trait.free > 0 ? Points{} : offence.points;
     if (offence.what == 0) return times(repetition, offence.count);
-    auto& things = entry(key).things;
-    if (!meet(things, offence.what, now, window)) return times(repetition, offence.count);
+    Entry& of = entry(key);
+    auto& things = of.things;
+    const bool is_new = meet(things, offence.what, now, window);
+    weigh(of);
+    if (!is_new) return times(repetition, offence.count);
     const Points first = trait.from > 0 && things.size() >= std::min(trait.from, kMostDifferent)
                              ? trait.points_from
                          : things.size() <= std::min(trait.free, kMostDifferent - 1) ? Points{}
@@ -193,16 +222,15 @@ Points Tally::cost(const Prefix& network, const Offence& offence, const Trait& t
 }
 
 void Tally::forget(const Prefix& network) {
-  for (auto entry = state_->entries.begin(); entry != state_->entries.end();) {
-    const auto next = std::next(entry);
+  state_->each([&](std::list<Entry>::iterator entry) {
     if (entry->key.network.overlaps(network)) state_->erase(entry);
-    entry = next;
-  }
+  });
 }
 
 void Tally::clear() {
   state_->index.clear();
-  state_->entries.clear();
+  state_->light.clear();
+  state_->heavy.clear();
   note_everything();
 }
 
@@ -229,6 +257,7 @@ void Tally::load(const std::vector<SavedRecord>& records, const std::vector<std:
     made.offences = entry.offences;
     made.things = std::move(entry.things);
     made.saved = true;
+    state_->weigh(made);
   }
   if (!all) note_everything();
 }
@@ -244,7 +273,7 @@ void Tally::save_changes(StateBatch& batch) {
   const auto noted = std::exchange(state.noted, {});
   if (std::exchange(state.everything, false)) {
     batch.clear_records.push_back(SavedRecord::Kind::tally);
-    for (Entry& entry : state.entries) save(entry);
+    state.each([&](std::list<Entry>::iterator entry) { save(*entry); });
     return;
   }
   for (const Key& key : gone) batch.records_gone.push_back({SavedRecord::Kind::tally, bytes_of(key)});
@@ -258,7 +287,7 @@ void Tally::note_everything() {
 }
 
 std::size_t Tally::size() const {
-  return state_->entries.size();
+  return state_->index.size();
 }
 std::uint64_t Tally::evicted() const {
   return state_->evicted;

@@ -129,6 +129,19 @@ TEST_CASE("a million networks stay within bounds, and each loss is counted", "[j
   CHECK(bench.tally.evicted() == 1'000'000 - Tally::kMaxEntries);
 }
 
+TEST_CASE("many networks with one thing each do not make one forgotten that was seen with several",
+          "[judge][tally][eviction]") {
+  Bench bench;
+  CHECK(bench.cost(kGuessing, 1, 0s) == Points{600});
+  CHECK(bench.cost(kGuessing, 2, 0s) == Points{600});
+  for (std::uint32_t i = 0; i < 200'000; ++i) {
+    Offence made = offence(Address::v4(0x0a000000U + i), 100);
+    made.what = i + 1;
+    static_cast<void>(bench.tally.cost(Prefix(made.address, 32), made, kGuessing, 1h, at(0s)));
+  }
+  CHECK(bench.cost(kGuessing, 3, 0s) == Points{3000});
+}
+
 TEST_CASE("one network cannot fill the tally by naming users", "[judge][tally]") {
   Bench bench;
   for (std::uint64_t user = 1; user < 10'000; ++user) static_cast<void>(bench.cost(kGuessing, user, 0s));
