@@ -170,6 +170,10 @@ inline constexpr std::array kAttributionNames{
     CounterName<AttributionCounters>{"coturn_guard_twice_told_events",
                                      "Events of a misdeed that another rule had told of already.",
                                      &AttributionCounters::told_twice},
+    CounterName<AttributionCounters>{
+        "coturn_guard_ambiguous_accusations",
+        "Offences that may have been one client's or another's, so that nobody was charged with them.",
+        &AttributionCounters::ambiguous},
 };
 static_assert(names_all(kAttributionNames));
 

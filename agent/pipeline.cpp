@@ -144,6 +144,7 @@ void Pipeline::tick(const Now& now, bool caught_up, Outcome& outcome) {
   testimony_.tick(rules(), now, settled_);
   settle(now, outcome);
   attribution_.tick(now);
+  settle_accusations(now, outcome);
   breaker_.tick(now);
   for (const Address& address : testimony_.take_busy()) credit_.was_busy(ledger_.prefix_of(address), now);
 }
@@ -156,6 +157,7 @@ void Pipeline::finish(const Now& now, Outcome& outcome) {
 
 // One after the other: what the testimony hands on borrows its texts until its next call.
 void Pipeline::settle_events(const Now& now, Outcome& outcome) {
+  settle_accusations(now, outcome);
   const bool settled_already = testimony_.passes_all();
   for (const Event& event : events_) {
     if (settled_already) {
@@ -166,6 +168,21 @@ void Pipeline::settle_events(const Now& now, Outcome& outcome) {
     testimony_.take(event, rules(), now, settled_);
     settle(now, outcome);
   }
+}
+
+// Before the events of the same line, which may name the client of the accused or end its session.
+void Pipeline::settle_accusations(const Now& now, Outcome& outcome) {
+  accusations_.clear();
+  recogniser_.take_accusations(accusations_);
+  attributed_.clear();
+  for (const Accusation& accusation : accusations_) attribution_.take(accusation, rules(), now, attributed_);
+  attribution_.take_decided(rules(), attributed_);
+  for (const Attributed& attributed : attributed_) judge(attributed, now, outcome);
+}
+
+void Pipeline::let_pass(const Now& now, Outcome& outcome) {
+  recogniser_.let_pass(now);
+  settle_accusations(now, outcome);
 }
 
 void Pipeline::settle(const Now& now, Outcome& outcome) {

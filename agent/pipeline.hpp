@@ -120,6 +120,8 @@ class Pipeline {
   // Once a second: what waited long enough. `caught_up`: there was no more to read, so what did not come
   // after a line does not come.
   void tick(const Now& now, bool caught_up, Outcome& outcome);
+  // Where times are those of the log itself (replay).
+  void let_pass(const Now& now, Outcome& outcome);
   // No line will follow: what waits for one is decided (replay).
   void finish(const Now& now, Outcome& outcome);
 
@@ -181,6 +183,7 @@ class Pipeline {
                                    Outcome& outcome);
   void mirror(const Line& line, const Now& now, Outcome& outcome);
   void settle_events(const Now& now, Outcome& outcome);
+  void settle_accusations(const Now& now, Outcome& outcome);
   void settle(const Now& now, Outcome& outcome);
   void note_restart();
   void attribute(const Event& event, bool harmless, const Now& now, Outcome& outcome);
@@ -218,6 +221,7 @@ class Pipeline {
   // Kept for their memory.
   std::vector<Event> events_;
   std::vector<Settled> settled_;
+  std::vector<Accusation> accusations_;
   std::vector<Attributed> attributed_;
 };
 

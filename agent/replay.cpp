@@ -57,7 +57,10 @@ void Replay::take(const Line& line, const ReplayEvents& events) {
   const bool due = then.mono - now_.mono >= kTick;
   now_ = then;
   pipeline_.proceed(now_, outcome_);
-  if (due) pipeline_.tick(now_, false, outcome_);
+  if (due) {
+    pipeline_.let_pass(now_, outcome_);
+    pipeline_.tick(now_, false, outcome_);
+  }
   tell(events);
 }
 

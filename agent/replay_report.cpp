@@ -37,6 +37,7 @@ Json json_of(const Pipeline& pipeline, std::uint64_t bans) {
           {"offences", offences},
           {"tainted", seen.tainted},
           {"unattributed", pipeline.attribution().counters().unattributed},
+          {"ambiguous", pipeline.attribution().counters().ambiguous},
           {"refuted", pipeline.testimony().counters().refuted},
           {"spared", counted.spared},
           {"credited", counted.credited},
@@ -64,6 +65,8 @@ void print_summary(const Pipeline& pipeline, std::uint64_t bans) {
     if (count > 0) fmt::print("  {:>10}  {}\n", count, what);
   };
   also(pipeline.attribution().counters().unattributed, "events that name nobody");
+  also(pipeline.attribution().counters().ambiguous,
+       "charged to nobody: they may have been one client's or another's");
   also(pipeline.testimony().counters().refuted, "refuted by the kernel");
   also(counted.spared, "of addresses that are never banned");
   also(counted.credited, "that a good name made nothing");

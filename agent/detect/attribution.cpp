@@ -11,6 +11,7 @@
 #include "detect/rest_name.hpp"
 #include "detect/session_number.hpp"
 #include "detect/session_table.hpp"
+#include "detect/shared_accusations.hpp"
 #include "util/packed.hpp"
 
 namespace coturn_guard {
@@ -53,6 +54,12 @@ std::string_view lasting_name(std::string_view user) {
   return name != 0 && name < user.size() && good_until(user) ? user.substr(name) : user;
 }
 
+// As coturn writes it.
+std::string digits_of(std::uint64_t session) {
+  const std::string digits = std::to_string(session);
+  return digits.size() < 18 ? std::string(18 - digits.size(), '0') + digits : digits;
+}
+
 std::string session_key(const SessionTable::Key& key) {
   return PackedWriter().number(key.log).number(key.session).take();
 }
@@ -93,6 +100,12 @@ struct Attribution::State {
   void charge_pending(Record& record, const RuleSet& rules, std::vector<Attributed>& out);
   std::uint32_t told_anew(Record& record, RuleId rule, std::uint32_t count, const RuleSet& rules);
   void wait(Record& record, const Event& event, const Rule& rule, std::uint32_t time);
+  void charge_late(const Event& event, const Rule& rule, Record& record, const RuleSet& rules,
+                   std::uint32_t time, std::vector<Attributed>& out);
+  void accuse(const Accusation& accusation, const RuleSet& rules, std::uint32_t time,
+              std::vector<Attributed>& out);
+  void put_decided(const RuleSet& rules, std::vector<Attributed>& out);
+  void make_room(const Record& except);
   void put(const Record& record, RuleId rule, std::uint32_t count, std::uint64_t what, const RuleSet& rules,
            std::vector<Attributed>& out) const;
   void tell_login(Record& record, RuleId rule, std::vector<Attributed>& out) const;
@@ -104,7 +117,9 @@ struct Attribution::State {
 
   HashSeed seed;
   SessionTable table;
+  SharedAccusations shared;
   std::uint64_t waiting = 0;
+  std::uint64_t ambiguous = 0;  // but for those of `shared`
   bool begun = false;
   Now begin{};
   std::uint32_t latest = 0;
@@ -167,6 +182,7 @@ std::uint64_t Attribution::State::drop_waiting(Record& record) {
 }
 
 void Attribution::State::forget(Record& record) {
+  if (record.shared) shared.gone(record.log, record.session);
   counters.unattributed += drop_waiting(record);
   table.erase(record);
 }
@@ -204,9 +220,28 @@ std::uint32_t Attribution::State::told_anew(Record& record, RuleId rule, std::ui
   return own->count > charged ? own->count - charged : 0;
 }
 
+// Of what all sessions may have waiting together: those go first that would go first of the sessions.
+void Attribution::State::make_room(const Record& except) {
+  constexpr int kMostAtOnce = 16;
+  for (int i = 0; i < kMostAtOnce && table.is_full(); ++i) {
+    Record& least = table.least_wanted();
+    if (&least == &except) return;
+    forget(least);
+    ++counters.evicted;
+  }
+}
+
 void Attribution::State::wait(Record& record, const Event& event, const Rule& rule, std::uint32_t time) {
   const std::uint64_t what_of = what(event, rule.trait.distinct);
   Pending* entry = nullptr;
+  if (event.evidence != Evidence::spoofable) {
+    table.raise(record, SessionTable::Kind::waiting);
+    std::uint64_t offences = event.count;
+    for (Pending* other = table.first(record); other != nullptr; other = table.next(*other))
+      offences += other->settled ? 0 : std::uint64_t{other->count} + other->worst;
+    if (offences >= SessionTable::kHeavy) table.raise(record, SessionTable::Kind::heavy);
+  }
+  if (table.is_full()) make_room(record);
   for (Pending* other = table.first(record); other != nullptr; other = table.next(*other)) {
     if (other->settled || other->rule != event.rule) continue;
     entry = other;
@@ -278,8 +313,102 @@ void Attribution::State::tie(Record& record, const Event& event, const RuleSet& 
   record.port = event.client->port;
   record.proven = event.evidence == Evidence::proven;
   record.fresh = event.fresh;
+  table.raise(record, SessionTable::Kind::waiting);
   if (record.logged_in && !record.login_told) tell_login(record, event.rule, out);
   charge_pending(record, rules, out);
+  if (!record.shared) return;
+  record.shared = false;
+  if (record.logged_in)
+    shared.gone(record.log, record.session);
+  else
+    shared.named(record.log, record.session, {{record.client, record.port}, record.proven, record.fresh});
+  put_decided(rules, out);
+}
+
+// Of sessions that were accused together.
+void Attribution::State::put_decided(const RuleSet& rules, std::vector<Attributed>& out) {
+  if (!shared.has_charges()) return;
+  for (const SharedAccusations::Charge& charge : shared.take_charges()) {
+    Record client;
+    client.client = charge.client.endpoint.address;
+    client.port = charge.client.endpoint.port;
+    client.proven = charge.client.proven;
+    client.fresh = charge.client.fresh;
+    client.log = charge.accusation.like.log;
+    Event event = charge.accusation.like;
+    event.user = charge.accusation.user;
+    counters.charged += charge.count;
+    put(client, event.rule, charge.count, what(event, rules.trait(event.rule).distinct), rules, out);
+  }
+}
+
+// An event of a session whose line was before.
+void Attribution::State::charge_late(const Event& event, const Rule& rule, Record& record,
+                                     const RuleSet& rules, std::uint32_t time, std::vector<Attributed>& out) {
+  if (is_excused(rule, record)) {
+    counters.excused += event.count;
+    return;
+  }
+  if (!record.tied) return wait(record, event, rule, time);
+  record.fresh = event.fresh;
+  const std::uint32_t anew = told_anew(record, event.rule, event.count, rules);
+  counters.charged += anew;
+  counters.told_twice += event.count - anew;
+  if (anew > 0) put(record, event.rule, anew, what(event, rule.trait.distinct), rules, out);
+}
+
+// What must have been one session's is charged to it, whatever its client; the rest waits until it is known
+// whose the others are.
+void Attribution::State::accuse(const Accusation& accusation, const RuleSet& rules, std::uint32_t time,
+                                std::vector<Attributed>& out) {
+  Accusation rest = accusation;
+  const Rule& rule = rules.rule(accusation.like.rule);
+  const auto charge = [&](Accusation::Suspect& suspect, std::uint32_t count) {
+    const std::string digits = digits_of(suspect.session);
+    Event event = accusation.like;
+    event.session = digits;
+    event.user = accusation.user;
+    event.count = count;
+    suspect.lines -= count;
+    rest.lines -= std::min(count, rest.lines);
+    rest.offences -= count;
+    Record& record = obtain(event.log, suspect.session, time);
+    if (goes_on(rule, event)) charge_late(event, rule, record, rules, time, out);
+    table.note(record);
+  };
+  for (Accusation::Suspect& suspect : rest.suspects) {
+    const Record* const record = table.find(accusation.like.log, suspect.session);
+    if (record == nullptr || !record->handshaken) continue;
+    const std::uint32_t count = std::min(suspect.lines, rest.offences);
+    rest.lines -= std::min(suspect.lines - count, rest.lines);
+    if (count != 0) charge(suspect, count);
+    suspect.lines = 0;
+  }
+  const std::uint32_t offences = rest.offences, lines = rest.lines;
+  for (Accusation::Suspect& suspect : rest.suspects) {
+    const std::uint32_t count = rest.doubtful ? 0 : surely(offences, lines, suspect.lines);
+    if (count != 0) charge(suspect, count);
+  }
+  if (rest.offences == 0) return;
+  std::erase_if(rest.suspects, [](const Accusation::Suspect& suspect) { return suspect.lines == 0; });
+  if (rest.suspects.empty()) {
+    ambiguous += rest.offences;
+    return;
+  }
+  const auto suspects = rest.suspects;
+  const std::uint32_t log = rest.like.log;
+  shared.add(std::move(rest), time);
+  for (const Accusation::Suspect& suspect : suspects) {
+    Record& record = obtain(log, suspect.session, time);
+    if (record.handshaken) shared.shook_hands(log, suspect.session);
+    if (record.logged_in)
+      shared.gone(log, suspect.session);
+    else if (record.tied)
+      shared.named(log, suspect.session, {{record.client, record.port}, record.proven, record.fresh});
+    else
+      record.shared = true;
+  }
+  put_decided(rules, out);
 }
 
 void Attribution::State::take_named(const Event& event, const Rule& rule, const RuleSet& rules,
@@ -303,7 +432,7 @@ void Attribution::State::take_named(const Event& event, const Rule& rule, const 
       excused = is_offence(rule, event) && is_excused(rule, *record);
       if (!excused) anew = told_anew(*record, event.rule, event.count, rules);
       if (rule.closes) {
-        if (record->logged_in)
+        if (record->logged_in || record->awaited)
           table.mark_ended(*record, time);
         else
           forget(*record);
@@ -345,18 +474,7 @@ void Attribution::State::take_nameless(const Event& event, const Rule& rule, con
     if (record.tied) tell_login(record, event.rule, out);
   }
   if (goes_on(rule, event)) {
-    Record& record = obtain(event.log, session, time);
-    if (is_excused(rule, record)) {
-      counters.excused += event.count;
-    } else if (!record.tied) {
-      wait(record, event, rule, time);
-    } else {
-      record.fresh = event.fresh;
-      const std::uint32_t anew = told_anew(record, event.rule, event.count, rules);
-      counters.charged += anew;
-      counters.told_twice += event.count - anew;
-      if (anew > 0) put(record, event.rule, anew, what(event, rule.trait.distinct), rules, out);
-    }
+    charge_late(event, rule, obtain(event.log, session, time), rules, time, out);
   }
   if (!rule.closes) return;
   if (Record* const record = table.find(event.log, session)) forget(*record);
@@ -409,6 +527,7 @@ bool Attribution::State::load(const SavedRecord& from, const std::vector<std::op
   if ((flags & 4) != 0) table.mark_logged_in(record, time);
   record.login_told = (flags & 8) != 0;
   if (kind == SessionTable::Kind::ended) table.mark_ended(record, time);
+  if (kind == SessionTable::Kind::waiting || kind == SessionTable::Kind::heavy) table.raise(record, kind);
   record.saved = true;
   while (!value.complete()) {
     const std::uint64_t rule = value.number();
@@ -452,6 +571,29 @@ void Attribution::take(const Event& event, const RuleSet& rules, const Now& now,
   if (event.session.empty() || event.evidence == Evidence::tainted) return;
   if (Record* const record = state_->table.find(event.log, session_number(event.session)))
     state_->table.note(*record);
+}
+
+void Attribution::take(const Accusation& accusation, const RuleSet& rules, const Now& now,
+                       std::vector<Attributed>& attributed) {
+  State& state = *state_;
+  const std::uint32_t time = state.seconds(now);
+  if (accusation.kind == Accusation::Kind::decided) return state.accuse(accusation, rules, time, attributed);
+  const std::uint32_t log = accusation.like.log;
+  for (const Accusation::Suspect& suspect : accusation.suspects) {
+    if (accusation.kind == Accusation::Kind::awaited) {
+      state.obtain(log, suspect.session, time).awaited = true;
+      continue;
+    }
+    state.shared.shook_hands(log, suspect.session);
+    if (Record* const record = state.table.find(log, suspect.session)) {
+      record->handshaken = true;
+      state.table.raise(*record, SessionTable::Kind::waiting);
+    }
+  }
+}
+
+void Attribution::take_decided(const RuleSet& rules, std::vector<Attributed>& attributed) {
+  state_->put_decided(rules, attributed);
 }
 
 void Attribution::begin(std::chrono::steady_clock::time_point origin) {
@@ -501,6 +643,7 @@ void Attribution::note_everything() {
 
 void Attribution::rules_changed(const RuleSet& from, const RuleSet& to) {
   State& state = *state_;
+  state.shared.clear();
   constexpr RuleId kGone = std::numeric_limits<RuleId>::max();
   std::vector<RuleId> number(from.rules().size(), kGone);
   for (std::size_t i = 0; i < number.size(); ++i) number[i] = to.find(from.rules()[i].name).value_or(kGone);
@@ -535,7 +678,10 @@ void Attribution::tick(const Now& now) {
       state.forget(*oldest);
     }
   };
+  state.shared.tick(time);
+  forget_older(SessionTable::Kind::forgeable, kLongestWait);
   forget_older(SessionTable::Kind::waiting, kLongestWait);
+  forget_older(SessionTable::Kind::heavy, kLongestWait);
   forget_older(SessionTable::Kind::logged_in, kLongestSession);
   forget_older(SessionTable::Kind::ended, kTombstone);
 }
@@ -550,7 +696,9 @@ std::size_t Attribution::bytes() const {
   return sizeof(State) + state_->table.bytes();
 }
 const AttributionCounters& Attribution::counters() const {
-  return state_->counters;
+  State& state = *state_;
+  state.counters.ambiguous = state.ambiguous + state.shared.lost();
+  return state.counters;
 }
 
 }  // namespace coturn_guard

@@ -8,6 +8,10 @@
 // counted most is charged; what they tell of a session that had logged in before is none (a password that
 // runs out; or a forged packet without a password, which coturn answers with the session's user).
 //
+// What may have been done in one of several sessions (detect/accusation) is charged when it is known whose
+// they are: to the one address that they all belong to, or as much of it as must have been somebody's; never
+// by which session came first.
+//
 // Only lines that no attacker can have written tie a session to an address: tainted ones are ignored, and do
 // not end a session either.
 #pragma once
@@ -17,6 +21,7 @@
 #include <optional>
 #include <vector>
 
+#include "detect/accusation.hpp"
 #include "detect/rule_set.hpp"
 #include "model/clock.hpp"
 #include "model/flow.hpp"
@@ -34,6 +39,7 @@ struct AttributionCounters {
   std::uint64_t excused = 0;       // resets and the like of a session that had logged in
   std::uint64_t outdated = 0;      // events of a long session that its worst window outweighs
   std::uint64_t told_twice = 0;    // events of a misdeed that another rule had told of already
+  std::uint64_t ambiguous = 0;     // offences that may have been one's or another's, charged to nobody
 };
 
 // An event whose client is known now. For a login the client is who logged in.
@@ -52,8 +58,8 @@ class Attribution {
   static constexpr std::chrono::seconds kLongestWait{120};  // without an allocation
   static constexpr std::chrono::hours kLongestSession{2};   // with one
   // A session that logged in is remembered so long beyond its end: its reset may still wait for the kernel's
-  // word (Testimony::kPatience).
-  static constexpr std::chrono::seconds kTombstone{5};
+  // word (Testimony::kPatience). And one that may be accused: that is decided later (Announcements).
+  static constexpr std::chrono::seconds kTombstone{8};
 
   explicit Attribution(const HashSeed& seed);
   Attribution(Attribution&&) noexcept;
@@ -63,6 +69,11 @@ class Attribution {
   // Appends to `attributed` what can be charged now: events of rules that cost points or have a report, and
   // logins.
   void take(const Event& event, const RuleSet& rules, const Now& now, std::vector<Attributed>& attributed);
+  // What comes with the same line or tick: before its events.
+  void take(const Accusation& accusation, const RuleSet& rules, const Now& now,
+            std::vector<Attributed>& attributed);
+  // Appends what tick() and restarted() decided.
+  void take_decided(const RuleSet& rules, std::vector<Attributed>& attributed);
   // Rules were loaded anew: what waits is kept under the number that its rule has now, by name; of a rule
   // that is gone it is forgotten, as unattributed.
   void rules_changed(const RuleSet& from, const RuleSet& to);

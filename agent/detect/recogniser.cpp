@@ -16,12 +16,26 @@
 #include "detect/stream.hpp"
 #include "detect/taint.hpp"
 #include "detect/time_format.hpp"
+#include "model/log_number.hpp"
 
 namespace coturn_guard {
 namespace {
 
 // Before that day (in 2001) no clock is set, and a replay may begin at zero: nothing is known to be past.
 constexpr std::chrono::seconds kClockIsSet{1'000'000'000};
+
+// Coturn's own words for a connection that was established. A user's name may hold them, too, but stands
+// neither at the beginning nor, with its "> realm", behind the reason.
+bool shows_handshake(std::string_view message) {
+  for (const std::string_view begin : {"TCP socket ", "TLS/TCP socket ", "SCTP socket ", "TLS/SCTP socket "})
+    if (message.starts_with(begin)) return true;
+  if (!message.starts_with("closed (")) return false;
+  constexpr std::string_view kReason = ", reason: ";
+  const std::size_t at = message.rfind(kReason);
+  if (at == std::string_view::npos) return false;
+  const std::string_view reason = message.substr(at + kReason.size());
+  return reason.starts_with("TCP ") || reason.starts_with("TLS/TCP ");
+}
 
 Speech speech_of(const Rule& rule, const Event& event) {
   if (event.client && !rule.login) return Speech::names_client;
@@ -42,6 +56,7 @@ struct Recogniser::State {
     const Now& now;
     std::vector<Event>& events;
     Stream& stream;
+    std::uint32_t log = 0;       // Line::log, or that of a coturn within it
     bool within = false;         // begins within the reach of an earlier text, be it proven or not
     bool tainted_front = false;  // and it is proven to hold newlines, or can never be
   };
@@ -58,9 +73,9 @@ struct Recogniser::State {
   void recognise(const Visit& visit, const Record& record, bool own_format,
                  const std::optional<OwnText>& own);
   void become(Event& event, RuleId other) const;
-  void settle_announcement(Event& event, std::uint64_t line);
+  [[nodiscard]] bool settle_announcement(Event& event, const Extent& extent);
   void pass_on_rest_name(Event& event) const;
-  void hand_on(Stream& stream, Event& event, std::uint64_t line, std::vector<Event>& events);
+  void hand_on(Stream& stream, Event& event, const Extent& extent, std::vector<Event>& events);
   void release(Stream& stream, std::vector<Event>& events);
   void drop(Stream& stream);
 
@@ -69,6 +84,7 @@ struct Recogniser::State {
   Announcements announcements;
   bool all_announced = false;
   std::chrono::seconds wall{};  // since 1970, when the last line came
+  Now now{};                    // then
   std::vector<Stream> streams;
   std::size_t current = 0;  // the stream of the last line: nearly always that of the next
   std::uint64_t clock = 0;
@@ -163,11 +179,11 @@ void Recogniser::State::see_banner(const Visit& visit, std::string_view text) {
   const std::string_view version = banner_version(text);
   if (version.empty()) return;
   // Sessions of an earlier run that are known already began after it.
-  if (!visit.line.known) restarted_log = visit.line.log;
+  if (!visit.line.known) restarted_log = visit.log;
   visit.stream.forget_sessions();  // their numbers begin again
-  std::erase_if(versions, [&](const auto& known) { return known.first == visit.line.log; });
+  std::erase_if(versions, [&](const auto& known) { return known.first == visit.log; });
   if (versions.size() >= kMaxStreams) versions.erase(versions.begin());
-  versions.emplace_back(visit.line.log, version);
+  versions.emplace_back(visit.log, version);
 }
 
 void Recogniser::State::become(Event& event, RuleId other) const {
@@ -176,19 +192,34 @@ void Recogniser::State::become(Event& event, RuleId other) const {
   if (event.evidence != Evidence::tainted) event.evidence = rules.rule(other).evidence;
 }
 
-// Where it can't be told whether the line was announced, the milder of the two rules has it.
-void Recogniser::State::settle_announcement(Event& event, std::uint64_t line) {
+// Where it can't be told whether the line was announced, the milder of the two rules has it, or, where the
+// announced one is worse, an accusation tells of it later.
+// True: then.
+bool Recogniser::State::settle_announcement(Event& event, const Extent& extent) {
   const bool certain = event.evidence != Evidence::tainted;
-  if (rules.announces(event.rule)) announcements.announce(event, line, certain);
+  const Announcements::Position at{extent.line, extent.previous};
+  if (rules.announces(event.rule)) announcements.announce(event, at, certain, now);
+  if (event.client && certain && extent.shows_handshake) announcements.shook_hands(event.log, event.session);
   const std::optional<RuleId> unannounced = rules.unannounced(event.rule);
-  if (!unannounced || all_announced) return;
-  const auto [answer, peer] = announcements.take(event, rules.announced_by(event.rule), line, certain);
-  if (!event.peer) event.peer = peer;
+  if (!unannounced || all_announced) {
+    pass_on_rest_name(event);
+    return false;
+  }
   const bool milder = rules.trait(*unannounced).points < rules.trait(event.rule).points;
-  if (answer == Announcements::Answer::announced || (answer == Announcements::Answer::uncertain && !milder))
-    return;
-  ++counters.unannounced;
-  become(event, *unannounced);
+  const std::vector<RuleId>& announced_by = rules.announced_by(event.rule);
+  const auto [answer, peer] = announcements.take(event, announced_by, at, certain, milder);
+  if (!event.peer) event.peer = peer;
+  if (answer == Announcements::Answer::contested) {
+    pass_on_rest_name(event);
+    announcements.accuse(event, announced_by, at);
+    return true;
+  }
+  if (answer != Announcements::Answer::announced && (answer != Announcements::Answer::uncertain || milder)) {
+    ++counters.unannounced;
+    become(event, *unannounced);
+  }
+  pass_on_rest_name(event);
+  return false;
 }
 
 // A name whose time has passed is an old customer's; one with a time to come was made without the secret.
@@ -207,7 +238,11 @@ void Recogniser::State::recognise(const Visit& visit, const Record& record, bool
                                   const std::optional<OwnText>& own) {
   const Line& line = visit.line;
   Stream& stream = visit.stream;
-  const Extent extent{line.offset, line.offset + line.text.size(), counters.lines};
+  Extent extent{line.offset, line.offset + line.text.size(), counters.lines};
+  // What may be an attacker's shows no thread's progress.
+  if (own_format && !visit.tainted_front && !record.session.empty())
+    extent.previous = announcements.pass(visit.log, record.session, extent.line);
+  extent.shows_handshake = !record.session.empty() && shows_handshake(record.message);
   // A line that ends behind its own text's reach needs no proof.
   const bool waits = own && !own->tail.empty() && extent.end <= own->reach.until;
   std::optional<Event> event = rules.match(record.message, record.session);
@@ -215,7 +250,7 @@ void Recogniser::State::recognise(const Visit& visit, const Record& record, bool
   if (event) {
     speech = speech_of(rules.rule(event->rule), *event);
     event->count = record.repeat;
-    event->log = line.log;
+    event->log = visit.log;
     event->fresh = line.fresh;
     event->known = line.known;
     event->at = {line.stream, line.place};
@@ -230,7 +265,7 @@ void Recogniser::State::recognise(const Visit& visit, const Record& record, bool
   const bool event_waits = event && event->evidence != Evidence::tainted &&
                            (stream.taint.is_holding() || (waits && speech != Speech::accuses));
   if (event_waits) ++counters.held;
-  if (event && !event_waits) hand_on(stream, *event, extent.line, visit.events);
+  if (event && !event_waits) hand_on(stream, *event, extent, visit.events);
   if (waits)
     stream.taint.hold_text(own->reach, own->tail, event_waits ? &*event : nullptr, speech, extent, visit.now);
   else if (event_waits)
@@ -238,34 +273,34 @@ void Recogniser::State::recognise(const Visit& visit, const Record& record, bool
   if (own && !waits) stream.taint.add(own->reach, !visit.tainted_front);
 }
 
-void Recogniser::State::hand_on(Stream& stream, Event& event, std::uint64_t line,
+void Recogniser::State::hand_on(Stream& stream, Event& event, const Extent& extent,
                                 std::vector<Event>& events) {
-  settle_announcement(event, line);
-  pass_on_rest_name(event);
+  const bool contested = settle_announcement(event, extent);
   if (event.evidence == Evidence::tainted) {
     if (!event.known) ++counters.tainted;
   } else if (!event.session.empty() && event.points > Points{}) {
-    if (rules.rule(event.rule).unless_counted && stream.has_counted(event.session)) {
+    if (rules.rule(event.rule).unless_counted && stream.has_counted(event.log, event.session)) {
       ++counters.repeated;
       event.points = {};  // it still tells whose the session was, and that it ended
     } else {
-      stream.count_session(event.session);
+      stream.count_session(event.log, event.session);
     }
   }
+  if (contested) event.points = {};  // an accusation has them
   if (event.known) return;
   ++counters.events;
   events.push_back(event);
 }
 
 void Recogniser::State::release(Stream& stream, std::vector<Event>& events) {
-  stream.taint.release([&](HeldEvent& held) { hand_on(stream, held.event, held.extent.line, events); });
+  stream.taint.release([&](HeldEvent& held) { hand_on(stream, held.event, held.extent, events); });
 }
 
 // Its last words wait for the next call.
 void Recogniser::State::drop(Stream& stream) {
   stream.taint.release([&](const HeldEvent& held) {
     last_words.push_back(held);
-    hand_on(stream, last_words.back().event, held.extent.line, dropped);
+    hand_on(stream, last_words.back().event, held.extent, dropped);
   });
   forged += stream.taint.forged();
 }
@@ -282,17 +317,25 @@ void Recogniser::State::take_unrecognised(Visit& visit) {
 void Recogniser::State::take(Visit& visit) {
   const Line& line = visit.line;
   Stream& stream = visit.stream;
-  if (!line.whole && stream.follow(line)) {
-    ++counters.gaps;
-    announcements.forget(counters.lines);
-  }
+  const bool gap = stream.follow(line);
   const std::optional<Record> record = parse_record(line.text, time_format);
+  // Of several coturns that write to one log each has a tag of its own.
+  visit.log = record && !record->tag.empty() ? log_number(record->tag, line.log) : line.log;
+  if (gap) {
+    ++counters.gaps;
+    const std::uint64_t before = counters.lines - 1;  // this one
+    if (visit.log == line.log)
+      announcements.doubt(line.log, before);
+    else
+      announcements.doubt_all(before);
+  }
   if (!line.whole && stream.taint.concerns(line.offset)) {
     // In a wrapped stream the wrapper stands before each line of the attacker's text, too, and takes none of
     // its bytes.
     const std::size_t wrapped = record ? record->wrapper_bytes : wrapper_bytes(line.text);
     visit.within = stream.taint.begin_line(line.text, line.offset, wrapped);
     visit.tainted_front = line.offset < stream.taint.reach().until;
+    if (visit.tainted_front) announcements.doubt(visit.log, counters.lines);
     if (visit.within) stream.stretch_glue(wrapped);
     release(stream, visit.events);
   }
@@ -355,6 +398,7 @@ void Recogniser::take(const Line& line, const Now& now, std::vector<Event>& even
   State& state = *state_;
   state.begin(events);
   ++state.counters.lines;
+  state.now = now;
   state.wall = std::chrono::duration_cast<std::chrono::seconds>(now.wall.time_since_epoch());
   State::Visit visit{line, now, events, state.stream(line.stream)};
   state.take(visit);
@@ -370,6 +414,15 @@ void Recogniser::tick(const Now& now, std::vector<Event>& events) {
     stream.taint.believe_patient(now);
     state_->release(stream, events);
   }
+  state_->announcements.wait_no_longer(now);
+}
+
+void Recogniser::let_pass(const Now& now) {
+  state_->announcements.wait_no_longer(now);
+}
+
+void Recogniser::take_accusations(std::vector<Accusation>& accusations) {
+  state_->announcements.take_accusations(accusations);
 }
 
 void Recogniser::finish(std::vector<Event>& events) {
@@ -378,6 +431,7 @@ void Recogniser::finish(std::vector<Event>& events) {
     stream.taint.believe();
     state_->release(stream, events);
   }
+  state_->announcements.decide_all();
 }
 
 void Recogniser::take_last_words(std::vector<Event>& events) {
@@ -388,6 +442,7 @@ void Recogniser::waiting(std::vector<LinePlace>& lines) const {
   for (const Stream& stream : state_->streams)
     stream.taint.each_waiting([&](const Event& event) { lines.push_back(event.at); });
   for (const Event& event : state_->dropped) lines.push_back(event.at);
+  state_->announcements.waiting(lines);
 }
 
 void Recogniser::forget_all() {

@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "detect/accusation.hpp"
 #include "detect/rule_set.hpp"
 #include "model/clock.hpp"
 #include "model/flow.hpp"
@@ -64,6 +65,11 @@ class Recogniser {
   void finish(std::vector<Event>& events);
   // The last words of streams that are gone, without waiting for a line.
   void take_last_words(std::vector<Event>& events);
+  // What is told of lines that may be about one or another: to be asked for with each call's events, which
+  // come after it.
+  void take_accusations(std::vector<Accusation>& accusations);
+  // Times are those of the log itself (replay): so much of it has passed without a line that fits.
+  void let_pass(const Now& now);
   // Lines whose events wait for those behind them, appended.
   void waiting(std::vector<LinePlace>& lines) const;
   // The stream has ended (file deleted, rotated away and drained): its state is dropped, and what waited

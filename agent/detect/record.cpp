@@ -208,14 +208,17 @@ bool names_coturn(std::string_view tag) {
 }
 
 // "host turnserver[123]: ", "turnserver: "
-bool take_tag(Cursor& cursor) {
+bool take_tag(Cursor& cursor, std::string_view& tag) {
   Cursor ahead = cursor;
-  const auto take_one = [&ahead] {
+  const auto take_one = [&] {
     const char* const from = ahead.position();
     const std::size_t bytes = ahead.take_while(is_word, 255);
     const std::string_view word(from, bytes);
     if (ahead.take('[') && (ahead.take_digits(10) == 0 || !ahead.take(']'))) return false;
-    return ahead.take(": ") && names_coturn(word);
+    if (!ahead.take(": ") || !names_coturn(word)) return false;
+    const auto end = static_cast<std::size_t>(ahead.position() - cursor.position());
+    tag = std::string_view(cursor.position(), end - std::string_view(": ").size());
+    return true;
   };
   if (take_one()) return cursor = ahead, true;
   ahead = cursor;
@@ -260,16 +263,16 @@ bool take_classic_time(Cursor& cursor) {
   return cursor = ahead, true;
 }
 
-std::optional<Wrapper> take_wrapper(Cursor& cursor) {
+std::optional<Wrapper> take_wrapper(Cursor& cursor, std::string_view& tag) {
   Cursor ahead = cursor;
   if (ahead.take('<') && (ahead.take_digits(3) == 0 || !ahead.take('>'))) return std::nullopt;
   if (take_classic_time(ahead)) {
-    if (!take_tag(ahead)) return std::nullopt;
+    if (!take_tag(ahead, tag)) return std::nullopt;
     return cursor = ahead, Wrapper::syslog;
   }
   if (take_rfc3339(ahead)) {
     if (ahead.take("stdout F ") || ahead.take("stderr F ")) return cursor = ahead, Wrapper::cri;
-    if (take_tag(ahead)) return cursor = ahead, Wrapper::iso_syslog;
+    if (take_tag(ahead, tag)) return cursor = ahead, Wrapper::iso_syslog;
     return cursor = ahead, Wrapper::stamp;
   }
   ahead = cursor;
@@ -277,7 +280,10 @@ std::optional<Wrapper> take_wrapper(Cursor& cursor) {
   const std::size_t bytes = ahead.take_while(is_word, 128);
   if (bytes != 0 && names_coturn({from, bytes})) {
     ahead.take_while([](char c) { return c == ' '; }, 64);
-    if (ahead.take('|') && (ahead.take(' ') || ahead.left() == 0)) return cursor = ahead, Wrapper::compose;
+    if (ahead.take('|') && (ahead.take(' ') || ahead.left() == 0)) {
+      tag = {from, bytes};
+      return cursor = ahead, Wrapper::compose;
+    }
   }
   return std::nullopt;
 }
@@ -292,7 +298,7 @@ std::optional<Record> parse_record(std::string_view line, const TimeFormat& cust
   // record.
   if (!take_prefix(cursor, custom, record)) {
     cursor = Cursor(line);
-    const std::optional<Wrapper> wrapper = take_wrapper(cursor);
+    const std::optional<Wrapper> wrapper = take_wrapper(cursor, record.tag);
     if (!wrapper) {
       parsed.reset();
       return parsed;
@@ -312,7 +318,8 @@ std::optional<Record> parse_record(std::string_view line, const TimeFormat& cust
 
 std::size_t wrapper_bytes(std::string_view line) {
   Cursor cursor(line);
-  return take_wrapper(cursor) ? static_cast<std::size_t>(cursor.position() - line.data()) : 0;
+  std::string_view tag;
+  return take_wrapper(cursor, tag) ? static_cast<std::size_t>(cursor.position() - line.data()) : 0;
 }
 
 }  // namespace coturn_guard

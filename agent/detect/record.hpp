@@ -58,10 +58,13 @@ struct LineFormat {
 struct Record {
   LineFormat format;
   std::uint32_t wrapper_bytes = 0;  // before the record itself
-  std::uint32_t repeat = 1;         // rsyslog's "message repeated N times: [ ... ]", at most kMaxRepeat
-  std::string_view time;            // coturn's own: "590556" or a time stamp
-  std::string_view session;         // the digits of "session 000000000000000001: ", empty where there is none
-  std::string_view message;         // after prefix, level and session
+  // Of a wrapper, whose line it is: "host turnserver[123]", or a container's name. Empty where it does not
+  // say.
+  std::string_view tag;
+  std::uint32_t repeat = 1;  // rsyslog's "message repeated N times: [ ... ]", at most kMaxRepeat
+  std::string_view time;     // coturn's own: "590556" or a time stamp
+  std::string_view session;  // the digits of "session 000000000000000001: ", empty where there is none
+  std::string_view message;  // after prefix, level and session
 };
 
 inline constexpr std::uint32_t kMaxRepeat = 1000;

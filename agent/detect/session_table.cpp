@@ -48,7 +48,7 @@ SessionTable::Record& SessionTable::insert(std::uint32_t log, std::uint64_t sess
   record.session = session;
   record.hash = hash(log, session);
   index_.insert(record.hash, index);
-  enqueue(index, Kind::waiting, time);
+  enqueue(index, Kind::forgeable, time);
   return record;
 }
 
@@ -137,12 +137,21 @@ SessionTable::Record* SessionTable::oldest(Kind kind) {
   return index == kNone ? nullptr : &records_[index];
 }
 
+void SessionTable::raise(Record& record, Kind kind) {
+  const bool higher = record.kind == Kind::forgeable || (record.kind == Kind::waiting && kind == Kind::heavy);
+  if (!higher || record.kind == kind) return;
+  const Index index = index_of(record);
+  const std::uint32_t time = record.seen;
+  dequeue(record);
+  enqueue(index, kind, time);
+}
+
 SessionTable::Record& SessionTable::least_wanted() {
   const bool too_many_users = queue(Kind::logged_in).size > Attribution::kMaxSessions / 2;
-  Kind kind = Kind::ended;
-  if (queue(kind).size == 0) kind = too_many_users ? Kind::logged_in : Kind::waiting;
-  if (queue(kind).size == 0) kind = Kind::logged_in;
-  return records_[queue(kind).oldest];
+  const Kind first = too_many_users ? Kind::logged_in : Kind::waiting;
+  for (const Kind kind : {Kind::forgeable, Kind::ended, first, Kind::heavy})
+    if (queue(kind).size != 0) return records_[queue(kind).oldest];
+  return records_[queue(Kind::logged_in).oldest];
 }
 
 SessionTable::Pending* SessionTable::add_pending(Record& record, const Pending& entry) {
@@ -159,6 +168,10 @@ SessionTable::Pending* SessionTable::add_pending(Record& record, const Pending& 
   record.pending = index;
   ++record.pending_count;
   return &added;
+}
+
+bool SessionTable::is_full() const {
+  return free_pending_ == kNone && pending_.used >= Attribution::kMaxPending;
 }
 
 void SessionTable::release(Index pending) {

@@ -3,6 +3,32 @@
 // list of what waits for its client. Bounded by Attribution's constants, allocated as needed, hashed with a
 // seed (an attacker makes sessions, not their numbers, but several logs share the table). What a record means
 // is attribution's.
+//
+// Who can fill which table of the pipeline, and what goes first. "Forged" is whoever sends packets with
+// made-up sources; "real" whoever completes handshakes or echoes a nonce, from addresses of its own (of IPv6
+// as many as it likes, but networks are counted by /64).
+//   table                      filled by                 goes first
+//   sessions (here)            forged: one a packet      what forged packets can have made; tombstones;
+//   sessions
+//                                                        with few offences waiting; those with many; logins
+//                                                        only where they have over half
+//   pending (here)             forged, real              with its session, in the same order
+//   shared accusations         real: one a guess         the oldest, as lost; the same suspects are one case
+//   announcements, trials      real, one a guess; their  by lines and seconds, so that they fit; a trial
+//   without
+//                              own lines forged          an end is ended, what is clear by then is charged
+//   threads (announcements)    nobody: coturn's threads  by collision; then more lines fit than must
+//   waiting lines (testimony)  forged lines of a file    the oldest, as claimed: it loses its refutation
+//   living, brief ends         real connections          beyond the bound nothing is brief
+//   ledger (judge)             real only: what is not    one offence, then several, then who was banned, as
+//   long
+//                              bannable is not kept      as each has more than its share; then the oldest
+//   tally (judge)              real only                 one thing, as long as a quarter of it is that;
+//   oldest credit (judge)             real: a busy connection   the longest without earning
+//                              or a login
+//   reports (judge)            forged: spoofable floods  as the ledger; bans nobody, only tells
+//   request meter (judge)      forged: one a packet      the longest silent
+//   recipe mirror (judge)      forged lines of a file    the longest silent; bans nobody
 #pragma once
 
 #include <array>
@@ -23,8 +49,17 @@ class SessionTable {
   using Index = FlatIndex::Index;
   static constexpr Index kNone = FlatIndex::kNone;
 
-  // Each kind is a queue of its own, ordered by when a record was last seen.
-  enum class Kind : std::uint8_t { waiting, logged_in, ended, none };
+  // Each kind is a queue of its own, ordered by when a record was last seen. Who saves them knows their
+  // numbers.
+  enum class Kind : std::uint8_t {
+    waiting,    // somebody real did something, or it is known whose it is
+    logged_in,  // it had a login
+    ended,      // a tombstone
+    forgeable,  // all that is known of it can come from packets with a forged source
+    heavy,      // as `waiting`, and kHeavy or more offences wait in it
+    none
+  };
+  static constexpr std::uint32_t kHeavy = 5;
 
   struct Pending {
     std::uint64_t what = 0;   // Attributed::what
@@ -48,12 +83,15 @@ class SessionTable {
     bool fresh : 1 = true;    // Event::fresh of the last line
     bool logged_in : 1 = false;
     bool login_told : 1 = false;
-    bool noted : 1 = false;  // among the changes
-    bool saved : 1 = false;  // some state of it
+    bool noted : 1 = false;    // among the changes
+    bool saved : 1 = false;    // some state of it
+    bool awaited : 1 = false;  // it is accused of something that is not decided yet
     std::uint32_t log = 0;
     std::uint32_t seen = 0;  // seconds
     Index pending = kNone;   // its list
-    std::uint32_t pending_count = 0;
+    std::uint16_t pending_count = 0;
+    bool handshaken : 1 = false;  // no forged packet made it
+    bool shared : 1 = false;      // accused together with others
     std::uint32_t hash = 0;
     Index older = kNone, newer = kNone;
   };
@@ -63,20 +101,26 @@ class SessionTable {
 
   [[nodiscard]] Record* find(std::uint32_t log, std::uint64_t session);
   // It must not be there, and the table not be full. Records stay where they are until they are erased.
+  // It is Kind::forgeable.
   Record& insert(std::uint32_t log, std::uint64_t session, std::uint32_t time);
   void erase(Record& record);  // with what is pending of it
   void touch(Record& record, std::uint32_t time);
   void mark_logged_in(Record& record, std::uint32_t time);
+  // To a kind that is worth more than its present one; kept otherwise.
+  void raise(Record& record, Kind kind);
   void mark_ended(Record& record, std::uint32_t time);
   [[nodiscard]] Record* oldest(Kind kind);
-  // Whom to forget for another: what has ended, then the longest silent of those that never logged in, unless
-  // those that did take more than half of the table.
+  // Whom to forget for another, the longest silent first: what forged packets can have made, then what has
+  // ended, then those that logged in where they take more than half of the table, then those of whom little
+  // waits, then those of whom much does.
   [[nodiscard]] Record& least_wanted();
 
   [[nodiscard]] Pending* first(Record& record) { return at(record.pending); }
   [[nodiscard]] Pending* next(Pending& entry) { return at(entry.next); }
   // nullptr: the session has too many, or all sessions together have.
   Pending* add_pending(Record& record, const Pending& entry);
+  // All sessions together have as many as fit.
+  [[nodiscard]] bool is_full() const;
   // How many events waited in it.
   std::uint64_t clear_pending(Record& record);
   template <class Visit>
@@ -174,7 +218,7 @@ class SessionTable {
   Pool<Pending> pending_;
   Index free_records_ = kNone;  // linked by newer
   Index free_pending_ = kNone;  // linked by next
-  std::array<Queue, 3> queues_{};
+  std::array<Queue, 5> queues_{};
   bool noting_ = false;
   bool everything_ = false;
   std::vector<Index> changed_;

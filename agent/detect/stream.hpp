@@ -38,12 +38,13 @@ class Stream {
   // By what others wrapped around a line within an attacker's text.
   void stretch_glue(std::size_t wrapper_bytes) { glued_until_ += wrapper_bytes; }
 
-  void count_session(std::string_view digits) {
-    counted_sessions_[next_session_] = session_number(digits);
+  // Of one of the logs that the stream has.
+  void count_session(std::uint32_t log, std::string_view digits) {
+    counted_sessions_[next_session_] = key(log, digits);
     next_session_ = (next_session_ + 1) % kRecentSessions;
   }
-  [[nodiscard]] bool has_counted(std::string_view digits) const {
-    return std::find(counted_sessions_.begin(), counted_sessions_.end(), session_number(digits)) !=
+  [[nodiscard]] bool has_counted(std::uint32_t log, std::string_view digits) const {
+    return std::find(counted_sessions_.begin(), counted_sessions_.end(), key(log, digits)) !=
            counted_sessions_.end();
   }
   void forget_sessions() { counted_sessions_.fill(0); }
@@ -56,6 +57,11 @@ class Stream {
   // Sessions of the last events, for Rule::unless_counted: a session's lines stand close together.
   static constexpr std::size_t kRecentSessions = 16;
   static constexpr std::uint64_t kNowhere = std::numeric_limits<std::uint64_t>::max();
+
+  // Session numbers leave the highest bits unused.
+  static std::uint64_t key(std::uint32_t log, std::string_view digits) {
+    return session_number(digits) ^ (std::uint64_t{log} << 32U);
+  }
 
   bool format_known_ = false;
   LineFormat format_;

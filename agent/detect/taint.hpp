@@ -40,6 +40,8 @@ enum class Speech : std::uint8_t {
 struct Extent {
   std::uint64_t begin = 0, end = 0;
   std::uint64_t line = 0;
+  std::uint64_t previous = 0;    // the line before of the same thread (Announcements::pass)
+  bool shows_handshake = false;  // no forged packet can cause this line
 };
 
 // An event that waits, with its texts.

@@ -44,6 +44,8 @@ def race(arena, transport):
     ok(answered > 5, "somebody guesses as that user meanwhile", answered)
     arena.wait_for_log("closed .2nd stage.*remote .?%s" % re.escape(arena.victim_address), 8, 90)
     arena.spared(arena.victim_address, "the victim of forged sessions of a user whom somebody else fails as")
+    if transport != "udp":
+        return arena.falls(arena.clumsy_address, "the guesser over %s, whom no forged packet can hide," % transport.upper())
     right = eventually(lambda: arena.banned(arena.clumsy_address), 5) or re.search(r"^error: .*(smoke|ambig).*remedy=", arena.daemon.text, re.M | re.I)
     ok(right, "the guesser is banned, or that it is hidden by forged sessions is an error event with a remedy", arena.details(arena.clumsy_address))
 
@@ -57,6 +59,11 @@ def forged_sessions_race_for_the_announcement(arena):
 @attack(VERBOSE, seconds=45)
 def forged_sessions_race_with_a_guesser_over_tcp(arena):
     race(arena, "tcp")
+
+
+@attack(VERBOSE, seconds=45)
+def forged_sessions_race_with_a_guesser_over_tls(arena):
+    race(arena, "tls")
 
 
 def number_of(text, address):
@@ -118,6 +125,37 @@ def two_files_share_a_session_number(arena):
     time.sleep(0.5)
     put("a", guessing_rows("001000000000000008") + [closing_row("001000000000000008", arena.attacker_address)])
     arena.falls(arena.attacker_address, "the guesser at one of two coturns in files")
+    arena.spared(arena.victim_address, "the customer of one coturn whose session has the number of a guesser's at the other", settle=False)
+
+
+@attack("verbose verbose6", ci="verbose6", seconds=10)
+def two_files_of_one_glob_share_a_session_number(arena):
+    """The same for two processes' files under one glob, by coturn's own names, of which one is rotated meanwhile."""
+    session, place = "001000000000000007", arena.place + "/log"
+    files = {process: "%s/turn_%d_2026-11-30.log" % (place, process) for process in (811, 812)}
+    arena.log = files[811]
+
+    def put(process, rows):
+        with open(files[process], "a") as file:
+            file.write("".join(row + "\n" for row in rows))
+    for process in files:
+        put(process, ["0: : Version Coturn-4.6.1 'Gorst'"])
+    arena.configure("log_file: %s/turn_*.log*\nwitness: off\n" % place)
+    with open(arena.place + "/conf.d/10-test.yaml") as file:
+        text = file.read().split("\n", 1)[1]  # without the line that names one file
+    with open(arena.place + "/conf.d/10-test.yaml", "w") as file:
+        file.write(text)
+    arena.daemon = arena.guard(ready=False)
+    if not arena.daemon.says("source.following.*turn_812|turn_812.*follow", 8):
+        ok(False, "the files of a glob are followed", arena.daemon.text)
+    put(811, guessing_rows(session))
+    time.sleep(0.5)
+    put(812, [closing_row(session, arena.victim_address)])
+    put(811, guessing_rows("001000000000000008"))
+    time.sleep(0.5)
+    os.rename(files[811], files[811] + ".1")
+    put(811, [closing_row("001000000000000008", arena.attacker_address)])
+    arena.falls(arena.attacker_address, "the guesser whose session ends in the next file of its coturn")
     arena.spared(arena.victim_address, "the customer of one coturn whose session has the number of a guesser's at the other", settle=False)
 
 

@@ -32,6 +32,39 @@ Event announced(std::string_view session, std::string_view user = "") {
   return event_of(kAnnounced, session, user);
 }
 
+const std::string kVictim = "001000000000000007", kOther = "002000000000000003";
+
+// Lines one after the other.
+struct Logs {
+  Announcements known;
+  std::uint32_t log = 0;
+  std::uint64_t line = 0;
+  std::optional<Address> peer;
+
+  Announcements::Position at(std::string_view session) {
+    const std::string digits = session.empty() || session.size() >= 18
+                                   ? std::string(session)
+                                   : std::string(18 - session.size(), '0').append(session);
+    ++line;
+    return {line, known.pass(log, digits, line)};
+  }
+  void pass(std::string_view session) { static_cast<void>(at(session)); }
+  void announce(std::string_view session, std::string_view user = "", bool certain = true,
+                std::optional<Address> denied = {}) {
+    Event event = announcing(session, user);
+    event.log = log;
+    event.peer = denied;
+    known.announce(event, at(session), certain, Now{});
+  }
+  Answer take(std::string_view session, std::string_view user = "", bool certain = true) {
+    Event event = announced(session, user);
+    event.log = log;
+    const auto reply = known.take(event, kBy, at(session), certain, false);
+    peer = reply.peer;
+    return reply.answer;
+  }
+};
+
 std::string names(const std::vector<SeenEvent>& events) {
   std::string text;
   for (const SeenEvent& event : events) text += (text.empty() ? "" : " ") + event.rule;
@@ -58,81 +91,78 @@ std::string forbidden(int session) {
 
 }  // namespace
 
-TEST_CASE("an announcement serves once", "[detect][announcements]") {
-  Announcements known;
-  known.announce(announcing("", "alice"), 1, true);
-  CHECK(known.take(announced("5", "alice"), kBy, 2, true).answer == Answer::announced);
-  CHECK(known.take(announced("5", "alice"), kBy, 3, true).answer == Answer::unannounced);
+TEST_CASE("an announcement serves the line behind it of its own thread", "[detect][announcements]") {
+  Logs logs;
+  logs.announce("", "alice");
+  CHECK(logs.take("5", "alice") == Answer::announced);
+  CHECK(logs.take("5", "alice") == Answer::unannounced);
 }
 
 TEST_CASE("a session or a user that is named must be the same", "[detect][announcements]") {
-  Announcements known;
-  known.announce(announcing("7", "alice"), 1, true);
-  CHECK(known.take(announced("5", "alice"), kBy, 2, true).answer == Answer::unannounced);
-  CHECK(known.take(announced("7", "bob"), kBy, 3, true).answer == Answer::announced);
-  known.announce(announcing("", "alice"), 4, true);
-  CHECK(known.take(announced("7", "bob"), kBy, 5, true).answer != Answer::announced);
+  Logs logs;
+  logs.announce("7", "alice");
+  CHECK(logs.take("5", "alice") == Answer::unannounced);
+  logs.announce("7", "alice");
+  CHECK(logs.take("7", "bob") == Answer::announced);
+  logs.announce("", "alice");
+  CHECK(logs.take("7", "bob") == Answer::unannounced);
 }
 
 TEST_CASE("an announcement reaches a bounded number of lines", "[detect][announcements]") {
-  Announcements known;
-  known.announce(announcing("5"), 1, true);
-  CHECK(known.take(announced("5"), kBy, 2 + Announcements::kReachLines, true).answer == Answer::unannounced);
-  known.announce(announcing("5"), 10'000, true);
-  CHECK(known.take(announced("5"), kBy, 10'000 + Announcements::kReachLines, true).answer ==
-        Answer::announced);
+  Logs logs;
+  logs.announce("");
+  logs.line += Announcements::kReachLines + 1;
+  CHECK(logs.take("5") == Answer::unannounced);
 }
 
-TEST_CASE("who is announced has the peer that was named before", "[detect][announcements]") {
-  Announcements known;
-  Event denial = announcing("5");
-  denial.peer = Address::parse("10.0.0.5");
-  known.announce(denial, 1, true);
-  CHECK(known.take(announced("5"), kBy, 2, true).peer == denial.peer);
-  known.announce(denial, 3, false);
-  CHECK_FALSE(known.take(announced("5"), kBy, 4, true).peer);
+TEST_CASE("who is announced has the peer that was named before, where it can be no other",
+          "[detect][announcements]") {
+  Logs logs;
+  const auto peer = Address::parse("10.0.0.5");
+  logs.announce("5", "", true, peer);
+  CHECK(logs.take("5") == Answer::announced);
+  CHECK(logs.peer == peer);
+  logs.announce("", "", true, peer);
+  CHECK(logs.take("5") == Answer::announced);
+  CHECK(logs.peer == peer);
+  logs.announce("", "", true, Address::parse("10.0.0.6"));  // another thread's, or this one's
+  logs.announce("", "", true, peer);
+  CHECK(logs.take("5") == Answer::announced);
+  CHECK_FALSE(logs.peer);
 }
 
-TEST_CASE("another session near by may have taken what names no session", "[detect][announcements]") {
-  Announcements known;
-  known.announce(announcing(), 1, true);
-  CHECK(known.take(announced("5"), kBy, 2, true).answer == Answer::announced);
-  CHECK(known.take(announced("6"), kBy, 3, true).answer == Answer::uncertain);
-  // alone again
-  CHECK(known.take(announced("6"), kBy, 3 + Announcements::kNearLines, true).answer == Answer::unannounced);
-}
-
-TEST_CASE("where announcements name their session none is mixed up", "[detect][announcements]") {
-  Announcements known;
-  known.announce(announcing("5"), 1, true);
-  CHECK(known.take(announced("5"), kBy, 2, true).answer == Answer::announced);
-  CHECK(known.take(announced("6"), kBy, 3, true).answer == Answer::unannounced);
+TEST_CASE("nobody takes a denial away from another thread's line", "[detect][announcements]") {
+  Logs logs;
+  logs.pass(kOther);
+  logs.pass(kVictim);
+  logs.announce("");
+  CHECK(logs.take(kOther) == Answer::announced);  // by whichever of them
+  CHECK(logs.take(kVictim) == Answer::announced);
+  CHECK(logs.take(kVictim) == Answer::unannounced);
 }
 
 TEST_CASE("what an attacker may have written makes nothing certain", "[detect][announcements]") {
-  Announcements known;
-  known.announce(announcing("5"), 1, false);
-  CHECK(known.take(announced("5"), kBy, 2, true).answer == Answer::uncertain);
-  known.announce(announcing("5"), 3, true);
-  CHECK(known.take(announced("5"), kBy, 4, false).answer == Answer::uncertain);
-  CHECK(known.take(announced("5"), kBy, 5, true).answer == Answer::announced);
-  CHECK(known.take(announced("5"), kBy, 6, true).answer == Answer::uncertain);
+  Logs logs;
+  logs.announce("5", "", false);
+  CHECK(logs.take("5") == Answer::uncertain);
+  CHECK(logs.take("5") == Answer::unannounced);
+  logs.announce("5");
+  CHECK(logs.take("5", "", false) == Answer::uncertain);
 }
 
-TEST_CASE("a flood of announcements is bounded, and what it pushed out is uncertain",
-          "[detect][announcements]") {
-  Announcements known;
-  for (std::uint64_t line = 1; line <= Announcements::kMaxWaiting + 1; ++line)
-    known.announce(announcing(line == 1 ? "5" : "6"), line, true);
-  CHECK(known.take(announced("5"), kBy, Announcements::kMaxWaiting + 2, true).answer == Answer::uncertain);
+TEST_CASE("after what was not shown a thread's next line is uncertain", "[detect][announcements]") {
+  Logs logs;
+  logs.pass(kVictim);
+  logs.known.doubt(0, ++logs.line);
+  CHECK(logs.take(kVictim) == Answer::uncertain);
+  CHECK(logs.take(kVictim) == Answer::unannounced);
 }
 
-TEST_CASE("after lines that were not shown nothing is certain for a while", "[detect][announcements]") {
-  Announcements known;
-  known.announce(announcing("5"), 1, true);
-  known.forget(2);
-  CHECK(known.take(announced("5"), kBy, 3, true).answer == Answer::uncertain);
-  CHECK(known.take(announced("5"), kBy, 3 + Announcements::kReachLines, true).answer == Answer::unannounced);
+TEST_CASE("logs have announcements of their own", "[detect][announcements]") {
+  Logs logs;
+  logs.announce("", "alice");
+  logs.log = 1;
+  CHECK(logs.take("5", "alice") == Answer::unannounced);
 }
 
 TEST_CASE("a refusal without the error before it is a challenge, which a forged packet can be",
@@ -154,5 +184,9 @@ TEST_CASE("a denial without a word is one of loopback", "[detect][announcements]
 }
 
 TEST_CASE("whose denial another took is not taken for a prober of loopback", "[detect][announcements]") {
-  CHECK(told(kDenied + forbidden(2) + forbidden(1)) == "peer-denied-unnamed forbidden-peer forbidden-peer");
+  const std::string other =
+      "7: : session 001000000000000002: realm <example.org> user <bob>: incoming packet "
+      "CREATE_PERMISSION processed, error 403: Forbidden IP\n";
+  CHECK(told(kDenied + other + forbidden(1)) == "peer-denied-unnamed forbidden-peer forbidden-peer");
+  CHECK(told(kDenied + other + other) == "peer-denied-unnamed forbidden-peer silent-denial");
 }

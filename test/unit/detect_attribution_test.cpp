@@ -379,6 +379,43 @@ TEST_CASE("a million sessions stay within the bound, and those forgotten are cou
   CHECK(table.attribution.waiting() == 0);
 }
 
+TEST_CASE("what forged packets can make takes no room from what somebody real did",
+          "[detect][attribution][eviction]") {
+  Table table;
+  for (int i = 0; i < 200; ++i) table.take(kGuess, 1, "", "alice");
+  table.take(kLogin, 2, "", "bert");
+  table.take(kLogin, 3, "192.0.2.11:1", "carla");
+  table.take(kClosed, 3, "192.0.2.11:1");
+  for (std::uint64_t session = 10; session < 10 + 2 * Attribution::kMaxSessions; ++session)
+    table.take(kDenied, session, "", "", Evidence::spoofable);
+  CHECK(table.attribution.sessions() == Attribution::kMaxSessions);
+  CHECK(charged(table.take(kClosed, 1, kClient), kGuess) == 200);
+  CHECK(tells_login(table.take(kClosed, 2, "192.0.2.12:1")));
+  CHECK(table.take(kReset, 3, "192.0.2.11:1").empty());  // its tombstone excuses it
+}
+
+TEST_CASE("many sessions with one guess each do not push out one with many",
+          "[detect][attribution][eviction]") {
+  Table table;
+  for (int i = 0; i < 200; ++i) table.take(kGuess, 1, "", "alice");
+  for (std::uint64_t session = 10; session < 10 + 2 * Attribution::kMaxSessions; ++session)
+    table.take(kGuess, session, "", "a");
+  CHECK(charged(table.take(kClosed, 1, kClient), kGuess) == 200);
+}
+
+TEST_CASE("what forged packets leave waiting makes room for what somebody real did",
+          "[detect][attribution][eviction]") {
+  Table table;
+  const std::uint64_t sessions = Attribution::kMaxPending / Attribution::kMaxPendingOfSession + 100;
+  for (std::uint64_t session = 10; session < 10 + sessions; ++session)
+    for (std::size_t user = 0; user < Attribution::kMaxPendingOfSession; ++user)
+      table.take(kGuess, session, "", std::to_string(user), Evidence::spoofable);
+  for (const char* const user : {"a", "b", "c"}) table.take(kGuess, 1, "", user);
+  CHECK(table.take(kClosed, 1, kClient).size() == 3);
+  CHECK(table.counters().unattributed + table.attribution.waiting() ==
+        sessions * Attribution::kMaxPendingOfSession);
+}
+
 TEST_CASE("a flood of logins leaves room for the others", "[detect][attribution]") {
   Table table;
   for (std::uint64_t session = 1; session <= Attribution::kMaxSessions; ++session)
