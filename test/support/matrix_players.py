@@ -15,7 +15,7 @@ import turn_client as turn
 SERVER4, SERVER6 = "198.51.100.10", "2001:db8::10"
 PLAIN, TLS, CLI, WEB = 3478, 5349, 5766, 8443
 ECHO = "192.0.2.200"  # a peer that sends back what the relay brings
-USERS = {"alice": "secret1", "quinn": "qpass", "quentin": "qpass", **{"flood%d" % i: "fpass" for i in range(12)},
+USERS = {"alice": "secret1", "quinn": "qpass", "quentin": "qpass", **{"flood%d" % i: "fpass" for i in range(20)},
          **{"customer%d" % i: "cpass" for i in range(50)}, **{"honest%d" % i: "hpass" for i in range(100)}}
 QUOTA = 12  # allocations of one user at once
 CONNECTION_BIND, CONNECTION_ID = 0x00B, 0x002A  # RFC 6062
@@ -45,6 +45,12 @@ class Login(turn.Session):
         """One try with the nonce in hand."""
         self.password = password
         return self.ask(turn.ALLOCATE, turn.attribute(turn.REQUESTED_TRANSPORT, turn.RELAY_OVER_UDP))[0]
+
+    def bind(self, peer, number):
+        """A channel to it: its number is 0x4000 and up."""
+        zeros = bytes(12) if ":" in peer[0] else None
+        channel = turn.attribute(turn.CHANNEL_NUMBER, struct.pack("!HH", 0x4000 + number, 0))
+        return self.ask(turn.CHANNEL_BIND, channel + turn.peer_attribute(*peer), zeros)[0]
 
     def relay(self, bytes_each_way, peer=ECHO, port=7):
         """So much to the echo and back, by Send and Data indications."""
@@ -266,7 +272,7 @@ def guess_tls(source, i):
 
 def attacker_of(source, user, of_twin):
     """Each has a user of his own, or one would find the other's quota used up."""
-    return user if source.startswith("203.0.113.") else of_twin
+    return of_twin if source.startswith(("203.0.114.", "2001:db8:bad:1")) else user
 
 
 def log_in_and_stay(source, user):
@@ -296,33 +302,68 @@ def allocations(source, i):
     client.stream.close()
 
 
-@scenario("relaying to loopback", "attack", 25, live=(None, 4), replay=(None, 4))
+LOOPBACK = ["127.0.0.1", "0.0.0.0", "127.0.0.2", "224.0.0.1"]
+
+
+@scenario("channels to loopback", "attack", 25, live=(None, 4), replay=(None, 4))
 def loopback(source, times):
     client = Login(source, "tcp", attacker_of(source, "flood4", "flood5"))
     if client.allocate():
-        for peer in (["127.0.0.1", "0.0.0.0", "127.0.0.2", "224.0.0.1"] * 4)[:times]:
-            client.permit((peer, 80))
+        for i in range(times):
+            client.bind((LOOPBACK[i % 4], 80), i)
     client.stream.close()
 
 
-@scenario("scan of forbidden networks", "attack", 45, live=(None, 61), replay=(None, 61))
+# A permission by itself is no offence: a browser asks for one for whatever the other end of its call offers.
+@scenario("permissions for loopback", "attack", 48, live=(None, 103), replay=(None, 103))
+def loopback_permissions(source, times):
+    client = Login(source, "tcp", attacker_of(source, "flood9", "flood10"))
+    if client.allocate():
+        for i in range(times):
+            client.permit((LOOPBACK[i % 4], 80))
+    client.stream.close()
+
+
+@scenario("channels to forbidden networks", "attack", 45, live=(None, 61), replay=(None, 61))
 def forbidden(source, times):
     client = Login(source, "tcp", attacker_of(source, "flood6", "flood7"))
+    if client.allocate():
+        for i in range(times):
+            client.bind(("10.%d.%d.1" % (i, i), 80), i)
+    client.stream.close()
+
+
+@scenario("permissions for forbidden networks", "attack", 49, live=(None, 103), replay=(None, 103))
+def forbidden_permissions(source, times):
+    client = Login(source, "tcp", attacker_of(source, "flood11", "flood12"))
     if client.allocate():
         for i in range(times):
             client.permit(("10.%d.%d.1" % (i, i), 80))
     client.stream.close()
 
 
-@scenario("relaying to ::ffff:127.0.0.1", "attack", 46, live=(None, 1), replay=(None, 1), family=6)
-def mapped(source, times):
-    if times == 0:
-        return
-    client = Login(source, "tcp", "flood8")
+def log_in_by_v6(source, user):
+    client = Login(source, "tcp", user)
     client.challenge()
     wanted = (turn.attribute(turn.REQUESTED_TRANSPORT, turn.RELAY_OVER_UDP) + turn.attribute(turn.REQUESTED_FAMILY, IPV6_RELAY))
     client.ask(turn.ALLOCATE, wanted)
-    client.permit(("::ffff:127.0.0.1", 80))
+    return client
+
+
+@scenario("a channel to ::ffff:127.0.0.1", "attack", 46, live=(None, 1), replay=(None, 1), family=6)
+def mapped(source, times):
+    if times == 0:
+        return
+    client = log_in_by_v6(source, "flood8")
+    client.bind(("::ffff:127.0.0.1", 80), 0)
+    client.stream.close()
+
+
+@scenario("permissions for ::ffff:127.0.0.1 and its like", "attack", 51, live=(None, 10), replay=(None, 10), family=6)
+def mapped_permissions(source, times):
+    client = log_in_by_v6(source, attacker_of(source, "flood13", "flood14"))
+    for i in range(times):
+        client.permit(("::ffff:127.0.0.%d" % (i + 1), 80))
     client.stream.close()
 
 
