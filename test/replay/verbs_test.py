@@ -5,7 +5,7 @@
 The real binary over real logs of test/data, and over lines written here for rules written here, so that points and
 windows are known. Prints TAP.
 """
-import json, os, pathlib, pty, re, select, subprocess, sys, tempfile, time
+import json, os, pathlib, pty, random, re, select, subprocess, sys, tempfile, time
 
 GUARD = sys.argv[1]
 TREE = pathlib.Path(__file__).resolve().parents[2]
@@ -168,6 +168,23 @@ done = guard("explain", hostile)
 check(done.returncode == 0 and b"\x1b" not in done.stdout and b"\\x1b[31m" in done.stdout, "explain shows hostile text escaped", done.stdout)
 done = guard("explain", "--json", "-", stdin=hostile.encode() + b"\xff\xfe\n")
 check(b"\x1b" not in done.stdout and b"\xff" not in done.stdout and len(objects(done)) == 1, "explain --json, too", done.stdout)
+
+# Lines made to be slow or to be misread: what could take a pattern long, and never an address banned that nobody accuses.
+chance = random.Random(7)
+pieces = ["session 000000000000000001: ", "closed (2nd stage), user <", "> realm <", "> origin <", ">, local 198.51.100.10:3478, remote ", "192.0.2.99:1",
+          ", reason: ", "general", "TCP socket error: ", "Connection reset by peer ", "<" * 300, ">" * 300, "," * 400, ": " * 200, "9" * 400, "\xff\0\x1b",
+          "incoming packet message processed, error 401: Unauthorized", "check_stun_auth: wrong username: ", "A" * 1200, "[2001:db8::1]:", "ERROR: "]
+hostile_log = scratch / "pathological.log"
+with open(hostile_log, "w", encoding="latin-1", newline="") as file:
+    file.write("0: : Relay address to use: 198.51.100.10\n" * 20)
+    for _ in range(40000):
+        text = "x".join(chance.choice(pieces) for _ in range(chance.randrange(1, 30)))
+        file.write(chance.choice(("5: : check_stun_auth: wrong realm: ", "5: : ", "5: ", "")) + text[:chance.choice((90, 1000, 4000, 9000))] + chance.choice(("\n", "\n", "\r\n", "")))
+began = time.monotonic()
+done = guard("replay", "--json", str(hostile_log), rules=None)
+seconds = time.monotonic() - began
+check(done.returncode == 0 and seconds < 120, "40 000 pathological lines are read in time (%.0f s)" % seconds, done)
+check(not [event for event in objects(done) if event["event"] == "ban"], "and ban nobody", done.stdout[-600:])
 done = guard("explain", RESET.format(time=5, session=1, client="203.0.113.5:40551"))
 check(b"judged alone" in done.stdout and b"203.0.113.5 port 40551, from the line" in done.stdout and b"with 2 more a ban of 1m" in done.stdout,
       "explain speaks to people, and says that the line is judged alone", done.stdout)
