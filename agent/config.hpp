@@ -90,6 +90,7 @@ struct Config {
   std::vector<PortRange> admin_ports;       // of its web-admin and its command line interface
   std::vector<OwnNetwork> coturn_networks;  // its listening-ip and external-ip: never to be banned
   CoturnLog coturn_log = CoturnLog::unknown;
+  bool coturn_writes_log_file = false;  // every name in `log_file` is one that coturn's configuration gives
 };
 
 // The ports that the witness takes for coturn's. `ports: all` closes the whole machine to who is banned; it

@@ -131,6 +131,11 @@ void apply(const Detected& detected, Config& config) {
   config.admin_ports = detected.admin_ports;
   config.coturn_networks = own_networks(detected);
   config.coturn_log = detected.log;
+  const auto is_coturns = [&](const std::string& name) {
+    return std::find(detected.log_file.begin(), detected.log_file.end(), name) != detected.log_file.end();
+  };
+  config.coturn_writes_log_file = detected.log == CoturnLog::file &&
+                                  std::all_of(config.log_file.begin(), config.log_file.end(), is_coturns);
 }
 
 std::string detected_yaml(const Detected& detected, std::string_view source) {

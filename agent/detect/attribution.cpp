@@ -692,6 +692,19 @@ std::size_t Attribution::sessions() const {
 std::size_t Attribution::waiting() const {
   return state_->waiting;
 }
+std::uint64_t Attribution::waiting_milli(std::uint32_t log, std::uint64_t session,
+                                         const RuleSet& rules) const {
+  std::uint64_t milli = 0;
+  SessionTable& table = state_->table;
+  Record* const record = table.find(log, session);
+  if (record == nullptr) return 0;
+  for (Pending* entry = table.first(*record); entry != nullptr; entry = table.next(*entry)) {
+    const Rule& rule = rules.rules()[entry->rule];
+    if (entry->settled || rule.off || rule.evidence == Evidence::spoofable) continue;
+    milli += static_cast<std::uint64_t>(std::max(times(rule.trait.points, entry->count).milli, 0));
+  }
+  return milli;
+}
 std::size_t Attribution::bytes() const {
   return sizeof(State) + state_->table.bytes();
 }

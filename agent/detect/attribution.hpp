@@ -94,7 +94,11 @@ class Attribution {
 
   [[nodiscard]] std::size_t sessions() const;
   [[nodiscard]] std::size_t waiting() const;  // events, counted as unattributed when nobody is named in time
-  [[nodiscard]] std::size_t bytes() const;    // held; under 40 MiB, whatever comes
+  // What would be charged to the client of that session if it were named now, about, in thousandths of a
+  // point.
+  [[nodiscard]] std::uint64_t waiting_milli(std::uint32_t log, std::uint64_t session,
+                                            const RuleSet& rules) const;
+  [[nodiscard]] std::size_t bytes() const;  // held; under 40 MiB, whatever comes
   [[nodiscard]] const AttributionCounters& counters() const;
 
  private:

@@ -67,6 +67,7 @@ struct Recogniser::State {
   Stream& stream(StreamId id);
   void take(Visit& visit);
   void take_unrecognised(Visit& visit);
+  void end_record(Visit& visit);
   void look_for_glued(const Visit& visit, std::size_t from);
   std::optional<OwnText> own_text(const Visit& visit, const Record& record, std::size_t& text_begin);
   void see_banner(const Visit& visit, std::string_view text);
@@ -314,6 +315,11 @@ void Recogniser::State::take_unrecognised(Visit& visit) {
   if (visit.stream.newlines_forgeable() && !visit.line.whole) look_for_glued(visit, 0);
 }
 
+void Recogniser::State::end_record(Visit& visit) {
+  if (visit.stream.end_record()) ++counters.reaches_cut;
+  release(visit.stream, visit.events);
+}
+
 void Recogniser::State::take(Visit& visit) {
   const Line& line = visit.line;
   Stream& stream = visit.stream;
@@ -337,6 +343,7 @@ void Recogniser::State::take(Visit& visit) {
     visit.tainted_front = line.offset < stream.taint.reach().until;
     if (visit.tainted_front) announcements.doubt(visit.log, counters.lines);
     if (visit.within) stream.stretch_glue(wrapped);
+    if (visit.tainted_front) counters.blinded_bytes += line.text.size() + 1;
     release(stream, visit.events);
   }
   if (!record) return take_unrecognised(visit);
@@ -402,6 +409,7 @@ void Recogniser::take(const Line& line, const Now& now, std::vector<Event>& even
   state.wall = std::chrono::duration_cast<std::chrono::seconds>(now.wall.time_since_epoch());
   State::Visit visit{line, now, events, state.stream(line.stream)};
   state.take(visit);
+  if (line.ends_record) state.end_record(visit);
 }
 
 void Recogniser::believe_announced() const {

@@ -7,7 +7,9 @@
 // begins within and ends behind it is coturn's own at its end: all patterns are anchored there. The first
 // line of a stream is trusted, because coturn writes a record with one write(2) and a stream begins where the
 // file begins or where it ended when we came: between two records. What a line with such a text itself says
-// may wait for the lines behind it (detect/taint).
+// may wait for the lines behind it (detect/taint). For the same reason the reach of a text ends where coturn
+// itself writes the file and the file ended right behind a line (Line::ends_record): with all of an
+// attacker's newlines a record comes at once, so what was not there yet belongs to another.
 #pragma once
 
 #include <cstdint>
@@ -33,7 +35,9 @@ struct DetectCounters {
   std::uint64_t tainted = 0;       // events that stood in tainted bytes or in a foreign format
   std::uint64_t taints =
       0;  // records with text that no honest client sends, and that could reach over its line
-  std::uint64_t foreign = 0;  // lines in another format than their stream's
+  std::uint64_t blinded_bytes = 0;  // of lines that begin within the reach of such a text
+  std::uint64_t reaches_cut = 0;    // reaches of texts that the end of the file cut short
+  std::uint64_t foreign = 0;        // lines in another format than their stream's
   std::uint64_t gaps = 0;  // bytes of a stream that we were not shown: what follows is tainted for one record
   std::uint64_t repeated =
       0;  // events without points: their session was counted already (Rule::unless_counted)

@@ -35,6 +35,15 @@ class Stream {
   void may_be_cut(std::uint64_t offset) { glued_until_ = std::max(glued_until_, offset + kRecordLimitBytes); }
   // A line that begins there may hold the start of another record.
   [[nodiscard]] bool may_be_glued(std::uint64_t offset) const { return offset < glued_until_; }
+  // Line::ends_record: whatever is written next is the start of a record. Not where another program wrote
+  // the lines one by one. Whether anything was in doubt.
+  bool end_record() {
+    if (format_known_ && format_.wrapper != Wrapper::none) return false;
+    const bool doubtful = taint.concerns(next_offset_) || next_offset_ < glued_until_;
+    taint.end_record();
+    glued_until_ = 0;
+    return doubtful;
+  }
   // By what others wrapped around a line within an attacker's text.
   void stretch_glue(std::size_t wrapper_bytes) { glued_until_ += wrapper_bytes; }
 

@@ -7,6 +7,15 @@
 #include "detect/session_number.hpp"
 
 namespace coturn_guard {
+namespace {
+
+void blind(Event& event) {
+  if (event.evidence == Evidence::tainted) return;  // another format than its stream's, or cut
+  event.evidence = Evidence::tainted;
+  event.blinded = true;
+}
+
+}  // namespace
 
 void HeldEvent::keep(const Event& from, Speech its_speech, Extent its_extent) {
   event = from;
@@ -25,14 +34,18 @@ void weigh(Event& event, Speech speech, Extent extent, const Reach& earlier) {
   // What somebody writes about his own session is his own affair.
   const bool own = earlier.owner != 0 && session_number(event.session) == earlier.owner;
   if (speech == Speech::accuses && own) return;
-  if (speech != Speech::names_client || inside)
-    event.evidence = Evidence::tainted;
-  else if (!own)
-    event.session = {};  // the end is coturn's, and with it the client; the session stands in front
+  if (speech != Speech::names_client || inside) {
+    blind(event);
+  } else if (!own) {
+    // The end is coturn's, and with it the client; the session stands in front.
+    event.blinded = true;
+    event.lost_session = session_number(event.session);
+    event.session = {};
+  }
 }
 
 void weigh_own(Event& event, Speech speech, Extent extent, std::uint64_t own_until) {
-  if (speech != Speech::accuses && extent.end <= own_until) event.evidence = Evidence::tainted;
+  if (speech != Speech::accuses && extent.end <= own_until) blind(event);
 }
 
 bool Taint::begin_line(std::string_view text, std::uint64_t offset, std::size_t wrapper_bytes) {

@@ -4,10 +4,10 @@
 // though: coturn bounds its length. Up to there it reaches.
 //
 // Some texts have a tail of coturn's behind them on the same record (Forgeable::tail). Such a line is held
-// back until a line begins beyond its reach: if a line that begins within it shows the tail where the text
-// could end, the text had a newline and both lines may be the attacker's; if none does, the line is
-// coturn's own to its end. What follows within the reach is held back behind it. It knows offsets and events,
-// no rules, and tells nobody.
+// back until a line begins beyond its reach, or ends a record for certain: if a line that begins within it
+// shows the tail where the text could end, the text had a newline and both lines may be the attacker's; if
+// none does, the line is coturn's own to its end. What follows within the reach is held back behind it. It
+// knows offsets and events, no rules, and tells nobody.
 #pragma once
 
 #include <chrono>
@@ -100,6 +100,12 @@ class Taint {
   // Bytes are missing: whatever waits cannot be proven.
   void distrust();
   void forget_reach() { reach_ = {}; }
+  // Line::ends_record: no text reaches beyond here, and none that waits had a newline, or its tail would have
+  // come with it.
+  void end_record() {
+    believe();
+    forget_reach();
+  }
 
   // Each event that need not wait any more goes to `take`, whose texts are kept until two more are held.
   template <class Take>

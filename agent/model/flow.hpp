@@ -40,6 +40,9 @@ struct Line {
   std::uint32_t log = 0;
   // The source keeps records apart (the journal does): nothing in the text can pass for another record.
   bool whole = false;
+  // The end of the file stood right behind its newline when it was read, and coturn itself writes the file,
+  // each record at once: whatever record it belongs to ends with it.
+  bool ends_record = false;
   // Read as it was written. In a backlog it is false: then it proves nothing that the kernel's word is
   // absent.
   bool fresh = true;
@@ -112,7 +115,11 @@ struct Event {
   std::uint32_t log = 0;    // Line::log
   bool fresh = true;        // Line::fresh
   bool known = false;       // Line::known
-  LinePlace at{};           // of the line
+  // An attacker may have written so much of its line that it lost its evidence, or the session that ends
+  // with it. It may be coturn's own all the same: then an accusation is lost.
+  bool blinded = false;
+  std::uint64_t lost_session = 0;  // its number, where `session` was taken away
+  LinePlace at{};                  // of the line
 };
 
 // Something an address did.

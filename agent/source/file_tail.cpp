@@ -18,6 +18,7 @@ namespace coturn_guard {
 namespace {
 
 constexpr unsigned kMaxHolds = 16;
+constexpr std::chrono::seconds kWriterAskedEach{10};
 
 class FileTail final : public LineSource {
  public:
@@ -26,6 +27,7 @@ class FileTail final : public LineSource {
       : events_(std::move(events)),
         inotify_(io, {[this](const auto& happening) { happened(happening); }, [this] { after_events(); }}),
         named_(inotify_, names, from_start, events_, counters_),
+        written_by_coturn_(events_.written_by_coturn),
         next_turn_(io, [this] { turn(); }) {}
 
   void go_on(const std::vector<SavedRecord>& positions, std::int64_t saved_milli) override;
@@ -47,6 +49,7 @@ class FileTail final : public LineSource {
   void schedule_turn();
   void turn();
   FollowedFile::Turn read(OpenFile& open, const Now& now);
+  void look_for_writers(const Now& now);
   void began_anew(OpenFile& open);
   void failed(OpenFile& open);
 
@@ -54,6 +57,7 @@ class FileTail final : public LineSource {
   SourceCounters counters_;
   Inotify inotify_;
   NamedFiles named_;
+  bool written_by_coturn_;
   FollowedFile::Block block_{};
   bool paused_ = false;
   bool read_well_ = true;
@@ -85,7 +89,18 @@ void FileTail::start() {
 void FileTail::tick(const Now& now) {
   read_well_ = true;
   named_.tick(now);
+  look_for_writers(now);
   schedule_turn();
+}
+
+// Coturn may start after us, and reopens its log after a rotation.
+void FileTail::look_for_writers(const Now& now) {
+  for (OpenFile& open : named_.open_files()) {
+    if (open.writer != LogWriter::unknown) continue;
+    if (open.writer_asked && now.mono - *open.writer_asked < kWriterAskedEach) continue;
+    open.writer_asked = now.mono;
+    open.writer = writer_of(open.file->fd(), open.file->identity(), written_by_coturn_);
+  }
 }
 
 void FileTail::pause() {
@@ -163,6 +178,7 @@ FollowedFile::Turn FileTail::read(OpenFile& open, const Now& now) {
     line.offset = offset;
     line.place = file.place();
     line.known = file.is_known();
+    line.ends_record = open.writer == LogWriter::coturn && file.ends_file();
     events_.line(line, now);
     return !paused_;
   });

@@ -27,6 +27,7 @@
 namespace coturn_guard {
 
 inline constexpr std::size_t kTurnBytes = 65'536;  // read at most so much before others get their turn
+inline constexpr std::uint64_t kSmallestPageBytes = 4096;  // larger pages end where these do
 
 class FollowedFile {
  public:
@@ -63,6 +64,9 @@ class FollowedFile {
   [[nodiscard]] bool is_known() const {
     return place_ < known_until_ && !std::binary_search(again_.begin(), again_.end(), place_);
   }
+  // And whether the file ended right behind it when it was read. Not told where the end is one at which a
+  // write can be seen in part: the kernel copies a write page by page and moves the file's end after each.
+  [[nodiscard]] bool ends_file() const { return ends_file_; }
   // Behind the last line that was handed over.
   [[nodiscard]] std::uint64_t counted() const { return std::max(splitter_.line_begin(), known_until_); }
 
@@ -103,6 +107,7 @@ class FollowedFile {
   DockerLog docker_;
   Fingerprint before_;
   std::uint64_t place_ = 0;
+  bool ends_file_ = false;
   std::uint64_t known_until_ = 0;
   std::vector<std::uint64_t> again_;
   FilePosition earlier_;  // before read_again()
@@ -125,12 +130,16 @@ FollowedFile::Turn FollowedFile::read(Block& block, OnLine&& on_line) {
     if (format_ == Format::unknown) return Turn::drained;
     splitter_.allow(format_ == Format::docker ? kMaxDockerLineBytes : kMaxLineBytes);
   }
+  const std::uint64_t end = static_cast<std::size_t>(got) < wanted ? offset() + fresh->size() : 0;
+  const bool whole = end % kSmallestPageBytes != 0;
   const auto on_docker_line = [&](std::string_view line, std::uint64_t at) {
     place_ = at;
+    ends_file_ = false;
     return docker_.take(line, at, on_line);
   };
   const auto on_plain_line = [&](std::string_view line, std::uint64_t at) {
     place_ = at;
+    ends_file_ = whole && at + line.size() + 1 == end;  // else a CR was taken away, or more stands behind it
     return on_line(line, at);
   };
   const std::size_t taken = format_ == Format::docker ? splitter_.feed(*fresh, on_docker_line)

@@ -18,6 +18,7 @@
 #include "source/followed_file.hpp"
 #include "source/fresh.hpp"
 #include "source/inotify.hpp"
+#include "source/log_writer.hpp"
 #include "source/rotation.hpp"
 #include "util/result.hpp"
 
@@ -34,6 +35,8 @@ struct OpenFile {
   // When all that was written had been read; what comes next was written since. Absent: not yet.
   std::optional<std::chrono::steady_clock::time_point> end_seen;
   bool warned = false;  // that the writer stayed
+  LogWriter writer = LogWriter::unknown;
+  std::optional<std::chrono::steady_clock::time_point> writer_asked;
 
   // Whether what is read now was written just now. Not so where we were stopped or paused, where we began
   // with what stood there, or where the reading has not kept up with the writing for that long.

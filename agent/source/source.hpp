@@ -40,6 +40,7 @@ struct SourceEvents {
   std::function<void(const Now&)> batch_end;   // after each turn's lines: time to send what was decided
   std::function<void(StreamId)> stream_ended;  // no line of that stream will follow
   std::function<void(const SourceNotice&)> notice;
+  bool written_by_coturn = false;  // its own configuration names these files as its log
 
   void fill_in();  // what is left out does nothing
 };

@@ -67,21 +67,25 @@ class Log {
   }
 
   // A record of a session. Newlines in it begin lines; wrapped ones get their wrapper.
-  void add(const std::string& session, const std::string& message) {
-    raw(style_.text + std::string(18 - session.size(), '0') + session + ": " + message);
+  void add(const std::string& session, const std::string& message, bool read_up = false) {
+    raw(style_.text + std::string(18 - session.size(), '0') + session + ": " + message, read_up);
   }
-  void raw(const std::string& record) {
+  // `read_up`: nothing stood behind it when it was read.
+  void raw(const std::string& record, bool read_up = false) {
     std::string rest = record;
     for (bool first = true; !rest.empty(); first = false) {
       const std::size_t end = std::min(rest.find('\n'), rest.size());
-      line((first || !wrapped() ? "" : "coturn  | ") + rest.substr(0, end));
+      const std::string text = (first || !wrapped() ? "" : "coturn  | ") + rest.substr(0, end);
       rest.erase(0, end + 1);
+      line(text, read_up && rest.empty());
     }
   }
-  void line(const std::string& text) {
+  void line(const std::string& text, bool ends_record = false) {
     lines_.push_back(text);
     std::vector<Event> events;
-    recogniser_.take(Line{lines_.back(), stream_, offset_}, now_, events);
+    recogniser_.take(
+        Line{.text = lines_.back(), .stream = stream_, .offset = offset_, .ends_record = ends_record}, now_,
+        events);
     offset_ += text.size() + 1;
     note(events);
   }
@@ -261,6 +265,66 @@ TEST_CASE("lines that are missing, cut away or too many leave a closing unproven
     log.add("3", "idle");
     CHECK(log.told().find("~closed 2 203.0.113.7; ") == 0);
   }
+}
+
+TEST_CASE("an attacker's text ends where the file ended behind its record", "[detect][taint]") {
+  for (const Style& style : kStyles) {
+    INFO(style.family);
+    Log log(style);
+    const bool known = !log.wrapped();  // else another program writes the lines, each by itself
+    const std::string wrong = std::string(style.text).substr(0, std::string(style.text).find("session"));
+    log.raw(wrong + kName + "x", true);
+    log.add("2", reset(kOffender));
+    CHECK(log.told() == (known ? "reset 2 203.0.113.7; " : "~reset 2 203.0.113.7; "));
+    CHECK(log.recogniser().counters().reaches_cut == (known ? 1 : 0));
+    // What came with the text is the attacker's, also as the last line before the end.
+    log.raw(wrong + kName + "x" + log.forged("3", reset(kVictim)) + log.forged("4", reset(kVictim)), true);
+    CHECK(log.told() == "~reset 3 192.0.2.99; ~reset 4 192.0.2.99; ");
+    log.add("5", reset(kOffender));
+    CHECK(log.told() == (known ? "reset 5 203.0.113.7; " : "~reset 5 203.0.113.7; "));
+    // Two records that were read at once.
+    log.raw(wrong + kName + "x");
+    log.add("6", reset(kOffender), true);
+    CHECK(log.told() == "~reset 6 203.0.113.7; ");
+  }
+}
+
+TEST_CASE("a closing is believed at once where the file ended behind it", "[detect][taint]") {
+  Log log;
+  log.add("2", closed("", kOffender), true);
+  CHECK(log.told() == "closed 2 203.0.113.7; ");
+  // Not one that came with more of its record.
+  log.add("3", closed(kForgedTail + "\nxyz", kOffender), true);
+  CHECK(log.told() == "~closed 3 192.0.2.99; ");
+  log.add("5", reset(kOffender));
+  CHECK(log.told() == "reset 5 203.0.113.7; ");
+}
+
+TEST_CASE("an event that lost its evidence or its session to a text says so", "[detect][taint]") {
+  Recogniser recogniser = make_recogniser();
+  std::vector<Event> events;
+  std::uint64_t offset = 0;
+  std::deque<std::string> lines;
+  const auto take = [&](const std::string& line) {
+    events.clear();
+    lines.push_back(line);
+    recogniser.take(Line{.text = lines.back(), .stream = 1, .offset = offset}, Now{}, events);
+    offset += line.size() + 1;
+  };
+  const std::string number = "000000000000000007";
+  take("93: : session " + number + ": " + reset(kOffender));
+  REQUIRE(events.size() == 1);
+  CHECK_FALSE(events[0].blinded);
+  take("93: : " + kName + "x");
+  take("93: : session " + number + ": " + reset(kOffender));
+  REQUIRE(events.size() == 1);
+  CHECK(events[0].blinded);
+  CHECK(recogniser.counters().blinded_bytes == lines.back().size() + 1);
+  // Another format than the stream's is no doubt about coturn's own lines.
+  take("93: session " + number + ": " + reset(kOffender));
+  REQUIRE(events.size() == 1);
+  CHECK(events[0].evidence == Evidence::tainted);
+  CHECK_FALSE(events[0].blinded);
 }
 
 TEST_CASE("who names himself in front of his text accuses himself", "[detect][taint]") {

@@ -36,8 +36,10 @@ void append(const std::string& path, const std::string& text) {
 // Reads everything that names lead to, and remembers.
 class Reader {
  public:
-  explicit Reader(const std::vector<std::string>& names, bool from_start = false) {
+  explicit Reader(const std::vector<std::string>& names, bool from_start = false,
+                  bool written_by_coturn = false) {
     SourceEvents events;
+    events.written_by_coturn = written_by_coturn;
     events.line = [this](const Line& line, const Now&) {
       lines.emplace_back(line.text);
       whole_lines.push_back(line);
@@ -323,6 +325,46 @@ TEST_CASE("a line is fresh when it was written just now", "[source][file_tail]")
   REQUIRE(reader.whole_lines.size() == 2);
   CHECK(reader.whole_lines[0].fresh);
   CHECK(reader.whole_lines[1].fresh);
+}
+
+TEST_CASE("a line ends a record where the file ended behind it and coturn writes it", "[source][file_tail]") {
+  Log log;
+  append(log.name, "before\n");
+  const auto ends = [](Reader& reader) {
+    std::vector<bool> last;
+    for (const Line& line : std::exchange(reader.whole_lines, {})) last.push_back(line.ends_record);
+    return last;
+  };
+  Reader reader({log.name}, false, true);
+  append(log.name, "one\n");
+  reader.settle();
+  CHECK(ends(reader) == std::vector{false});  // who writes is looked at once a second
+  reader.tick();
+  append(log.name, "two\nthree\n");
+  reader.settle();
+  CHECK(ends(reader) == std::vector{false, true});
+  append(log.name, "four\nfi");
+  reader.settle();
+  CHECK(ends(reader) == std::vector{false});
+  append(log.name, "ve\n");
+  reader.settle();
+  CHECK(ends(reader) == std::vector{true});
+  append(log.name, "six\r\n");
+  reader.settle();
+  CHECK(ends(reader) == std::vector{false});
+  // A write that passes a page's end may be seen in two parts.
+  append(log.name, std::string(4095 - fs::file_size(log.name), 'x') + "\n");
+  reader.settle();
+  CHECK(ends(reader) == std::vector{false});
+  append(log.name, "seven\n");
+  reader.settle();
+  CHECK(ends(reader) == std::vector{true});
+
+  Reader stranger({log.name});
+  stranger.tick();
+  append(log.name, "eight\n");
+  stranger.settle();
+  CHECK(ends(stranger) == std::vector{false});  // nobody knows who writes
 }
 
 TEST_CASE("what stood there before us is not fresh, what follows is", "[source][file_tail]") {
