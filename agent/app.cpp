@@ -56,6 +56,7 @@ App::App(RunOptions options, Config config, std::unique_ptr<LastingMemory> memor
       log_(log),
       announcer_(log),
       breaker_alarm_(log),
+      smoke_alarm_(log),
       history_(log),
       signals_(io_, SIGTERM, SIGINT, SIGHUP),
       ticker_(io_),
@@ -83,6 +84,7 @@ App::App(RunOptions options, Config config, std::unique_ptr<LastingMemory> memor
            .source_choice = choice_,
            .witness = witness_,
            .gate = gate_,
+           .smoke = smoke_alarm_,
            .simulated = [this] { return simulated(); },
            .reload = [this] { return reload(read_clocks()); },
            .made = [this](const BanRecord& record, const Now& at) { on_ban_made(record, at); },
@@ -193,6 +195,7 @@ Result<> App::make_source_anew() {
   events.batch_end = [this](const Now& now) { on_batch_end(now); };
   events.stream_ended = [this](StreamId stream) { pipeline_.recogniser().forget(stream); };
   events.notice = [this](const SourceNotice& notice) { announcer_.notice(notice); };
+  events.written_by_coturn = config_.coturn_writes_log_file;
   auto made = make_source(io_, choice_.kind, choice_.names, false, std::move(events));
   if (!made) return tl::unexpected(made.error());
   source_ = std::move(*made);
@@ -336,12 +339,21 @@ void App::on_tick(const boost::system::error_code& error) {
   bans_.prune(memory_->scale().at(now.mono));
   if (memory_->due(now)) memory_->save(moment(), now);
   breaker_alarm_.look(pipeline_.breaker(), now);
+  smoke_alarm_.look(smoke_counts(), config_.policy.maxretry, {}, now);
   history_.tick(pipeline_, dropped_packets(), now);
   log_.tick(now.mono);
   const auto lines = pipeline_.recogniser().counters().lines;
   service_.status(status(lines - lines_at_last_tick_));
   lines_at_last_tick_ = lines;
   wait_for_tick();
+}
+
+SmokeCounts App::smoke_counts() const {
+  const DetectCounters& seen = pipeline_.recogniser().counters();
+  return {.lost = pipeline_.blinded(),
+          .lost_milli = pipeline_.blinded_milli(),
+          .blinded_bytes = seen.blinded_bytes,
+          .texts = seen.taints + seen.forged};
 }
 
 // Before coturn had them: of who is banned, and by the gate and its rule.
@@ -372,6 +384,8 @@ std::vector<MetricFamily> App::measured() const {
                   .control = &control_.counters(),
                   .ban_records = &operations_.bans(),
                   .hooks = hooks_.counters(),
+                  .smoke_alarms = smoke_alarm_.alarms(),
+                  .smoke = smoke_alarm_.burning(),
                   .state_bytes = memory_->bytes(),
                   .source_kind = choice_.kind,
                   .enforcer_name = enforcer_choice_.name,

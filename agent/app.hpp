@@ -31,6 +31,7 @@
 #include "saved_bans.hpp"
 #include "service.hpp"
 #include "setup.hpp"
+#include "smoke_alarm.hpp"
 #include "source/host_addresses.hpp"
 #include "source/source.hpp"
 #include "source/witness.hpp"
@@ -101,6 +102,7 @@ class App {
   void spare_own_networks(const Now& now);
   void free_spared(const Now& now);
   [[nodiscard]] std::uint64_t dropped_packets() const;
+  [[nodiscard]] SmokeCounts smoke_counts() const;
   [[nodiscard]] std::string status(std::uint64_t lines_per_second) const;
   [[nodiscard]] std::vector<MetricFamily> measured() const;
 
@@ -109,6 +111,7 @@ class App {
   Log& log_;
   Announcer announcer_;
   BreakerAlarm breaker_alarm_;
+  SmokeAlarm smoke_alarm_;
   HistoryPost history_;
   Service service_;
   boost::asio::io_context io_{1};

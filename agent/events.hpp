@@ -14,6 +14,8 @@ inline constexpr LogEvent kWouldBan{"ban.simulated", LOG_NOTICE, "30477b8ea7f64d
 inline constexpr LogEvent kUnban{"unban", LOG_NOTICE, "09b81072229a4f379ff64b153d85fb20"};
 inline constexpr LogEvent kBanFailed{"ban.failed", LOG_ERR, "57081c9acb1a4f9bb07841c29bd0c218"};
 inline constexpr LogEvent kTainted{"detect.tainted", LOG_WARNING, "1d1bc70c97df47d1bc348cb1a548f949"};
+inline constexpr LogEvent kSmoke{"detect.smoke", LOG_ERR, "7e2fb339f7c445feb1842e01ae90042e"};
+inline constexpr LogEvent kSmokeOver{"detect.smoke_over", LOG_NOTICE, "21509925885f48a9bf28bc5e9a61aaf9"};
 inline constexpr LogEvent kUnrecognised{"detect.unrecognised", LOG_WARNING,
                                         "20e5e1caa1f64bb5a8b25964485d064b"};
 inline constexpr LogEvent kSource{"source.chosen", LOG_INFO, "0c8cf6c5f2d54c6f9b1d0c0e3a7f4be2"};

@@ -144,6 +144,15 @@ void add_judgement(Families& out, const Measured& from) {
             "Offences of an address that most customers come from.", counted.gateway);
   add_value(out, Kind::counter, "coturn_guard_withheld_offences",
             "Offences that would have been bans while the circuit breaker was open.", counted.withheld);
+  add_value(
+      out, Kind::counter, "coturn_guard_blinded_lines",
+      "Accusing lines that were not believed, because an attacker's text in coturn's log reaches there.",
+      counted.blinded);
+  add_value(out, Kind::gauge, "coturn_guard_smoke",
+            "Whether so many of them were lost of late that it is an alarm (1) or not (0).",
+            from.smoke ? 1 : 0);
+  add_value(out, Kind::counter, "coturn_guard_smoke_alarms", "Times that this alarm began.",
+            from.smoke_alarms);
   const auto& breaker = from.pipeline.breaker().state();
   add_value(out, Kind::gauge, "coturn_guard_breaker_open",
             "1: nobody is banned but by hand, because customers were banned in numbers.",

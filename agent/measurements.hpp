@@ -46,6 +46,8 @@ struct Measured {
   const control::SocketCounters* control = nullptr;
   const BanBook* ban_records = nullptr;
   HookCounters hooks{};
+  std::uint64_t smoke_alarms = 0;
+  bool smoke = false;  // SmokeAlarm::burning()
   std::uint64_t state_bytes = 0;
   std::string_view source_kind;
   std::string_view enforcer_name;

@@ -20,6 +20,7 @@
 #include "gate_post.hpp"
 #include "offence_book.hpp"
 #include "pipeline.hpp"
+#include "smoke_alarm.hpp"
 #include "source/source.hpp"
 #include "source/witness.hpp"
 #include "source_choice.hpp"
@@ -38,6 +39,7 @@ struct Rooms {
   const SourceChoice& source_choice;
   const std::unique_ptr<Witness>& witness;
   const GatePost& gate;
+  const SmokeAlarm& smoke;
   std::function<bool()> simulated;
   std::function<Problems()> reload;
   // What a restart must not lose: a ban that was made, one that ended before its time.

@@ -43,7 +43,9 @@ Json lines_of(const Rooms& rooms, std::uint64_t per_second) {
           {"per_second", per_second},
           {"recognised", seen.recognised},
           {"tainted", seen.tainted},
-          {"refuted", rooms.pipeline.testimony().counters().refuted}};
+          {"refuted", rooms.pipeline.testimony().counters().refuted},
+          {"blinded", rooms.pipeline.blinded()},
+          {"cut_reaches", seen.reaches_cut}};
 }
 
 Json offences_of(const PipelineCounters& counted) {
@@ -111,6 +113,7 @@ std::string Operations::status(std::uint32_t latest, const Now& now) {
   const auto gateway = pipeline.credit().gateway(now);
   object["gateway"] = gateway ? Json(gateway->to_string()) : Json();
   object["breaker"] = breaker_of(pipeline.breaker(), now);
+  object["smoke"] = rooms_.smoke.burning() ? Json(rooms_.smoke.text(now)) : Json();
   object["memory"] = {{"ban_records", bans_.size()},
                       {"ban_records_evicted", bans_.evicted()},
                       {"offenders_remembered", offences_.size()},

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "detect/session_number.hpp"
+
 namespace coturn_guard {
 namespace {
 
@@ -161,6 +163,7 @@ void Pipeline::settle_events(const Now& now, Outcome& outcome) {
   const bool settled_already = testimony_.passes_all();
   for (const Event& event : events_) {
     if (settled_already) {
+      if (event.blinded) note_blinded(event);
       attribute(event, false, now, outcome);
       continue;
     }
@@ -188,6 +191,7 @@ void Pipeline::let_pass(const Now& now, Outcome& outcome) {
 void Pipeline::settle(const Now& now, Outcome& outcome) {
   for (const Settled& settled : settled_) {
     if (!settled.refuted) {
+      if (settled.event.blinded) note_blinded(settled.event);
       attribute(settled.event, settled.harmless, now, outcome);
     } else if (tracing_ && settled.event.client) {
       trace({.address = settled.event.client->address, .rule = settled.event.rule, .points = {}},
@@ -206,6 +210,22 @@ void Pipeline::mirror(const Line& line, const Now& now, Outcome& outcome) {
 // After the events of the same line: they stand before the banner.
 void Pipeline::note_restart() {
   if (const auto log = recogniser_.take_restarted_log()) attribution_.restarted(*log);
+}
+
+// What an accusation lost because its line stands where an attacker's text can stand: its own points, or
+// those of the session that its line would have ended. Lines that the kernel refuted or gave back are not
+// here.
+void Pipeline::note_blinded(const Event& event) {
+  const Rule& rule = rules().rule(event.rule);
+  std::uint64_t milli = 0;
+  if (event.evidence == Evidence::tainted && rule.is_offence() && !rule.off &&
+      rule.evidence != Evidence::spoofable)
+    milli += static_cast<std::uint64_t>(std::max(times(event.points, event.count).milli, 0));
+  const std::uint64_t session = event.lost_session != 0 ? event.lost_session : session_number(event.session);
+  if (event.client && session != 0) milli += attribution_.waiting_milli(event.log, session, rules());
+  if (milli == 0) return;
+  counted_.blinded += event.count;
+  counted_.blinded_milli += milli;
 }
 
 void Pipeline::attribute(const Event& event, bool harmless, const Now& now, Outcome& outcome) {

@@ -34,6 +34,8 @@ struct PipelineCounters {
   std::uint64_t credited = 0;      // offences that a good name made nothing
   std::uint64_t withheld = 0;      // offences that would have been bans, and the breaker was open
   std::uint64_t gateway = 0;       // offences of an address that most customers come from
+  std::uint64_t blinded = 0;  // accusing lines that were not believed, for an attacker's text reaches there
+  std::uint64_t blinded_milli = 0;  // what they would have cost, in thousandths of a point
 };
 
 // What the gate's packets were.
@@ -173,6 +175,9 @@ class Pipeline {
   [[nodiscard]] PipelineCounters counters() const;
   // PipelineCounters::gateway alone, which costs nothing to ask.
   [[nodiscard]] std::uint64_t counted_at_gateway() const { return counted_.gateway; }
+  // The same for PipelineCounters::blinded and blinded_milli.
+  [[nodiscard]] std::uint64_t blinded() const { return counted_.blinded; }
+  [[nodiscard]] std::uint64_t blinded_milli() const { return counted_.blinded_milli; }
 
  private:
   static constexpr std::size_t kEvidenceKinds = 4;
@@ -186,6 +191,7 @@ class Pipeline {
   void settle_accusations(const Now& now, Outcome& outcome);
   void settle(const Now& now, Outcome& outcome);
   void note_restart();
+  void note_blinded(const Event& event);
   void attribute(const Event& event, bool harmless, const Now& now, Outcome& outcome);
   void judge(const Attributed& attributed, const Now& now, Outcome& outcome);
   [[nodiscard]] bool is_by_others(const Rule& rule, const Standing& standing, const Now& now) const;

@@ -18,6 +18,7 @@ namespace coturn_guard::doctor {
 [[nodiscard]] Findings check_log_readable(const Facts& facts);
 [[nodiscard]] Findings check_log_fresh(const Facts& facts);
 [[nodiscard]] Findings check_log_recognised(const Facts& facts);
+[[nodiscard]] Findings check_log_smoke(const Facts& facts);
 [[nodiscard]] Findings check_log_rotation(const Facts& facts);
 [[nodiscard]] Findings check_syslog_hangup(const Facts& facts);
 [[nodiscard]] Findings check_proxy_in_front(const Facts& facts);

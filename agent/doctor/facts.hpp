@@ -33,10 +33,11 @@ struct CoturnOptions {
 inline constexpr std::size_t kTailLines = 10'000;
 struct LogTail {
   std::uint64_t lines = 0;
-  std::uint64_t recognised = 0;          // had one of coturn's prefixes
-  std::uint64_t clients = 0;             // lines that name a client
-  std::uint64_t most_frequent = 0;       // of one and the same address
-  std::string address;                   // that one
+  std::uint64_t recognised = 0;     // had one of coturn's prefixes
+  std::uint64_t hostile_texts = 0;  // records with text that no honest client sends, which may reach further
+  std::uint64_t clients = 0;        // lines that name a client
+  std::uint64_t most_frequent = 0;  // of one and the same address
+  std::string address;              // that one
   std::optional<CoturnVersion> version;  // the last banner's
 };
 

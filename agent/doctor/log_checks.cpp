@@ -16,6 +16,7 @@ using std::chrono::seconds;
 
 constexpr seconds kQuiet = hours(24);
 constexpr std::uint64_t kFewLines = 100;          // of which no judgement is made
+constexpr std::uint64_t kFewTexts = 3;            // somebody's broken client
 constexpr std::uint64_t kFewClients = 20;         // the same
 constexpr std::uint64_t kLargeLog = 200'000'000;  // bytes, of a log that nobody rotates
 constexpr const char* kLogToFile =
@@ -120,6 +121,18 @@ Findings check_log_recognised(const Facts& facts) {
   return {{Health::fail, kCheck, said,
            "set log_file to coturn's log, and log_timestamp_format where turnserver.conf has its own; "
            "coturn-guard explain - <LOG says what a line is"}};
+}
+
+// In the journal a record keeps its bounds.
+Findings check_log_smoke(const Facts& facts) {
+  if (!follows_file(facts) || !facts.tail || facts.tail->hostile_texts < kFewTexts) return {};
+  return {{Health::warn, "log.smoke",
+           fmt::format("{} of the last {} lines hold a text that no honest client sends; in a file of coturn "
+                       "up to 4.16 such a text can pass for lines, and offences right behind it are not "
+                       "believed",
+                       facts.tail->hostile_texts, facts.tail->lines),
+           "have coturn log to syslog and follow the journal, or run coturn 4.17 or newer; until then gate: "
+           "on drops such texts over UDP; coturn-guard status tells what was lost"}};
 }
 
 Findings check_log_rotation(const Facts& facts) {

@@ -84,8 +84,9 @@ std::string status_text(const Json& status, const Paint& paint) {
   screen.row("lines", fmt::format("{}/s, {} in all, {} coturn's", count_of(lines, "per_second"),
                                   count_of(lines, "total"),
                                   share(count_of(lines, "recognised"), count_of(lines, "total"))));
-  screen.row("forgery", fmt::format("{} tainted, {} refuted by the kernel", count_of(lines, "tainted"),
-                                    count_of(lines, "refuted")));
+  screen.row("forgery",
+             fmt::format("{} tainted, {} refuted by the kernel, {} accusing lines lost",
+                         count_of(lines, "tainted"), count_of(lines, "refuted"), count_of(lines, "blinded")));
   screen.row("offences", offences_text(offences));
   screen.row("spared",
              fmt::format("{} never judged, {} by a good name, {} at a gateway", count_of(offences, "spared"),
@@ -99,6 +100,7 @@ std::string status_text(const Json& status, const Paint& paint) {
     screen.row("gateway", paint.yellow(text_of(get(status, "gateway")) +
                                        " carries most logins: a proxy in front of coturn? It is not banned"));
   if (get(status, "breaker").is_string()) screen.row("breaker", paint.red(text_of(get(status, "breaker"))));
+  if (get(status, "smoke").is_string()) screen.row("smoke", paint.red(text_of(get(status, "smoke"))));
   return screen.take();
 }
 

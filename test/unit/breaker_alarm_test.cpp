@@ -1,51 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "breaker_alarm.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cstdio>
-#include <fstream>
-
 #include "support/catch.hpp"
 #include "support/judge_words.hpp"
-#include "support/temporary_directory.hpp"
+#include "support/overheard.hpp"
 
 using namespace coturn_guard;
 using namespace coturn_guard::test;
 using namespace std::chrono_literals;
-
-namespace {
-
-// What is written on standard error meanwhile.
-class Overheard {
- public:
-  Overheard() : before_(::dup(STDERR_FILENO)) {
-    const int file = ::open((place_ / "said").c_str(), O_CREAT | O_WRONLY | O_APPEND, 0600);
-    ::dup2(file, STDERR_FILENO);
-    ::close(file);
-  }
-  ~Overheard() {
-    ::dup2(before_, STDERR_FILENO);
-    ::close(before_);
-  }
-  Overheard(const Overheard&) = delete;
-  Overheard& operator=(const Overheard&) = delete;
-
-  [[nodiscard]] std::size_t lines_with(std::string_view word) const {
-    std::fflush(stderr);
-    std::ifstream file(place_ / "said");
-    std::size_t count = 0;
-    for (std::string line; std::getline(file, line);) count += line.find(word) != std::string::npos ? 1U : 0U;
-    return count;
-  }
-
- private:
-  TemporaryDirectory place_;
-  int before_;
-};
-
-}  // namespace
 
 TEST_CASE("the alarm is told at once, again every ten minutes, and its end once", "[breaker]") {
   Breaker breaker;

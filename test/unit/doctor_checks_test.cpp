@@ -117,6 +117,19 @@ TEST_CASE("a coturn in a container is told", "[doctor]") {
   CHECK_THAT(check_namespace(facts)[0].what, contains_text("4711"));
 }
 
+TEST_CASE("texts that no honest client sends are told where they can pass for lines", "[doctor]") {
+  auto facts = healthy();
+  facts.source.kind = "file";
+  facts.tail = LogTail{.lines = 1000, .recognised = 1000, .hostile_texts = 2, .address = {}, .version = {}};
+  CHECK(check_log_smoke(facts).empty());
+  facts.tail->hostile_texts = 3;
+  REQUIRE(check_log_smoke(facts).size() == 1);
+  CHECK(worst(check_log_smoke(facts)) == Health::warn);
+  CHECK_THAT(check_log_smoke(facts)[0].remedy, contains_text("4.17"));
+  facts.source.kind = "journal";
+  CHECK(check_log_smoke(facts).empty());
+}
+
 TEST_CASE("one address behind nearly all lines is a proxy, behind most of them is not", "[doctor]") {
   auto facts = healthy();
   facts.tail = LogTail{.lines = 1000,

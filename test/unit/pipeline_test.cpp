@@ -577,6 +577,44 @@ TEST_CASE("a flood of challenges is a reflection where nobody logs in, else cust
   CHECK(floods(customers) == 0);
 }
 
+TEST_CASE("accusing lines that an attacker's text blinds are counted with what they would cost",
+          "[pipeline][hostile]") {
+  const std::string smoke = "5: : ERROR: handle_turn_command: Wrong origin format: x";
+  Story story;
+  story.says("5: : session 000000000000000001: usage: realm=<r>, username=<>, rp=1, rb=1, sp=1, sb=1");
+  story.says(smoke);
+  CHECK(story.pipeline.blinded() == 0);  // a text alone is no loss
+  story.reset("203.0.113.5:1001");
+  CHECK(story.pipeline.blinded() == 1);
+  CHECK(story.pipeline.blinded_milli() == 1000);
+  // The end of a session that waits for its client takes its guesses along.
+  story.says("5: : session 000000000000000002: usage: " + std::string(1100, 'x'));
+  const std::string session = "6: : session 000000000000000002: realm <r> user <alice>: ";
+  story.says("6: : ERROR: check_stun_auth: user alice credentials are incorrect");
+  story.says(session + "incoming packet message processed, error 401: Unauthorized");
+  CHECK(story.pipeline.blinded() == 1);
+  REQUIRE(story.pipeline.attribution().waiting() == 1);
+  story.says(smoke);
+  story.says(
+      "7: : session 000000000000000002: closed (2nd stage), user <alice> realm <r> origin <>, local "
+      "198.51.100.10:3478, remote 203.0.113.5:1001, reason: TCP connection closed by client (callback)");
+  story.pipeline.finish(story.now, story.outcome);
+  CHECK(story.pipeline.blinded() == 2);
+  CHECK(story.pipeline.blinded_milli() > 1000);
+}
+
+TEST_CASE("what the kernel refutes was forged and is no loss", "[pipeline][witness]") {
+  Story story;
+  story.pipeline.set_witness(true, true, story.now);
+  story.ticks(std::chrono::seconds(10));
+  story.says("5: : session 000000000000000001: usage: realm=<r>, username=<>, rp=1, rb=1, sp=1, sb=1");
+  story.says("5: : ERROR: handle_turn_command: Wrong origin format: x");
+  for (int port = 1000; port < 1009; ++port) story.reset("203.0.113.5:" + std::to_string(port));
+  for (int second = 0; second < 15; ++second) story.ticks();
+  CHECK(story.pipeline.testimony().counters().refuted == 9);
+  CHECK(story.pipeline.blinded() == 0);
+}
+
 TEST_CASE("a forged line has nobody reported", "[pipeline][hostile]") {
   Story story;
   CHECK_FALSE(story.says("33: : ERROR: check_stun_auth: wrong username: x"));
