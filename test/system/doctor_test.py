@@ -61,6 +61,7 @@ CASES = [
     ("our set in rules.v6",
      {"/etc/iptables/rules.v6": "-A PREROUTING -m set --match-set coturn-guard-6 src -j DROP\n"}, "firewall.saved", "fail", "rules.v6:1"),
     ("lines that are not coturn's", {LOG: "Nov 22 12:00:00 host sshd[1]: hello\n" * 12000}, "log.recognised", "fail", "0 of the last 10000 lines"),
+    ("texts of attackers' in the log", {LOG: "".join(LINE % i + "5: : ERROR: check_stun_auth: wrong username: x y\n" for i in range(1, 100))}, "log.smoke", "warn", "4.17"),
     ("a proxy in front", {LOG: "".join(LINE % 7 for _ in range(100)).replace(": session", ": ERROR: session")}, "clients", "warn", "ignoreip: [192.0.2.7]"),
     ("a log that our user may not read",
      {"/etc/passwd": "_coturn-guard:x:99999:99999::/:/bin/false\n", "/etc/group": "adm:x:99998:\n"}, "log.readable", "fail", "chgrp adm"),
