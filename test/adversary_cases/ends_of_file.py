@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Smoke that the end of the file clears, smoke too thick for that, and forgers who try to use the end of the file."""
-import os, random, re, signal, socket, subprocess, sys, time
+import os, random, re, subprocess, sys, time
 
 import turn_client as turn
-from adversary import ALL_MODES, VERBOSE, attack, eventually, ok
+from adversary import VERBOSE, attack, eventually, ok
 from spoof import Spoofer, datagram
 
 WANTED = turn.attribute(turn.REQUESTED_TRANSPORT, turn.RELAY_OVER_UDP)
@@ -146,85 +146,3 @@ def forged_guesses_in_a_file_that_another_program_writes_line_by_line(arena):
         arena.spared(arena.victim_address, "the victim of guesses that are forged into a log which a program writes line by line")
     finally:
         relay.kill()
-
-
-@attack("verbose", ci="verbose", seconds=60)
-def random_forgeries_over_rotations_and_kills(arena):
-    """Texts of random length and place, while the log is rotated in three ways and the daemon is killed and started again."""
-    arena.start(config="state_file: %s/state.db\n" % arena.place)
-    chance = random.Random(11)
-    lines = [line for number in range(5) for line in forged_guesses(arena.server, arena.victim_address, 2000 + number)]
-
-    def text():
-        chosen = [lines[chance.randrange(len(lines))] for _ in range(chance.randrange(1, 8))]
-        made = "x" * chance.randrange(1, 200) + "".join("\n" + chance.choice(("7: : ", "7: ", "")) + line for line in chosen)
-        return (made + chance.choice(("", "\n", "\r\n", "\0", ">, local 1.1.1.1:1, remote %s:1, reason: general" % arena.victim_address))).encode()[:chance.choice((127, 512, 960, 1200))]
-    for turn_of in range(12):
-        for place in ("username", "realm", "origin"):
-            arena.at("attacker", turn.inscribe, arena.server, 3478, place, [text() for _ in range(34)]).wait()
-        if turn_of % 3 == 0:
-            old = open(arena.log, "rb").read()
-            with open("%s.%d" % (arena.log, turn_of), "wb") as copy:
-                copy.write(old)
-            os.truncate(arena.log, 0)
-        elif turn_of % 3 == 1:
-            os.rename(arena.log, "%s.%d" % (arena.log, turn_of))
-            time.sleep(0.2)  # coturn opens a new one within five seconds
-        else:
-            arena.daemon.send(signal.SIGKILL)
-            arena.daemon.process.wait()
-            arena.start_guard(config="state_file: %s/state.db\n" % arena.place, warm=False)
-    eventually(lambda: os.path.exists(arena.log), 8)
-    arena.spared(arena.victim_address, "the victim of 1200 random forgeries over eight rotations and four kill -9")
-
-
-@attack("default", ci="default", seconds=40)
-def every_ephemeral_port_forged_against_a_customer_who_closes_normally(arena):
-    arena.start()
-    lines = ["\n7: : ERROR: session 000000000000000001: TCP socket error: Connection reset by peer %s:%d" % (arena.customer_address, port)
-             for port in range(32768, 60999)]
-
-    def forge(server):
-        texts = [("x" + "".join(lines[at:at + 9]) + "\n").encode() for at in range(0, len(lines), 9)]
-        turn.inscribe(server, 3478, "origin", texts)
-    forging = arena.at("attacker", forge, arena.server)
-
-    def call(server):
-        for _ in range(40):
-            stream = turn.connect("tcp", server, 3478)
-            session = turn.Session(stream, "alice", "secret1")
-            session.ask(turn.ALLOCATE, WANTED)
-            session.ask(turn.ALLOCATE, WANTED)
-            stream.close()
-            time.sleep(0.1)
-    arena.at("customer", call, arena.server).wait()
-    forging.wait()
-    arena.spared(arena.customer_address, "the customer whose every port is forged into a reset line while it closes normally")
-
-
-@attack("default", ci="default", seconds=25)
-def resets_while_forging(arena):
-    """Connections that are reset unread by their owner, who forges lines of the victim's meanwhile; the victim's connections live."""
-    arena.start()
-
-    def live(server):
-        streams = [turn.connect("tcp", server, 3478) for _ in range(20)]
-        time.sleep(15)
-        for stream in streams:
-            stream.close()
-
-    def forge(server, victim):
-        ends, count = time.monotonic() + 10, 0
-        while time.monotonic() < ends:
-            for _ in range(5):
-                stream = socket.create_connection((server, 3478))
-                turn.reset(stream)
-                count += 1
-            lines = "".join("\n7: : ERROR: session 000000000000000001: TCP socket error: Connection reset by peer %s:%d" % (victim, random.randrange(32768, 60999))
-                            for _ in range(9))
-            turn.inscribe(server, 3478, "origin", [("x" + lines + "\n").encode()])
-        return count
-    living = arena.at("victim", live, arena.server)
-    arena.at("attacker", forge, arena.server, arena.victim_address).wait()
-    living.wait()
-    arena.spared(arena.victim_address, "the victim whose living connections are named in forged lines amid thousands of resets")
