@@ -339,7 +339,8 @@ void App::on_tick(const boost::system::error_code& error) {
   bans_.prune(memory_->scale().at(now.mono));
   if (memory_->due(now)) memory_->save(moment(), now);
   breaker_alarm_.look(pipeline_.breaker(), now);
-  smoke_alarm_.look(smoke_counts(), config_.policy.maxretry, {}, now);
+  smoke_alarm_.look(smoke_counts(), config_.policy.maxretry,
+                    gate_judge_.smoke_senders().in_words(now.mono - SmokeAlarm::kRepeat), now);
   history_.tick(pipeline_, dropped_packets(), now);
   log_.tick(now.mono);
   const auto lines = pipeline_.recogniser().counters().lines;
