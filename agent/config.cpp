@@ -70,12 +70,24 @@ std::vector<std::string> drop_ins(const std::string& main_file, ConfigReader& re
 
 }  // namespace
 
-std::vector<PortRange> coturn_ports(const Config& config) {
-  return config.ports.empty() ? Config{}.ports : config.ports;
+CoturnPorts coturn_ports(const Config& config) {
+  CoturnPorts ports{.known = config.detected_ports, .listed = {}, .relay = config.relay_ports};
+  if (ports.known.empty()) ports.known = Config{}.ports;
+  if (config.ports_automatic || config.ports.empty()) return ports;
+  // What the operator left out of the list is not coturn's.
+  ports.listed = config.ports;
+  std::vector<PortRange> everything{{1, 65'535}};
+  ports.known = without(ports.known, without(std::move(everything), ports.listed));
+  for (const PortRange& admin : config.admin_ports)
+    if (!holds(ports.known, admin.first)) ports.known.push_back(admin);
+  return ports;
 }
 
 std::vector<PortRange> gate_ports(const Config& config) {
-  auto ports = coturn_ports(config);
+  const CoturnPorts of_coturn = coturn_ports(config);
+  auto ports = of_coturn.listed.empty() ? of_coturn.known : of_coturn.listed;
+  // A relay range that holds all of them is a strange one; better the gate looks at too much than at nothing.
+  if (auto fewer = without(ports, of_coturn.relay); !fewer.empty()) ports = std::move(fewer);
   std::erase_if(ports, [&](const PortRange& range) {
     return std::find(config.admin_ports.begin(), config.admin_ports.end(), range) != config.admin_ports.end();
   });

@@ -87,16 +87,18 @@ struct Config {
   std::string metrics_file;  // where they are written; empty: nowhere
   std::vector<Hook> hooks;
   // From coturn's own configuration, never from the operator's file:
-  std::vector<PortRange> admin_ports;       // of its web-admin and its command line interface
+  std::vector<PortRange> detected_ports;                 // where clients may connect
+  std::vector<PortRange> admin_ports;                    // of its web-admin and its command line interface
+  std::vector<PortRange> relay_ports{{49'152, 65'535}};  // min-port to max-port
   std::vector<OwnNetwork> coturn_networks;  // its listening-ip and external-ip: never to be banned
   CoturnLog coturn_log = CoturnLog::unknown;
   bool coturn_writes_log_file = false;  // every name in `log_file` is one that coturn's configuration gives
 };
 
-// The ports that the witness takes for coturn's. `ports: all` closes the whole machine to who is banned; it
-// does not make the mail server's connections an offence against coturn.
-[[nodiscard]] std::vector<PortRange> coturn_ports(const Config& config);
-// Of these, those that the gate looks at: where nothing but TURN is spoken.
+// Where the witness looks for coturn. `ports: all` closes the whole machine to who is banned; it does not
+// make the mail server's connections an offence against coturn.
+[[nodiscard]] CoturnPorts coturn_ports(const Config& config);
+// The ports that the gate looks at: where nothing but TURN is spoken, and no peer's media comes.
 [[nodiscard]] std::vector<PortRange> gate_ports(const Config& config);
 
 // `/etc/coturn-guard/coturn-guard.yaml` and, beside it, `conf.d/*.yaml` in lexical order: maps merge, lists

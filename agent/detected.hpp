@@ -24,6 +24,7 @@ struct Detected {
   bool verbose = false;
   std::vector<PortRange> ports;        // where clients may connect
   std::vector<PortRange> admin_ports;  // of them, those of administrators: web-admin's and the CLI's
+  std::vector<PortRange> relay_ports;  // min-port to max-port; empty: coturn's own
   std::vector<Address> listening_ip;   // without the unspecified ones
   std::vector<Address> external_ip;    // both halves of "public/private"
 };

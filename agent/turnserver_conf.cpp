@@ -15,10 +15,12 @@
 namespace coturn_guard {
 namespace {
 
-constexpr std::uint16_t kStunPort = 3478;  // ns_turn_defs.h: DEFAULT_STUN_PORT
-constexpr std::uint16_t kTlsPort = 5349;   // DEFAULT_STUN_TLS_PORT
-constexpr std::uint16_t kCliPort = 5766;   // turn_admin_server.h: CLI_DEFAULT_PORT
-constexpr std::uint16_t kWebPort = 8080;   // WEB_ADMIN_DEFAULT_PORT
+constexpr std::uint16_t kStunPort = 3478;   // ns_turn_defs.h: DEFAULT_STUN_PORT
+constexpr std::uint16_t kTlsPort = 5349;    // DEFAULT_STUN_TLS_PORT
+constexpr std::uint16_t kCliPort = 5766;    // turn_admin_server.h: CLI_DEFAULT_PORT
+constexpr std::uint16_t kWebPort = 8080;    // WEB_ADMIN_DEFAULT_PORT
+constexpr std::uint16_t kMinPort = 49'152;  // LOW_DEFAULT_PORTS_BOUNDARY
+constexpr std::uint16_t kMaxPort = 65'535;  // HIGH_DEFAULT_PORTS_BOUNDARY
 constexpr std::size_t kMostAddresses = 1000;
 
 // The options as coturn holds them while it reads; of a repeated one the last counts.
@@ -27,6 +29,7 @@ struct Options {
   bool syslog = false, simple_log = false, verbose = false;
   std::string timestamp_format;
   std::uint16_t port = kStunPort, tls_port = kTlsPort, alt_port = 0, alt_tls_port = 0, proxy_port = 0;
+  std::uint16_t min_port = kMinPort, max_port = kMaxPort;
   bool cli = true, web_admin = false;
   std::uint16_t cli_port = kCliPort, web_port = kWebPort;
   bool cli_open = false, web_open = false;  // not on loopback, which is the default of both
@@ -88,6 +91,8 @@ constexpr std::array kOptions{
     Option{"alt-listening-port", [](Options& o, std::string_view v) { o.alt_port = port(v); }},
     Option{"alt-tls-listening-port", [](Options& o, std::string_view v) { o.alt_tls_port = port(v); }},
     Option{"tcp-proxy-port", [](Options& o, std::string_view v) { o.proxy_port = port(v); }},
+    Option{"min-port", [](Options& o, std::string_view v) { o.min_port = port(v); }},
+    Option{"max-port", [](Options& o, std::string_view v) { o.max_port = port(v); }},
     Option{"aux-server",
            [](Options& o, std::string_view v) {
              const auto endpoint = Endpoint::parse(v);
@@ -216,6 +221,8 @@ Detected parse_turnserver_conf(std::string_view text) {
   if (options.cli && options.cli_open) add_port(detected.admin_ports, options.cli_port);
   if (options.web_admin && options.web_open) add_port(detected.admin_ports, options.web_port);
   for (const PortRange& range : detected.admin_ports) add_port(detected.ports, range.first);
+  const auto [lowest, highest] = std::minmax(options.min_port, options.max_port);
+  detected.relay_ports = {{std::max<std::uint16_t>(lowest, 1), std::max<std::uint16_t>(highest, 1)}};
   detected.listening_ip = std::move(options.listening);
   detected.external_ip = std::move(options.external);
   return detected;

@@ -36,19 +36,23 @@ LivingConnections::Signs LivingConnections::seen(const Connection& connection, T
     living.received_first = connection.received_bytes;
     living.acked_first = connection.acked_bytes;
   }
+  if (connection.acked_bytes > living.acked || living.answered == Time{}) living.answered = now;
   living.sample = sample_;
   living.received = connection.received_bytes;
   living.acked = connection.acked_bytes;
   if (!connection.counted) return {};
 
   Signs signs;
-  signs.idle =
-      !living.was_idle && !living.foreign && now - living.first >= kIdleFor && living.received < kIdleBytes;
+  const bool unanswered = now - living.first >= kIdleFor && living.acked < kAnswerBytes;
+  const bool handshake_only = now - living.answered >= kIdleFor && living.received >= kHelloBytes &&
+                              living.acked >= kCertificateBytes && living.acked <= kLongestHandshakeBytes &&
+                              connection.spare_segments <= kHandshakeSpares;
+  signs.idle = !living.was_idle && !living.foreign && (unanswered || handshake_only);
   living.was_idle = living.was_idle || signs.idle;
   const bool moved = living.received >= living.received_told + kBusyBytes &&
                      living.acked >= living.acked_told + kBusyBytes &&
                      living.received > living.received_first && living.acked > living.acked_first;
-  signs.busy = moved && !living.offended && now - living.first >= kBusyFor &&
+  signs.busy = moved && !living.offended && !living.foreign && now - living.first >= kBusyFor &&
                (!living.was_busy || now - living.busy_told >= kBusyAgain);
   if (signs.busy) {
     living.was_busy = true;

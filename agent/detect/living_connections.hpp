@@ -24,14 +24,26 @@ class LivingConnections {
   static constexpr std::uint64_t kBusyBytes = std::uint64_t{16} * 1024;  // each way
   static constexpr std::chrono::seconds kBusyAgain{60};
   static constexpr std::chrono::seconds kIdleFor{30};
-  static constexpr std::uint64_t kIdleBytes = 20;  // a STUN header (RFC 8489, section 5)
+  // The shortest answer of coturn's: a STUN header (RFC 8489, section 5).
+  static constexpr std::uint64_t kAnswerBytes = 20;
+  // What a TLS handshake is, measured of coturn 4.6.1: the client says 255 bytes and more; coturn answers
+  // with a certificate, in two goes: its first flight, then a ticket or "finished". Segments that the first
+  // flight's bytes do not need are thus one at the most (Connection::spare_segments), while a client that
+  // allocates gets two answers more. RFC 6062's data connections begin with 100 bytes that are answered
+  // by 68.
+  static constexpr std::uint64_t kHelloBytes = 200;
+  static constexpr std::uint64_t kCertificateBytes = 400;
+  static constexpr std::uint64_t kLongestHandshakeBytes = 16'384;
+  static constexpr std::uint32_t kHandshakeSpares = 1;
 
   explicit LivingConnections(const HashSeed& seed) : living_(seed), homes_(seed) {}
 
   // What one look at a connection shows for the first time.
   struct Signs {
     bool busy = false;  // again after kBusyAgain and as many bytes more
-    bool idle = false;  // once
+    // Once: no message of it was complete in all of kIdleFor. Either coturn answered nothing at all, whatever
+    // came, in drops or at once; or no more than a TLS handshake, and for as long nothing else.
+    bool idle = false;
   };
   Signs seen(const Connection& connection, Time now);
   // The kernel told that this one ended, port and all.
@@ -45,6 +57,11 @@ class LivingConnections {
   void missed(Time now);
 
   [[nodiscard]] bool lives(const Endpoint& client) { return living_.find(client) != nullptr; }
+  // And not only another program's.
+  [[nodiscard]] bool is_coturns(const Endpoint& client) {
+    const Living* const living = living_.find(client);
+    return living != nullptr && !living->foreign;
+  }
   // It did something that a customer does not: from its own bytes it is not busy any more.
   void offended(const Endpoint& client);
   [[nodiscard]] std::size_t size() const { return living_.size(); }
@@ -57,6 +74,7 @@ class LivingConnections {
  private:
   struct Living {
     Time first, busy_told;
+    Time answered;  // when more was acknowledged than before
     std::uint64_t received_first = 0, acked_first = 0;
     std::uint64_t received = 0, acked = 0;
     std::uint64_t received_told = 0, acked_told = 0;

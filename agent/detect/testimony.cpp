@@ -20,16 +20,33 @@ constexpr std::size_t kMaxBusy = 65'536;  // until take_busy() is called
 // The shortest answer that a client of coturn's has any use for: a STUN header (RFC 8489, section 5). A TLS
 // alert has 7.
 constexpr std::uint64_t kAnswerBytes = 20;
+// The kernel gives a connection up after more tries than that (tcp_retries2, keepalive's probes). Who resets
+// while that many went unanswered is rare.
+constexpr std::uint32_t kTriesOfALoss = 3;
 
 // A connection that ended, port and all.
 struct Ended {
   Time at{};
   bool counted = false;
+  bool foreign = false;  // Connection::foreign
+  std::uint32_t retries = 0;
   std::uint64_t received_bytes = 0, acked_bytes = 0;
   bool admin = false;      // to a port of administrators
   bool line_told = false;  // a line was about it already
   bool brief = false;      // among the brief ends
   Points charged;          // for what the kernel alone told of it, or lines that it proved
+
+  // Coturn writes its line about a reset where it had read something, and only then (measured, 4.6.1): who
+  // resets without a word has none. Nor has what broke off because nothing came back any more.
+  [[nodiscard]] bool was_reset() const { return counted && received_bytes != 0 && retries < kTriesOfALoss; }
+  // The very line of this rule, wherever it stands.
+  [[nodiscard]] bool can_cause(const Rule& rule) const {
+    switch (rule.witnessed) {
+      case Witnessed::exactly: return was_reset();
+      case Witnessed::admin: return admin && counted && received_bytes != 0;
+      default: return false;
+    }
+  }
 };
 
 }  // namespace
@@ -50,7 +67,8 @@ struct Testimony::State {
   void wait(const Event& event, const Call& call);
   // What becomes of a line.
   void hand(const Event& event, const Call& call, bool harmless = false);
-  void prove(Event event, Ended* connection, const Call& call);
+  void prove(Event event, Ended& connection, Time arrived, const Call& call);
+  void prove_by_living(Event event, const Call& call);
   void weigh(Event& event, const Ended& connection, const Rule& rule, bool& harmless);
   const Event& lend(WaitingLine line);
   void take_back_lent() {
@@ -105,8 +123,8 @@ void Testimony::State::take(const Event& event, const Call& call) {
   if (was_tainted && rule.witnessed == Witnessed::seen) return hand(event, call);
   const bool any_will_do = rule.witnessed != Witnessed::exactly && !was_tainted;
   if (client.port != 0) {
-    if (Ended* const connection = ended.find(client)) return prove(event, connection, call);
-    if (any_will_do && living.lives(client)) return prove(event, nullptr, call);
+    if (Ended* const connection = ended.find(client)) return prove(event, *connection, call.now, call);
+    if (any_will_do && living.lives(client)) return prove_by_living(event, call);
   }
   const bool somebody_ended = places.find({client.address, 0}) != nullptr;
   if (any_will_do && somebody_ended) return hand(event, call);
@@ -153,36 +171,47 @@ void Testimony::State::hand(const Event& event, const Call& call, bool harmless)
   call.settled.push_back({.event = event, .harmless = harmless});
 }
 
-// `connection`: absent where it lives.
-void Testimony::State::prove(Event event, Ended* connection, const Call& call) {
+void Testimony::State::prove(Event event, Ended& connection, Time arrived, const Call& call) {
   const Rule& rule = call.rule(event);
   const bool was_tainted = event.evidence == Evidence::tainted;
-  if (connection != nullptr) {
-    if (was_tainted && rule.witnessed == Witnessed::admin && !connection->admin) return hand(event, call);
-    // A connection is reset once: of two lines about it, one that may be forged is.
-    const bool told_already = std::exchange(connection->line_told, true);
-    if (was_tainted && told_already) return hand(event, call);
-    confirmed = confirmed || !was_tainted;
-  }
-  ++counters.proven;
+  // Another program's, or none that anybody opened to coturn: there it ends.
+  if (connection.foreign) return hand(event, call);
+  // Coturn writes its line within milliseconds of the end. What comes later may be about it, or forged. A
+  // line that waited may have done so for long where we stood still; not one that may be forged.
+  const auto late = arrived - connection.at;
+  const bool in_time = event.fresh && late <= kPatience && (!was_tainted || -late <= kPatience);
+  if (was_tainted && !(in_time && connection.can_cause(rule))) return hand(event, call);
+  // A connection is reset once: of two lines about it, one that may be forged is.
+  const bool told_already = std::exchange(connection.line_told, true);
+  if (was_tainted && told_already) return hand(event, call);
+  confirmed = confirmed || !was_tainted;
   if (was_tainted) {
     ++counters.given_back;
-    // Whose connection it was is certain now, not whose session: he may have written that number himself,
-    // and another's login would be to his credit.
+    // Whose connection it was is certain now, not whose session: that number may be forged, and another's
+    // login would be to its credit.
     event.session = {};
   }
-  event.evidence = Evidence::proven;
-  bool harmless = false;
-  if (connection != nullptr) {
-    if (rule.witnessed == Witnessed::exactly) weigh(event, *connection, rule, harmless);
-    // One connection, one misdeed: of all that is told of it the worst counts.
-    event.points.milli = std::max(0, event.points.milli - connection->charged.milli);
-    connection->charged = connection->charged + event.points;
-    // Lines of other rules tell of it where they are handed on.
-    if (std::exchange(connection->brief, false) && rule.witnessed == Witnessed::exactly)
-      briefs.line_told(event.client->address, call.now);
+  if (in_time) {
+    ++counters.proven;
+    event.evidence = Evidence::proven;
   }
+  bool harmless = false;
+  if (rule.witnessed == Witnessed::exactly) weigh(event, connection, rule, harmless);
+  // One connection, one misdeed: of all that is told of it the worst counts.
+  event.points.milli = std::max(0, event.points.milli - connection.charged.milli);
+  connection.charged = connection.charged + event.points;
+  // Lines of other rules tell of it where they are handed on.
+  if (std::exchange(connection.brief, false) && rule.witnessed == Witnessed::exactly)
+    briefs.line_told(event.client->address, call.now);
   hand(event, call, harmless);
+}
+
+void Testimony::State::prove_by_living(Event event, const Call& call) {
+  if (living.is_coturns(*event.client)) {
+    ++counters.proven;
+    event.evidence = Evidence::proven;
+  }
+  hand(event, call);
 }
 
 void Testimony::State::weigh(Event& event, const Ended& connection, const Rule& rule, bool& harmless) {
@@ -211,6 +240,8 @@ void Testimony::State::closed(const Connection& connection, const Call& call) {
   Ended& end = ended.touch(client, call.now);
   end = {.at = call.now,
          .counted = connection.counted,
+         .foreign = connection.foreign,
+         .retries = connection.retries,
          .received_bytes = connection.received_bytes,
          .acked_bytes = connection.acked_bytes,
          .admin = holds(admin_ports, connection.local.port),
@@ -227,9 +258,10 @@ void Testimony::State::closed(const Connection& connection, const Call& call) {
   bool line_tells = !lines.empty();
   seen.take({client.address, 0}, lines);
   for (WaitingLine& line : lines) {
+    const Time arrived = line.arrived;
     const Event& event = lend(std::move(line));
     if (event.client == client) {
-      prove(event, &end, call);
+      prove(event, end, arrived, call);
       line_tells = line_tells || call.rule(event).is_offence();
     } else {
       hand(event, call);
@@ -322,7 +354,7 @@ void Testimony::State::settle_living(const Call& call) {
   std::vector<WaitingLine> lines;
   if (!seen.empty())
     seen.take_if([&](const WaitingLine& line) { return living.lives(*line.event.client); }, lines);
-  for (WaitingLine& line : lines) prove(lend(std::move(line)), nullptr, call);
+  for (WaitingLine& line : lines) prove_by_living(lend(std::move(line)), call);
 }
 
 void Testimony::State::forget(Time now) {

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What coturn's log says and what the kernel saw, joined: a line about a TCP connection that never was is
-// refuted, one that the kernel confirms is proven (of a reset even where an attacker's text may stand: the
-// first line about it), and what coturn never logs is told by the kernel alone. Pure: the kernel's side is
-// source/witness.
+// refuted, one that the kernel confirms is proven, and what coturn never logs is told by the kernel alone.
+// Only a connection that coturn accepted confirms anything (Connection::foreign). A line where an attacker's
+// text may stand is given back by no more than this: a connection from its very endpoint that ended within 2
+// s of it, in the way that makes coturn write this line, and of which no line has told. Which of "TCP" and
+// "TLS" the line names tells nothing of that: coturn takes both on every port, and by the first bytes alone.
+// Pure: the kernel's side is source/witness.
 //
 // Refutation needs an unbroken witness from 2 s before the line came to 2 s after; without it a line is what
 // it was before. Either may come first. An offence is handed on at once when both are there, or when no

@@ -42,7 +42,7 @@ std::vector<Process> running_coturns() {
   return found;
 }
 
-void ask_witness(const std::vector<PortRange>& ports, Facts::Live& live) {
+void ask_witness(const CoturnPorts& ports, Facts::Live& live) {
   boost::asio::io_context io{1};
   WitnessEvents events;
   events.state = [&](const WitnessState& state, const Now&) { live.witness = state; };

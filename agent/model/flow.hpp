@@ -62,8 +62,16 @@ struct Connection {
   bool counted = false;              // the two below are known
   std::uint64_t received_bytes = 0;  // by coturn (tcpi_bytes_received)
   std::uint64_t acked_bytes = 0;     // of what coturn sent (tcpi_bytes_acked)
-  // The local port is not one of those that we know as coturn's. Somebody listens there, so that it can be
-  // what a line tells of; by itself it says nothing about coturn's clients.
+  // So many segments with data coturn sent more than its bytes need: about as many answers came one after the
+  // other. kManySegments where the kernel does not tell.
+  static constexpr std::uint32_t kManySegments = ~std::uint32_t{0};
+  std::uint32_t spare_segments = kManySegments;
+  // When it ended the kernel had sent something so many times without an answer. Many: it gave up, nobody
+  // reset it.
+  std::uint32_t retries = 0;
+  // No listener of coturn's accepted it, as far as we know: it came to another port where somebody listens,
+  // or this host opened it. It can keep a line from being refuted, since coturn may have a port that we do
+  // not know. It proves nothing and says nothing about coturn's clients.
   bool foreign = false;
 };
 

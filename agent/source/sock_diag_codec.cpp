@@ -8,6 +8,7 @@
 #include <linux/tcp.h>
 #include <netinet/in.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
@@ -41,6 +42,22 @@ bool take_counters(std::string_view info, Socket& socket) {
   if (info.size() < kReceived + sizeof socket.received_bytes) return false;
   std::memcpy(&socket.acked_bytes, info.data() + kAcked, sizeof socket.acked_bytes);
   std::memcpy(&socket.received_bytes, info.data() + kReceived, sizeof socket.received_bytes);
+  socket.retries = std::uint32_t{static_cast<std::uint8_t>(info[offsetof(tcp_info, tcpi_retransmits)])} +
+                   static_cast<std::uint8_t>(info[offsetof(tcp_info, tcpi_probes)]);
+  constexpr auto kSent = offsetof(tcp_info, tcpi_bytes_sent);
+  constexpr auto kSentAgain = offsetof(tcp_info, tcpi_bytes_retrans);
+  static_assert(kSentAgain == kSent + sizeof(std::uint64_t));
+  std::uint64_t sent = 0, sent_again = 0;
+  if (info.size() >= kSentAgain + sizeof sent_again) {
+    std::memcpy(&sent, info.data() + kSent, sizeof sent);
+    std::memcpy(&sent_again, info.data() + kSentAgain, sizeof sent_again);
+    socket.opened = sent_again <= sent && socket.acked_bytes > sent - sent_again;
+    std::uint32_t segments = 0, largest = 0;
+    std::memcpy(&segments, info.data() + offsetof(tcp_info, tcpi_data_segs_out), sizeof segments);
+    std::memcpy(&largest, info.data() + offsetof(tcp_info, tcpi_snd_mss), sizeof largest);
+    const std::uint64_t needed = sent / std::max(largest, 1U) + (sent % std::max(largest, 1U) != 0 ? 1 : 0);
+    socket.spare_segments = static_cast<std::uint32_t>(segments > needed ? segments - needed : 0);
+  }
   return true;
 }
 
@@ -61,7 +78,7 @@ std::optional<Socket> socket_of(std::string_view payload) {
     if (type == INET_DIAG_INFO && take_counters(value, socket)) socket.counted = true;
   });
   // connect(AF_UNSPEC) takes the port and sets the counters to 0 (net/ipv4/tcp.c: tcp_disconnect()).
-  if (socket.remote.port == 0) socket.counted = false;
+  if (socket.remote.port == 0) socket.counted = socket.opened = false;
   return socket;
 }
 

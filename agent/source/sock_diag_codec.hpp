@@ -35,6 +35,15 @@ struct Socket {
   bool counted = false;              // the two below are known
   std::uint64_t received_bytes = 0;  // tcpi_bytes_received
   std::uint64_t acked_bytes = 0;     // tcpi_bytes_acked
+  // This host opened it. The kernel counts our SYN among what was acknowledged but not among what was sent
+  // (net/ipv4/tcp_input.c: tcp_snd_una_update(); tcp_output.c: tcp_event_data_sent() and its callers), so
+  // that more is acknowledged than was sent; of a connection that was accepted it never is while it lives.
+  // Before Linux 4.19 what was sent is not told: then false.
+  bool opened = false;
+  // tcpi_data_segs_out less the segments of tcpi_snd_mss that tcpi_bytes_sent needs; a Linux before 4.19 does
+  // not tell.
+  std::uint32_t spare_segments = ~std::uint32_t{0};
+  std::uint32_t retries = 0;  // tcpi_retransmits and tcpi_probes: unanswered until then
   // Of the kernel's, to name this very socket to it.
   std::uint32_t interface = 0;
   std::array<std::uint32_t, 2> cookie{};

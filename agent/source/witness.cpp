@@ -3,13 +3,17 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <bitset>
 #include <boost/asio/error.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <chrono>
+#include <map>
+#include <optional>
 #include <set>
 #include <system_error>
+#include <tuple>
 #include <utility>
 
 #include "source/clocks.hpp"
@@ -35,6 +39,8 @@ Connection connection_of(const sock_diag::Socket& socket, Connection::State stat
           .counted = socket.counted,
           .received_bytes = socket.received_bytes,
           .acked_bytes = socket.acked_bytes,
+          .spare_segments = socket.spare_segments,
+          .retries = socket.retries,
           .foreign = !ours};
 }
 
@@ -47,7 +53,16 @@ std::string to_text(const std::vector<PortRange>& ports) {
   return text + (ports.size() > kNamedRanges ? ", ..." : "");
 }
 
-std::vector<PortRange> to_ranges(const std::bitset<65'536>& ports) {
+using Ports = std::bitset<65'536>;
+
+Ports to_set(const std::vector<PortRange>& ranges) {
+  Ports ports;
+  for (const PortRange& range : ranges)
+    for (std::uint32_t port = range.first; port <= range.last; ++port) ports.set(port);
+  return ports;
+}
+
+std::vector<PortRange> to_ranges(const Ports& ports) {
   std::vector<PortRange> ranges;
   for (std::uint32_t port = 0; port < ports.size(); ++port) {
     if (!ports[port]) continue;
@@ -69,33 +84,46 @@ std::string list_trouble(int error) {
 
 class Witness::Impl {
  public:
-  Impl(boost::asio::io_context& io, std::vector<PortRange> ports, WitnessEvents events, int receive_bytes)
+  Impl(boost::asio::io_context& io, CoturnPorts ports, WitnessEvents events, int receive_bytes)
       : ends_(io), list_(io), events_(std::move(events)), receive_bytes_(receive_bytes) {
     if (!events_.heard) events_.heard = [](const Now&) {};
     if (!events_.sampled) events_.sampled = [](const Now&, const Now&) {};
-    set_ports(std::move(ports));
+    take_ports(std::move(ports));
     state_.why = "it was not started";
   }
 
   Result<> start();
-  void set_ports(std::vector<PortRange> ports);
+  void set_ports(CoturnPorts ports);
   void tick(const Now& now);
   [[nodiscard]] const WitnessState& state() const { return state_; }
   [[nodiscard]] const WitnessCounters& counters() const { return counters_; }
 
  private:
-  using Ports = std::bitset<65'536>;
   struct Listener {
-    std::uint16_t port = 0;
+    Endpoint local;
     std::uint32_t uid = 0;
     Family family = Family::v4;
   };
+  struct Earlier {
+    bool operator()(const Endpoint& a, const Endpoint& b) const {
+      return std::tie(a.address, a.port) < std::tie(b.address, b.port);
+    }
+  };
+  using Endpoints = std::set<Endpoint, Earlier>;
   struct Listeners {
     Ports heard;                  // somebody listens there
-    Ports sampled;                // coturn listens there, as far as we can tell
+    Ports sampled;                // coturn's user does
     bool v4 = false, v6 = false;  // of the sampled ones
-    bool any = false;             // on coturn's ports
+    Endpoints ours, others;       // of the wanted ports
     bool not_roots = false;
+    [[nodiscard]] bool any() const { return !ours.empty(); }
+    // The kernel gives a connection to the listener that names its very address before one that names none.
+    [[nodiscard]] bool accept(const Endpoint& local) const {
+      if (ours.contains(local)) return true;
+      if (others.contains(local)) return false;
+      return ours.contains({Address(), local.port}) ||
+             (local.address.is_v4() && ours.contains({Address::v4(0), local.port}));
+    }
   };
 
   void wait_for_ends();
@@ -110,8 +138,10 @@ class Witness::Impl {
   void take_living(const std::vector<sock_diag::Socket>& sockets);
   void filter_ends();
   void publish(const Now& now);
-  [[nodiscard]] bool is_ours(std::uint16_t port) const {
-    return ports_.empty() ? listeners_.heard[port] : wanted_[port];
+  void take_ports(CoturnPorts ports);
+  [[nodiscard]] std::optional<std::uint32_t> user_of(const std::vector<Listener>& told) const;
+  [[nodiscard]] bool is_ours(const sock_diag::Socket& socket) const {
+    return wanted_[socket.local.port] && !socket.opened && listeners_.accept(socket.local);
   }
 
   boost::asio::posix::stream_descriptor ends_;
@@ -119,9 +149,9 @@ class Witness::Impl {
   DiagList list_;
   WitnessEvents events_;
   int receive_bytes_;
-  std::vector<PortRange> ports_;
-  Ports wanted_;
-  Ports filtered_;  // the kernel tells of these alone; none: of all
+  CoturnPorts ports_;
+  Ports known_, wanted_;  // without relay ports; what is known is wanted
+  Ports filtered_;        // the kernel tells of these alone; none: of all
   WitnessState state_;
   WitnessCounters counters_;
   std::array<char, 32'768> buffer_{};
@@ -153,12 +183,16 @@ Result<> Witness::Impl::start() {
   return {};
 }
 
-void Witness::Impl::set_ports(std::vector<PortRange> ports) {
-  if (!ports_.empty() && ports == ports_) return;
+void Witness::Impl::take_ports(CoturnPorts ports) {
   ports_ = std::move(ports);
-  wanted_.reset();
-  for (const PortRange& range : ports_)
-    for (std::uint32_t port = range.first; port <= range.last; ++port) wanted_.set(port);
+  const Ports relay = to_set(ports_.relay);
+  known_ = to_set(ports_.known) & ~relay;
+  wanted_ = known_ | (to_set(ports_.listed) & ~relay);
+}
+
+void Witness::Impl::set_ports(CoturnPorts ports) {
+  if (ports == ports_) return;
+  take_ports(std::move(ports));
   if (!ends_.is_open()) return;
   filter_ends();
   // Ends of other ports were not heard until now.
@@ -215,19 +249,20 @@ void Witness::Impl::take_ends(int budget) {
 }
 
 void Witness::Impl::take_end(const sock_diag::Socket& socket, const Now& now) {
-  const bool ours = is_ours(socket.local.port);
   const bool listener = socket.remote.port == 0 &&
                         (socket.remote.address == Address() || socket.remote.address == Address::v4(0));
-  if (listener && !ours) return;
   if (listener) {
+    const bool known = listeners_.any();
+    if (!wanted_[socket.local.port] || (known && !listeners_.accept(socket.local))) return;
     // Coturn goes, and its connections with it: what ends now is not the clients' doing.
     ++closings_;
-    if (!listeners_.any) return;  // the other ports of one that stops
+    if (!known) return;  // the other ports of one that stops
     listeners_ = {};
     trouble_ = "coturn stopped listening on port " + std::to_string(socket.local.port);
     publish(now);
     return;
   }
+  const bool ours = is_ours(socket);
   ++(ours ? counters_.closed : counters_.foreign);
   if (!ours && !listeners_.heard[socket.local.port]) return;
   events_.connection(connection_of(socket, Connection::State::closed, ours), now);
@@ -272,7 +307,7 @@ void Witness::Impl::ask_who_listens(Family family) {
   list_.begin(
       family, sock_diag::kListening, false,
       [this, family](const auto& sockets) {
-        for (const auto& socket : sockets) asked_.push_back({socket.local.port, socket.uid, family});
+        for (const auto& socket : sockets) asked_.push_back({socket.local, socket.uid, family});
       },
       [this, family](int error) {
         // A kernel without IPv6 lists none of it.
@@ -286,19 +321,31 @@ void Witness::Impl::ask_who_listens(Family family) {
       });
 }
 
+// Another service may listen on a port that coturn could have, too; of what is only listed that is likely.
+std::optional<std::uint32_t> Witness::Impl::user_of(const std::vector<Listener>& told) const {
+  for (const Ports* ports : {&known_, &wanted_}) {
+    std::map<std::uint32_t, std::size_t> listeners;
+    for (const Listener& each : told)
+      if ((*ports)[each.local.port]) ++listeners[each.uid];
+    if (listeners.size() > 1) listeners.erase(0);
+    const auto most = std::max_element(listeners.begin(), listeners.end(),
+                                       [](const auto& a, const auto& b) { return a.second < b.second; });
+    if (most != listeners.end() && (most->first != 0 || ports == &known_)) return most->first;
+  }
+  return std::nullopt;
+}
+
 Witness::Impl::Listeners Witness::Impl::sort_out(const std::vector<Listener>& told) const {
   Listeners listeners;
-  std::set<std::uint32_t> uids;
+  const auto user = user_of(told);
+  listeners.not_roots = user && *user != 0;
   for (const Listener& each : told) {
-    listeners.heard.set(each.port);
-    if (!ports_.empty() && !wanted_[each.port]) continue;
-    listeners.any = true;
-    if (each.uid != 0) uids.insert(each.uid);
-  }
-  listeners.not_roots = !uids.empty();
-  for (const Listener& each : told) {
-    if (!ports_.empty() && !wanted_[each.port] && !uids.contains(each.uid)) continue;
-    listeners.sampled.set(each.port);
+    const std::uint16_t port = each.local.port;
+    listeners.heard.set(port);
+    const bool coturns = user && each.uid == *user && (listeners.not_roots || known_[port]);
+    if (wanted_[port]) (coturns ? listeners.ours : listeners.others).insert(each.local);
+    if (!coturns) continue;
+    listeners.sampled.set(port);
     (each.family == Family::v4 ? listeners.v4 : listeners.v6) = true;
   }
   return listeners;
@@ -308,14 +355,13 @@ void Witness::Impl::know_who_listens() {
   if (asked_closings_ != closings_) return;  // already old; the next tick asks again
   listeners_ = sort_out(asked_);
   filter_ends();
-  trouble_ = listeners_.any ? ""
-             : ports_.empty()
-                 ? "nobody listens on any TCP port in this network namespace"
-                 : "nobody listens on TCP ports " + to_text(ports_) +
-                       " in this network namespace: coturn is not running, uses other ports, or runs in a "
-                       "container";
+  trouble_ = listeners_.any() ? ""
+             : wanted_.none() ? "all of coturn's ports lie between min-port and max-port"
+                              : "nobody listens on TCP ports " + to_text(to_ranges(wanted_)) +
+                                    " in this network namespace: coturn is not running, uses other ports, or "
+                                    "runs in a container";
   publish(read_clocks());
-  if (!listeners_.any || !std::exchange(sample_due_, false)) return;
+  if (!listeners_.any() || !std::exchange(sample_due_, false)) return;
   sample_begun_ = read_clocks();
   ask_who_lives(listeners_.v4 ? Family::v4 : Family::v6);
 }
@@ -339,15 +385,15 @@ void Witness::Impl::take_living(const std::vector<sock_diag::Socket>& sockets) {
     if (!listeners_.sampled[socket.local.port]) continue;
     any = true;
     ++counters_.samples;
-    events_.connection(connection_of(socket, Connection::State::living, is_ours(socket.local.port)), now);
+    events_.connection(connection_of(socket, Connection::State::living, is_ours(socket)), now);
   }
   if (any) events_.batch_end(now);
 }
 
 void Witness::Impl::publish(const Now& now) {
-  WitnessState wanted{listeners_.any && !dropped_, listeners_.not_roots, trouble_};
+  WitnessState wanted{listeners_.any() && !dropped_, listeners_.not_roots, trouble_};
   if (dropped_) wanted.why = "the kernel dropped some of its words because we read too slowly";
-  wanted.dropped = dropped_ && listeners_.any;
+  wanted.dropped = dropped_ && listeners_.any();
   if (wanted.available) wanted.why.clear();
   wanted.sure = wanted.sure && wanted.available;
   if (wanted.available == state_.available && wanted.sure == state_.sure && wanted.why == state_.why) return;
@@ -355,14 +401,13 @@ void Witness::Impl::publish(const Now& now) {
   events_.state(state_, now);
 }
 
-Witness::Witness(boost::asio::io_context& io, std::vector<PortRange> ports, WitnessEvents events,
-                 int receive_bytes)
+Witness::Witness(boost::asio::io_context& io, CoturnPorts ports, WitnessEvents events, int receive_bytes)
     : impl_(std::make_unique<Impl>(io, std::move(ports), std::move(events), receive_bytes)) {}
 Witness::~Witness() = default;
 Result<> Witness::start() {
   return impl_->start();
 }
-void Witness::set_ports(std::vector<PortRange> ports) {
+void Witness::set_ports(CoturnPorts ports) {
   impl_->set_ports(std::move(ports));
 }
 void Witness::tick(const Now& now) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The kernel's own word about coturn's TCP connections: every one that ends (NETLINK_SOCK_DIAG's destroy
 // groups, linux/sock_diag.h) and, every few seconds, those that live (an INET_DIAG dump). Needs CAP_NET_ADMIN
-// for a socket that holds many of them. It hands over connections of coturn's ports and knows nothing of what
-// they mean.
+// for a socket that holds many of them. It knows which of them a listener of coturn's accepted, and nothing
+// of what they mean.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -22,7 +22,7 @@ namespace coturn_guard {
 // Somebody listens on coturn's ports in our network namespace, and we hear of every connection that ends.
 struct WitnessState {
   bool available = false;
-  bool sure = false;     // a listener on them is not root's: docker-proxy, which is no coturn, would be
+  bool sure = false;     // they are not root's: docker-proxy, which is no coturn, would be
   std::string why;       // why it is not available, for people
   bool dropped = false;  // only because the kernel dropped words for us; it ends as soon as we have caught up
 };
@@ -51,10 +51,12 @@ class Witness {
   // What of the kernel's word may wait for us: some ten thousand ends.
   static constexpr int kReceiveBytes = 8 * 1024 * 1024;
 
-  // `ports`: coturn's, as far as they are known; empty: every port that somebody listens on. Ends of
-  // connections to other listeners' ports are handed over as foreign, and so are living ones where the
-  // listener is the same user (not root): a coturn with one more port must not make its lines look forged.
-  Witness(boost::asio::io_context& io, std::vector<PortRange> ports, WitnessEvents events,
+  // Coturn's are the connections that came to an endpoint on which its user listens right now: on a known
+  // port, and on a listed one where that user is not root. Its user is who listens on most of the known
+  // ports, root only where nobody else does. Ends of connections to other listeners' ports are handed over as
+  // foreign, and so are living ones where the listener is the same user (not root): a coturn with one more
+  // port must not make its lines look forged. So are relay ports, and what this host opened.
+  Witness(boost::asio::io_context& io, CoturnPorts ports, WitnessEvents events,
           int receive_bytes = kReceiveBytes);
   ~Witness();
   Witness(const Witness&) = delete;
@@ -63,7 +65,7 @@ class Witness {
   // Fails where the kernel refuses the socket; everything else is a state. The first state comes from the
   // loop, at once. After a failure it may be called again.
   [[nodiscard]] Result<> start();
-  void set_ports(std::vector<PortRange> ports);
+  void set_ports(CoturnPorts ports);
   void tick(const Now& now);  // once a second: who listens, and every second time who lives
   [[nodiscard]] const WitnessState& state() const;
   [[nodiscard]] const WitnessCounters& counters() const;

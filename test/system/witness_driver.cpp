@@ -5,10 +5,12 @@
 //   sampled MICROSECONDS COUNT          a whole sample of the living, how long it took, how many they were
 //   counters CLOSED FOREIGN SAMPLES OVERFLOWS MALFORMED SLOWEST_TURN_MICROSECONDS      at the end
 // Words on its input: "ports LIST", "pause" (it reads nothing for half a second), "quiet" (no line for each
-// connection). Usage: witness_driver PORT,PORT,... [RECEIVE_BYTES]. Run by witness_test.py.
+// connection). Usage: witness_driver PORT,PORT,...[;LISTED,...[;FIRST,LAST]] [RECEIVE_BYTES]:
+// coturn's known ports, those that only the operator lists, and the relay ports. Run by witness_test.py.
 #include <fmt/format.h>
 
 #include <unistd.h>
+#include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/read_until.hpp>
@@ -28,13 +30,20 @@ using namespace coturn_guard;
 
 namespace {
 
-std::vector<PortRange> to_ports(const std::string& text) {
-  std::vector<PortRange> ports;
-  std::istringstream words(text);
-  for (std::string word; std::getline(words, word, ',');) {
-    const auto port = static_cast<std::uint16_t>(std::stoi(word));
-    if (port != 0) ports.push_back({port, port});
+// "3478,5349;8443;49152,65535": known ports, listed ones, the first and the last of the relay ports.
+CoturnPorts to_ports(const std::string& text) {
+  CoturnPorts ports;
+  const std::array lists{&ports.known, &ports.listed, &ports.relay};
+  std::istringstream parts(text);
+  std::string part;
+  for (std::size_t i = 0; i < lists.size() && std::getline(parts, part, ';'); ++i) {
+    std::istringstream words(part);
+    for (std::string word; std::getline(words, word, ',');) {
+      const auto port = static_cast<std::uint16_t>(std::stoi(word));
+      if (port != 0) lists.at(i)->push_back({port, port});
+    }
   }
+  if (ports.relay.size() == 2) ports.relay = {{ports.relay[0].first, ports.relay[1].last}};
   return ports;
 }
 

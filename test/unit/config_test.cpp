@@ -135,14 +135,39 @@ TEST_CASE("the gate is off unless it is wanted, and its keys are held to their b
 
 TEST_CASE("the gate looks at no port where coturn's administrators speak something else", "[config][gate]") {
   Config config;
-  config.ports = {{3478, 3478}, {5766, 5766}, {8080, 8080}};
+  config.detected_ports = {{3478, 3478}, {5766, 5766}, {8080, 8080}};
   config.admin_ports = {{5766, 5766}, {8080, 8080}};
   CHECK(gate_ports(config) == std::vector<PortRange>{{3478, 3478}});
-  config.ports = {};
+  config.detected_ports = {};
   CHECK(gate_ports(config) == Config{}.ports);
 }
 
+TEST_CASE("the gate looks at no port where peers send media", "[config][gate]") {
+  Config config;
+  config.ports_automatic = false;
+  config.ports = {{1024, 65'535}};
+  config.relay_ports = {{20'000, 20'001}, {60'000, 65'535}};
+  CHECK(gate_ports(config) == std::vector<PortRange>{{1024, 19'999}, {20'002, 59'999}});
+  config.relay_ports = {{1, 65'535}};
+  CHECK(gate_ports(config) == config.ports);
+}
+
 TEST_CASE("closing the whole machine makes no other server coturn for the witness", "[config]") {
-  CHECK(coturn_ports(*parse_config("ports: all\n", "a.yaml")) == Config{}.ports);
-  CHECK(coturn_ports(*parse_config("ports: [443]\n", "a.yaml")) == std::vector<PortRange>{{443, 443}});
+  const std::vector<PortRange> relay{{49'152, 65'535}};
+  Config config = *parse_config("ports: all\n", "a.yaml");
+  CHECK(coturn_ports(config) == CoturnPorts{Config{}.ports, {}, relay});
+  config.detected_ports = {{4000, 4000}};
+  CHECK(coturn_ports(config) == CoturnPorts{{{4000, 4000}}, {}, relay});
+}
+
+TEST_CASE("of the listed ports those are coturn's for certain that its configuration names, too",
+          "[config]") {
+  Config config = *parse_config("ports: [443, 5000-5349]\n", "a.yaml");
+  const std::vector<PortRange> relay{{49'152, 65'535}};
+  const std::vector<PortRange> listed{{443, 443}, {5000, 5349}};
+  CHECK(coturn_ports(config) == CoturnPorts{{{5349, 5349}}, listed, relay});
+  config.detected_ports = {{443, 443}, {3478, 3478}};
+  config.admin_ports = {{8080, 8080}};
+  config.relay_ports = {{20'000, 30'000}};
+  CHECK(coturn_ports(config) == CoturnPorts{{{443, 443}, {8080, 8080}}, listed, {{20'000, 30'000}}});
 }

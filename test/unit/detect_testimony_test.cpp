@@ -137,7 +137,7 @@ TEST_CASE("a reset that the kernel confirms is proven, whichever comes first", "
   }
   SECTION("the event") {
     CHECK(court.take(end_of(kClient)).empty());
-    court.pass(50s);
+    court.pass(2s);
     court.take(line(kReset, kClient));
   }
   CHECK(court.settled_is(kReset, Evidence::proven, 1000));
@@ -169,6 +169,68 @@ TEST_CASE("a tainted line is given back by the very connection, once", "[detect]
   CHECK(court.only().event.session.empty());  // whose session it was, he may have written himself
   CHECK(court.testimony.counters().given_back == 1);
   court.take(line(kReset, kClient, Evidence::tainted));
+  CHECK(court.settled_is(kReset, Evidence::tainted, 1000));
+}
+
+TEST_CASE("a line that comes late is explained by its connection, and no longer proven by it",
+          "[detect][testimony]") {
+  Court court;
+  court.take(end_of(kClient, 610, 1160));
+  court.pass(2100ms);
+  court.take(line(kReset, kClient, Evidence::tainted));
+  CHECK(court.settled_is(kReset, Evidence::tainted, 1000));
+  court.take(line(kReset, kClient));
+  CHECK(court.settled_is(kReset, Evidence::claimed, 500));
+}
+
+TEST_CASE("a line of a backlog is not proven by a connection that ended just now", "[detect][testimony]") {
+  Court court;
+  court.take(end_of(kClient));
+  const auto evidence = GENERATE(Evidence::claimed, Evidence::tainted);
+  Event old = line(kReset, kClient, evidence);
+  old.fresh = false;
+  court.take(old);
+  CHECK(court.settled_is(kReset, evidence, 1000));
+}
+
+TEST_CASE("only a connection that was reset gives a reset line back", "[detect][testimony]") {
+  const bool before = GENERATE(false, true);
+  Court court;
+  Connection connection = end_of(kClient);
+  SECTION("not one that never said a word: coturn writes no line about it") {
+    connection = end_of(kClient, 0, 200);
+  }
+  SECTION("not one that died because nothing came back any more") {
+    connection.retries = 3;
+  }
+  SECTION("not one whose bytes the kernel did not count") {
+    connection.counted = false;
+  }
+  SECTION("not one to another port, or that this host opened") {
+    connection.foreign = true;
+  }
+  if (before) {
+    CHECK(court.take(line(kReset, kClient, Evidence::tainted)).empty());
+    court.take(connection);
+  } else {
+    court.take(connection);
+    court.take(line(kReset, kClient, Evidence::tainted));
+  }
+  // It is not refuted, either: such a connection may be one of a coturn that we know too little of.
+  CHECK(court.settled_is(kReset, Evidence::tainted, 1000));
+  CHECK(court.testimony.counters().given_back == 0);
+  // And the next one that is reset there is another connection.
+  court.take(end_of(kClient));
+  court.take(line(kReset, kClient, Evidence::tainted));
+  CHECK(court.settled_is(kReset, Evidence::proven, 1000));
+}
+
+TEST_CASE("a forged line that came long before its connection ended is not given back",
+          "[detect][testimony]") {
+  Court court;
+  CHECK(court.take(line(kReset, kClient, Evidence::tainted)).empty());
+  CHECK(court.pass(3s, false).empty());  // nobody listens to the witness: the line goes on waiting
+  court.take(end_of(kClient));
   CHECK(court.settled_is(kReset, Evidence::tainted, 1000));
 }
 
@@ -532,6 +594,20 @@ TEST_CASE("a connection to an administrators' port gives its line back, where it
     court.take(line(kReset, kClient, Evidence::tainted));
     CHECK(court.only().event.evidence == Evidence::proven);
   }
+  SECTION("not where it was another program's") {
+    Connection connection = ended(kClient, 8443);
+    connection.foreign = true;
+    court.take(connection);
+    court.take(line(kAdmin, kClient, Evidence::tainted));
+    CHECK(court.only().event.evidence == Evidence::tainted);
+  }
+  SECTION("nor where nothing was said") {
+    Connection connection = ended(kClient, 8443);
+    connection.received_bytes = 0;
+    court.take(connection);
+    court.take(line(kAdmin, kClient, Evidence::tainted));
+    CHECK(court.only().event.evidence == Evidence::tainted);
+  }
   SECTION("nor for one that never was") {
     court.take(line(kAdmin, kVictim, Evidence::tainted));
     court.pass(2s);
@@ -620,20 +696,74 @@ TEST_CASE("a connection that coturn closed before it was seen living is brief", 
   }
 }
 
-TEST_CASE("who says nothing for half a minute is idle, once", "[detect][testimony]") {
+TEST_CASE("who gets no answer for half a minute is idle, once", "[detect][testimony]") {
   Court court;
-  const auto received = GENERATE(std::uint64_t{0}, std::uint64_t{19}, std::uint64_t{20});
-  for (int second = 0; second < 30; second += 2) {
-    CHECK(court.sample({life_of(kClient, received)}).empty());
+  // Nothing, a header that announces more, a ClientHello drop by drop, garbage.
+  const auto received = GENERATE(std::uint64_t{0}, std::uint64_t{20}, std::uint64_t{500'000});
+  const auto acked = GENERATE(std::uint64_t{0}, std::uint64_t{7}, std::uint64_t{20});
+  for (std::uint64_t second = 0; second < 30; second += 2) {
+    CHECK(court.sample({life_of(kClient, received * second / 30, acked)}).empty());
     court.pass(2s);
   }
-  court.sample({life_of(kClient, received)});
-  if (received < 20)
+  court.sample({life_of(kClient, received, acked)});
+  if (acked < 20)
     CHECK(court.settled_is(kIdle, Evidence::proven, 1000));
   else
     CHECK(court.settled.empty());
   court.pass(2s);
-  CHECK(court.sample({life_of(kClient, received)}).empty());
+  CHECK(court.sample({life_of(kClient, received, acked)}).empty());
+}
+
+TEST_CASE("who is silent after a TLS handshake is idle, whoever did more is not", "[detect][testimony]") {
+  // As coturn 4.6.1 was measured: what the client sent, what coturn answered, in how many segments too many.
+  struct Seen {
+    const char* what;
+    std::uint64_t received, acked;
+    std::uint32_t spare_segments;
+    bool idle;
+  };
+  const auto seen = GENERATE(Seen{"a handshake of TLS 1.3, and silence", 610, 1420, 1, true},
+                             Seen{"of TLS 1.2", 255, 1420, 1, true},
+                             Seen{"with a long chain of certificates", 1900, 4400, 1, true},
+                             Seen{"and half a message in drops", 900, 1420, 1, true},
+                             Seen{"a Binding request over TLS", 659, 1541, 2, false},
+                             Seen{"an allocation over TLS", 796, 1678, 3, false},
+                             Seen{"a Binding request over TCP", 20, 92, 0, false},
+                             Seen{"an allocation over TCP", 128, 200, 1, false},
+                             Seen{"a data connection of RFC 6062", 100, 68, 0, false},
+                             Seen{"one that fetched something", 100, 12'000, 0, false},
+                             Seen{"a kernel that does not tell", 610, 1420, Connection::kManySegments, false},
+                             Seen{"much was fetched", 900, 20'000, 0, false});
+  INFO(seen.what);
+  Court court;
+  Connection connection = life_of(kClient, seen.received, 0);
+  court.sample({connection});
+  court.pass(2s);
+  connection.acked_bytes = seen.acked;
+  connection.spare_segments = seen.spare_segments;
+  bool idle = false;
+  for (int second = 0; second < 70; second += 2) {
+    connection.received_bytes += 1;  // drops are no messages
+    for (const Settled& settled : court.sample({connection})) {
+      CHECK(settled.event.rule == kIdle);
+      CHECK_FALSE(idle);
+      CHECK(second >= 30);
+      idle = true;
+    }
+    court.pass(2s);
+  }
+  CHECK(idle == seen.idle);
+}
+
+TEST_CASE("a TLS connection that is answered now and then is not idle", "[detect][testimony]") {
+  Court court;
+  Connection connection = life_of(kClient, 610, 1420);
+  connection.spare_segments = 1;
+  for (int second = 0; second < 120; second += 2) {
+    if (second % 28 == 0) connection.acked_bytes += 60;
+    CHECK(court.sample({connection}).empty());
+    court.pass(2s);
+  }
 }
 
 TEST_CASE("a long connection that moves bytes both ways earns credit", "[detect][testimony]") {
@@ -684,7 +814,8 @@ TEST_CASE("a long connection that moves bytes both ways earns credit", "[detect]
   }
 }
 
-TEST_CASE("what another program's connections do proves lines and is no sign", "[detect][testimony]") {
+TEST_CASE("what another program's connections do keeps lines, proves none and is no sign",
+          "[detect][testimony]") {
   Court court;
   const auto foreign = [](Connection connection) {
     connection.foreign = true;
@@ -694,7 +825,7 @@ TEST_CASE("what another program's connections do proves lines and is no sign", "
   SECTION("reset unread") {
     CHECK(court.take(foreign(end_of(kClient, 0, 0))).empty());
     court.take(line(kReset, kClient));
-    CHECK(court.settled_is(kReset, Evidence::proven, 1000));
+    CHECK(court.settled_is(kReset, Evidence::claimed, 1000));
   }
   SECTION("brief") {
     CHECK(court.take(foreign(end_of(gone))).empty());
@@ -714,7 +845,21 @@ TEST_CASE("what another program's connections do proves lines and is no sign", "
     court.pass(40s);
     CHECK(court.sample({foreign(life_of(kClient, 0))}).empty());
     court.take(line(kSeen, kClient));
-    CHECK(court.settled_is(kSeen, Evidence::proven, 1000));
+    CHECK(court.settled_is(kSeen, Evidence::claimed, 1000));
+  }
+  SECTION("busy") {
+    court.sample({foreign(life_of(kClient, 100, 100))});
+    court.pass(10s);
+    court.sample({foreign(life_of(kClient, 20'000, 20'000))});
+    CHECK(court.testimony.take_busy().empty());
+  }
+  SECTION("nor does it tell that it is coturn whom the witness sees") {
+    Court unsure(false);
+    unsure.take(line(kReset, kClient));
+    unsure.take(foreign(end_of(kClient)));
+    unsure.take(line(kReset, kVictim));
+    unsure.pass(3s);
+    CHECK(unsure.settled_is(kReset, Evidence::claimed, 1000));
   }
 }
 

@@ -4,8 +4,10 @@
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
 
+#include <cstddef>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -127,6 +129,42 @@ TEST_CASE("lists tell who listens and who lives", "[source][sock_diag]") {
   CHECK(server.counted);
   CHECK(server.received_bytes == 5);
   CHECK(server.acked_bytes == 7);
+  CHECK_FALSE(server.opened);
+  CHECK((&server == &sockets[0] ? sockets[1] : sockets[0]).opened);
+}
+
+TEST_CASE("who opened a connection is told by what was acknowledged, and how often it was tried in vain",
+          "[source][sock_diag]") {
+  const auto socket_of = [](std::uint64_t acked, std::uint64_t sent, std::uint64_t again,
+                            std::size_t info_bytes = sizeof(tcp_info), bool dissolved = false) {
+    inet_diag_msg header{};
+    header.idiag_family = AF_INET;
+    header.id.idiag_dport = dissolved ? 0 : htons(1001);
+    tcp_info info{};
+    info.tcpi_bytes_acked = acked;
+    info.tcpi_bytes_sent = sent;
+    info.tcpi_bytes_retrans = again;
+    info.tcpi_retransmits = 15;
+    info.tcpi_probes = 2;
+    const nlattr attribute{static_cast<std::uint16_t>(sizeof(nlattr) + info_bytes), INET_DIAG_INFO};
+    std::string payload(sizeof header + sizeof attribute + info_bytes, '\0');
+    std::memcpy(payload.data(), &header, sizeof header);
+    std::memcpy(payload.data() + sizeof header, &attribute, sizeof attribute);
+    std::memcpy(payload.data() + sizeof header + sizeof attribute, &info, info_bytes);
+    const auto sockets = sockets_of(message(SOCK_DIAG_BY_FAMILY, payload), 7);
+    REQUIRE(sockets.size() == 1);
+    return sockets[0];
+  };
+  CHECK_FALSE(socket_of(0, 0, 0).opened);
+  CHECK_FALSE(socket_of(50, 50, 0).opened);
+  CHECK_FALSE(socket_of(30, 70, 20).opened);
+  CHECK(socket_of(1, 0, 0).opened);
+  CHECK(socket_of(51, 50, 0).opened);
+  CHECK(socket_of(51, 70, 20).opened);
+  CHECK_FALSE(socket_of(1, 0, 0, offsetof(tcp_info, tcpi_bytes_retrans)).opened);  // Linux 4.18: not told
+  CHECK_FALSE(socket_of(1, 0, 0, sizeof(tcp_info), true).opened);
+  CHECK_FALSE(socket_of(1, 10, 20).opened);  // nonsense says nothing
+  CHECK(socket_of(0, 0, 0).retries == 17);
 }
 
 TEST_CASE("the answer to another question is none", "[source][sock_diag]") {

@@ -98,6 +98,17 @@ TEST_CASE("every port that clients reach is found, those on loopback are not", "
         single({65535, 5349, 5350}));
 }
 
+TEST_CASE("the ports that coturn relays through are found", "[detected]") {
+  CHECK(parse_turnserver_conf("").relay_ports == std::vector<PortRange>{{49'152, 65'535}});
+  CHECK(parse_turnserver_conf("min-port=20000\nmax-port 30000\n").relay_ports ==
+        std::vector<PortRange>{{20'000, 30'000}});
+  CHECK(parse_turnserver_conf("max-port=50000\n").relay_ports == std::vector<PortRange>{{49'152, 50'000}});
+  for (const auto* odd : {"min-port=0\n", "min-port=x\n", "min-port=-1\n", "min-port=99999\n"})
+    CHECK(parse_turnserver_conf(odd).relay_ports == std::vector<PortRange>{{1, 65'535}});
+  CHECK(parse_turnserver_conf("min-port=30000\nmax-port=20000\n").relay_ports ==
+        std::vector<PortRange>{{20'000, 30'000}});
+}
+
 TEST_CASE("addresses of ours are found, the unspecified ones say nothing", "[detected]") {
   const Detected detected = parse_turnserver_conf(
       "listening-ip=192.0.2.1\nlistening-ip=::\nlistening-ip=0.0.0.0\n"
