@@ -306,3 +306,59 @@ def other_lines_of_a_customer_who_closes_normally(arena):
         for first in range(0, len(lines), 5):
             arena.at("attacker", inscribe, arena.server, lines[first:first + 5]).wait()
     arena.spared(arena.victim_address, "the customer who closes normally, with six other rules' lines forged,")
+
+
+# ---- connections that cannot have caused what is forged about them
+
+def serve_and_forget(server, port, count):
+    """Another service of the host: takes connections, reads, and closes when the other end is gone."""
+    with socket.create_server((server, port), family=socket.AF_INET6 if ":" in server else socket.AF_INET) as listener:
+        listener.settimeout(20)
+        for _ in range(count):
+            stream = listener.accept()[0]
+            try:
+                while stream.recv(4096):
+                    pass
+            except OSError:
+                pass
+            stream.close()
+
+
+def end_each(server, port, ports, said, end):
+    """Connects from each of these ports, says something, ends the connection: "reset" or in the normal way."""
+    for source_port in ports:
+        stream = socket.socket(socket.AF_INET6 if ":" in server else socket.AF_INET)
+        stream.settimeout(3)
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        stream.bind(("", source_port))
+        stream.connect((server, port))
+        if said:
+            stream.sendall(said)
+        time.sleep(0.2)
+        if end == "reset":
+            turn.reset(stream)
+        else:
+            stream.close()
+
+
+NEVER_SAID = (40001, 40002, 40003, 40004)
+
+
+@attack(ALL_MODES, ci="default", seconds=16)
+def reset_lines_of_who_never_said_a_word(arena):
+    """A browser opens connections ahead of their use and drops them. Coturn writes no line about that."""
+    arena.start(config="rules: {connection-reset-unread: {points: 0}}\n")
+    arena.at("victim", end_each, arena.server, 3478, NEVER_SAID, b"", "reset").wait()
+    arena.at("attacker", inscribe, arena.server, [reset_line(arena.victim_address, port) for port in NEVER_SAID]).wait()
+    arena.spared(arena.victim_address, "who dropped four connections unused, with their resets forged into the log,")
+
+
+@attack(ALL_MODES, ci="verbose6", seconds=16)
+def reset_lines_of_a_visitor_of_another_service_that_bans_cover(arena):
+    arena.start(config="ports: [3478, 3479, 5349, 5350, 8443]\n")
+    service = arena.at(None, serve_and_forget, arena.server, 8443, len(NEVER_SAID))
+    time.sleep(1.5)  # the daemon lists once a second who listens where
+    arena.at("victim", end_each, arena.server, 8443, NEVER_SAID, b"GET / HTTP/1.1\r\n\r\n", "reset").wait()
+    arena.at("attacker", inscribe, arena.server, [reset_line(arena.victim_address, port) for port in NEVER_SAID]).wait()
+    arena.spared(arena.victim_address, "the visitor of a web server on a listed port, whose resets are forged to be coturn's,")
+    service.kill()
