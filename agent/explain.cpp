@@ -89,7 +89,7 @@ std::vector<std::string_view> words_for(const Causes& causes) {
 std::string causes_text(const Trait& trait) {
   std::string text = fmt::format("{}", fmt::join(words_for(trait.caused_by), ", "));
   if (!trait.by_others() || trait.points.milli == 0) return text;
-  const Trait measured = for_good_name(trait);
+  const Trait measured = for_good_name(trait, {});
   text += fmt::format("; so where it has a good name {} each", to_string(measured.points));
   if (measured.free > 0)
     text += fmt::format(" beyond {}{}", measured.free,
@@ -243,7 +243,7 @@ Json json_of(const Measure& measure) {
 // What it costs an address with a good name: null where that makes no difference.
 Json good_name_of(const Trait& trait) {
   if (!trait.by_others() || trait.points.milli == 0) return nullptr;
-  const Trait measured = for_good_name(trait);
+  const Trait measured = for_good_name(trait, {});
   return {{"points", measured.points.milli / 1000.0}, {"free", measured.free}, {"first_length_only", true}};
 }
 

@@ -286,12 +286,12 @@ void Pipeline::judge(const Attributed& attributed, const Now& now, Outcome& outc
   const Standing standing = credit_.standing(network, now);
   Trait trait = rule.trait;
   if (is_by_others(rule, standing, now)) {
-    trait = for_good_name(trait);
+    trait = for_good_name(trait, standing);
     if (trait.good_name) offence.points = trait.points;
   }
   const Points cost = tally_.cost(network, offence, shared_out(trait, standing), policy_.findtime, now);
   if (cost.milli == 0) return trace(offence, Effect::free, {}, standing, now, outcome);
-  const Points weight = lightened(cost, rule.trait.credit, standing);
+  const Points weight = lightened(cost, trait.credit, standing);
   if (weight.milli == 0) {
     counted_.credited += event.count;
     return trace(offence, Effect::credited, {}, standing, now, outcome);

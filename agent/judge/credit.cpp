@@ -420,15 +420,6 @@ std::uint64_t CreditBook::evicted() const {
   return state_->evicted;
 }
 
-Trait for_good_name(Trait trait) {
-  if (!trait.good_name) return trait;
-  trait.points = std::min(trait.points, trait.good_name->points);  // an operator may have made it milder
-  trait.free = trait.good_name->free;
-  trait.distinct = trait.good_name->distinct;
-  trait.from = 0;
-  return trait;
-}
-
 Trait shared_out(Trait trait, const Standing& standing) {
   if (trait.credit != Credit::shared || standing.users < kSharedFrom) return trait;
   constexpr std::uint64_t kMost = std::numeric_limits<std::uint32_t>::max();
@@ -449,6 +440,17 @@ Points lightened(Points points, Credit credit, const Standing& standing) {
       break;
   }
   return points;
+}
+
+Trait for_good_name(Trait trait, const Standing& standing) {
+  if (!trait.good_name) return trait;
+  // An operator, too, may have made it milder.
+  trait.points = std::min(lightened(trait.points, trait.credit, standing), trait.good_name->points);
+  trait.free = std::max(shared_out(trait, standing).free, trait.good_name->free);
+  if (trait.credit == Credit::shared) trait.credit = Credit::none;
+  trait.distinct = trait.good_name->distinct;
+  trait.from = 0;
+  return trait;
 }
 
 }  // namespace coturn_guard

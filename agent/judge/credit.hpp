@@ -61,8 +61,9 @@ class CreditBook {
   std::unique_ptr<State> state_;
 };
 
-// The trait of what others can make an honest client do (Trait::by_others), as it holds for a good name.
-[[nodiscard]] Trait for_good_name(Trait trait);
+// The trait of what others can make an honest client do (Trait::by_others), as it holds for a good name. Many
+// users behind one address and a page are two excuses for the same: the better one holds, not both together.
+[[nodiscard]] Trait for_good_name(Trait trait, const Standing& standing);
 // The trait as it holds for somebody of this standing: where a good name is shared, what is free for one
 // customer is free for each user that logged in from there, so that a NAT's ordinary calls are no flood.
 [[nodiscard]] Trait shared_out(Trait trait, const Standing& standing);

@@ -138,15 +138,26 @@ TEST_CASE("for a good name another measure holds, and the rest of the trait stay
   trait.distinct = Distinct::user;
   trait.from = 3;
   trait.points_from = {3000};
-  CHECK(for_good_name(trait).points == Points{600});
-  CHECK(for_good_name(trait).from == 3);
+  trait.credit = Credit::shared;
+  const Standing one{.by_login = true, .by_bytes = false, .users = 1};
+  CHECK(for_good_name(trait, one).points == Points{600});
+  CHECK(for_good_name(trait, one).from == 3);
+  CHECK(for_good_name(trait, one).credit == Credit::shared);
   GoodNameMeasure measure;
   measure.points = {30};
   measure.free = 20;
   trait.good_name = measure;
-  CHECK(for_good_name(trait).points == Points{30});
-  CHECK(for_good_name(trait).free == 20);
-  CHECK(for_good_name(trait).distinct == Distinct::nothing);
-  CHECK(for_good_name(trait).from == 0);
-  CHECK(for_good_name(trait).window == 10min);
+  CHECK(for_good_name(trait, one).points == Points{30});
+  CHECK(for_good_name(trait, one).free == 20);
+  CHECK(for_good_name(trait, one).distinct == Distinct::nothing);
+  CHECK(for_good_name(trait, one).from == 0);
+  CHECK(for_good_name(trait, one).window == 10min);
+  // Of many users and of a page the better excuse holds, and not both together.
+  trait.free = 6;
+  const Standing five{.by_login = true, .by_bytes = false, .users = 5};
+  const Standing hundred{.by_login = true, .by_bytes = false, .users = 100};
+  CHECK(for_good_name(trait, five).points == Points{30});
+  CHECK(for_good_name(trait, five).free == 30);
+  CHECK(for_good_name(trait, hundred).points == Points{6});
+  CHECK(for_good_name(trait, hundred).credit == Credit::none);
 }
