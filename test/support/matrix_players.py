@@ -314,16 +314,6 @@ def loopback(source, times):
     client.stream.close()
 
 
-# A permission by itself is no offence: a browser asks for one for whatever the other end of its call offers.
-@scenario("permissions for loopback", "attack", 48, live=(None, 103), replay=(None, 103))
-def loopback_permissions(source, times):
-    client = Login(source, "tcp", attacker_of(source, "flood9", "flood10"))
-    if client.allocate():
-        for i in range(times):
-            client.permit((LOOPBACK[i % 4], 80))
-    client.stream.close()
-
-
 @scenario("channels to forbidden networks", "attack", 45, live=(None, 61), replay=(None, 61))
 def forbidden(source, times):
     client = Login(source, "tcp", attacker_of(source, "flood6", "flood7"))
@@ -333,7 +323,9 @@ def forbidden(source, times):
     client.stream.close()
 
 
-@scenario("permissions for forbidden networks", "attack", 49, live=(None, 103), replay=(None, 103))
+# A permission by itself is no offence: a browser asks for one for whatever the other end of its call offers. From the 103rd
+# different one on it is; up to coturn 4.6.2 some pairs of lines are mixed up where others do the same at that moment.
+@scenario("permissions for forbidden networks", "attack", 49, live=(None, 140), replay=(None, 140), spare=90)
 def forbidden_permissions(source, times):
     client = Login(source, "tcp", attacker_of(source, "flood11", "flood12"))
     if client.allocate():
