@@ -237,20 +237,21 @@ void Announcer::tell_missing_witness(const DetectCounters& seen, const Now& now)
 }
 
 void Announcer::tell_gateway(const Pipeline& pipeline, const Now& now) {
-  const auto offences = pipeline.counted_at_gateway();
-  if (offences == gateway_offences_) return;
-  gateway_offences_ = offences;
   const auto gateway = pipeline.credit().gateway(now);
   if (!gateway || gateway == told_gateway_) return;
   told_gateway_ = gateway;
-  log_.write(
-      events::kGateway,
-      {{"prefix", gateway->to_string()},
-       {"text", "most logins come from this address, and it offends: a proxy or a gateway; it is not banned"},
-       {"remedy",
-        "let coturn see the clients' own addresses (tcp-proxy-port, no source NAT), or list it in "
-        "ignoreip"}},
-      now.mono);
+  const std::uint32_t users = pipeline.credit().standing(*gateway, now).users;
+  log_.write(events::kGateway,
+             {{"prefix", gateway->to_string()},
+              {"users", std::to_string(users)},
+              {"text",
+               "at least 80 % of the last hour's logins come from this address: a proxy or a gateway. What "
+               "it does is "
+               "measured by the number of its users, and a ban of it is a ban of them all"},
+              {"remedy",
+               "let coturn see the clients' own addresses (tcp-proxy-port, no source NAT), or list it in "
+               "ignoreip"}},
+             now.mono);
 }
 
 }  // namespace coturn_guard

@@ -61,7 +61,6 @@ class Announcer {
   std::uint64_t told_uninspected_ = 0;
   bool told_gate_behind_ = false;
   std::chrono::steady_clock::time_point told_totals_{};
-  std::uint64_t gateway_offences_ = 0;
   std::optional<Prefix> told_gateway_;
 };
 

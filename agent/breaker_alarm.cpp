@@ -23,7 +23,7 @@ void BreakerAlarm::tell_open(const Breaker& breaker, const Now& now) {
   told_at_ = now.mono;
   const auto left = breaker.closes_in(now);
   log_.write(events::kBreakerOpen,
-             {{"text", "nobody is banned any more except by hand: " + why_open(state)},
+             {{"text", std::string(withheld_for(state.cause)) + ": " + why_open(state)},
               {"customers", customers_of(state)},
               {"withheld", std::to_string(state.withheld)},
               {"closes_in", left ? to_string(*left) : "never by itself"},
@@ -36,9 +36,10 @@ void BreakerAlarm::tell_closed(const BreakerState& state, const Now& now) {
   const bool by_time = state.closed == BreakerState::Closing::by_time;
   log_.write(
       events::kBreakerClosed,
-      {{"text", by_time ? "bans pass again: breaker_time is over; whoever still offends is banned, and "
-                          "it opens again if that hits customers"
-                        : "bans pass again: closed by hand; whoever still offends is banned"},
+      {{"text", by_time
+                    ? "everything counts again: breaker_time is over; whoever still offends is banned, and "
+                      "it opens again if that hits customers"
+                    : "everything counts again: closed by hand; whoever still offends is banned"},
        {"withheld", std::to_string(state.withheld)}},
       now.mono);
 }

@@ -82,6 +82,18 @@ std::span<const ConfigReader::Key> ConfigReader::keys() {
           [](R& r, const N& n) { integer(r, n, r.config_.breaker.bans_per_minute, 0, 1'000'000); }},
       Key{"ipv4_prefix", [](R& r, const N& n) { integer(r, n, r.config_.policy.ipv4_prefix, 8, 32); }},
       Key{"ipv6_prefix", [](R& r, const N& n) { integer(r, n, r.config_.policy.ipv6_prefix, 32, 128); }},
+      Key{"maxretry_56",
+          [](R& r, const N& n) {
+            if (const auto* text = r.scalar(n))
+              r.store(n, read_milli(*text, 0, kMostPointsMilli),
+                      [&](std::int32_t m) { r.config_.policy.maxretry_56 = {m}; });
+          }},
+      Key{"maxretry_48",
+          [](R& r, const N& n) {
+            if (const auto* text = r.scalar(n))
+              r.store(n, read_milli(*text, 0, kMostPointsMilli),
+                      [&](std::int32_t m) { r.config_.policy.maxretry_48 = {m}; });
+          }},
       Key{"max_addresses",
           [](R& r, const N& n) { integer(r, n, r.config_.policy.max_addresses, 1000, 10'000'000); }},
       Key{"max_bans", [](R& r, const N& n) { integer(r, n, r.config_.max_bans, 1000, 16'777'216); }},

@@ -141,9 +141,15 @@ void add_judgement(Families& out, const Measured& from) {
   add_value(out, Kind::counter, "coturn_guard_credited_offences", "Offences that a good name made nothing.",
             counted.credited);
   add_value(out, Kind::counter, "coturn_guard_gateway_offences",
-            "Offences of an address that most customers come from.", counted.gateway);
+            "Offences of an address that most customers come from, measured per user.", counted.gateway);
   add_value(out, Kind::counter, "coturn_guard_withheld_offences",
-            "Offences that would have been bans while the circuit breaker was open.", counted.withheld);
+            "Offences that the open circuit breaker did not count, or kept from being bans.",
+            counted.withheld);
+  add_value(out, Kind::gauge, "coturn_guard_wide_networks",
+            "IPv6 networks of 56 and 48 bits in which somebody guessed.",
+            from.pipeline.wide_networks().size());
+  add_value(out, Kind::counter, "coturn_guard_wide_networks_evicted",
+            "Those of them that were forgotten early.", from.pipeline.wide_networks().evicted());
   add_value(
       out, Kind::counter, "coturn_guard_blinded_lines",
       "Accusing lines that were not believed, because an attacker's text in coturn's log reaches there.",
@@ -155,7 +161,7 @@ void add_judgement(Families& out, const Measured& from) {
             from.smoke_alarms);
   const auto& breaker = from.pipeline.breaker().state();
   add_value(out, Kind::gauge, "coturn_guard_breaker_open",
-            "1: nobody is banned but by hand, because customers were banned in numbers.",
+            "1: the circuit breaker is open, because customers were due for bans in numbers.",
             breaker.open ? 1 : 0);
   add_value(out, Kind::counter, "coturn_guard_breaker_openings", "Times that the circuit breaker opened.",
             breaker.openings);

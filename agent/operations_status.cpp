@@ -86,7 +86,8 @@ Json gate_of(const GatePost& gate) {
 Json breaker_of(const Breaker& breaker, const Now& now) {
   if (!breaker.open()) return {};
   const auto left = breaker.closes_in(now);
-  return fmt::format("open, nobody is banned but by hand: {}; closes {}", why_open(breaker.state()),
+  return fmt::format("open, {}: {}; closes {}", withheld_for(breaker.state().cause),
+                     why_open(breaker.state()),
                      left ? "in " + to_string(*left) : "by coturn-guard breaker close");
 }
 

@@ -29,7 +29,6 @@ std::string_view to_string(Effect effect) {
     case Effect::credited: return "credited";
     case Effect::not_bannable: return "not-bannable";
     case Effect::spared: return "spared";
-    case Effect::gateway: return "gateway";
     case Effect::refuted: return "refuted";
     case Effect::harmless: return "harmless";
   }
@@ -45,6 +44,7 @@ Pipeline::Pipeline(Recogniser recogniser, const Policy& policy, const HashSeed& 
       tally_(seed),
       ledger_(policy, seed),
       by_others_(policy, seed),
+      wide_(policy, seed),
       reports_(policy_of_reports(policy), seed),
       meter_(QuenchPolicy{}, seed),
       policy_(policy),
@@ -242,11 +242,20 @@ void Pipeline::attribute(const Event& event, bool harmless, const Now& now, Outc
   }
 }
 
+// Its network holds somebody who is never banned.
+bool Pipeline::is_alone(const Address& address) const {
+  return allowlist_.spares(ledger_.prefix_of(address)).has_value();
+}
+
+Prefix Pipeline::unit_of(const Address& address) const {
+  return is_alone(address) ? Prefix(address, kWholeAddress) : ledger_.prefix_of(address);
+}
+
 void Pipeline::judge(const Attributed& attributed, const Now& now, Outcome& outcome) {
   const Event& event = attributed.event;
   const Address& address = event.client->address;
   if (attributed.login) {
-    credit_.logged_in(ledger_.prefix_of(address), attributed.user, now);
+    credit_.logged_in(unit_of(address), attributed.user, now);
     return;
   }
   const Rule& rule = rules().rule(event.rule);
@@ -269,7 +278,7 @@ void Pipeline::judge(const Attributed& attributed, const Now& now, Outcome& outc
     return;
   }
   // An attacker beside us, in our own /64, must not be safe there; nor may his ban reach us.
-  offence.alone = allowlist_.spares(ledger_.prefix_of(address)).has_value();
+  offence.alone = is_alone(address);
   if (offence.alone && allowlist_.spares(Prefix(address, kWholeAddress))) {
     counted_.spared += event.count;
     return trace(offence, Effect::spared, {}, {}, now, outcome);
@@ -284,7 +293,10 @@ void Pipeline::judge(const Attributed& attributed, const Now& now, Outcome& outc
   }
   const Prefix network = ledger_.network_of(offence);
   const Standing standing = credit_.standing(network, now);
-  Trait trait = rule.trait;
+  const bool crowd = is_crowd(network, standing, now);
+  if (crowd) counted_.gateway += event.count;
+  Trait trait = crowd ? measured_per_user(rule.trait) : rule.trait;
+  const Points plain = lightened(times(event.points, event.count), trait.credit, standing);
   if (is_by_others(rule, standing, now)) {
     trait = for_good_name(trait, standing);
     if (trait.good_name) offence.points = trait.points;
@@ -296,12 +308,14 @@ void Pipeline::judge(const Attributed& attributed, const Now& now, Outcome& outc
     counted_.credited += event.count;
     return trace(offence, Effect::credited, {}, standing, now, outcome);
   }
-  if (standing.users >= 5 && credit_.gateway(now) == network) {
-    counted_.gateway += event.count;
-    return trace(offence, Effect::gateway, {}, standing, now, outcome);
-  }
   offence.points = weight;
-  trace(offence, enter(offence, rule, standing, now, outcome), weight, standing, now, outcome);
+  trace(offence, enter(offence, rule, standing, plain, now, outcome), weight, standing, now, outcome);
+}
+
+// Behind it stand many who cannot be told apart: it is never immune, but all its offences, those of strong
+// rules too, are measured by the number of users that logged in from there.
+bool Pipeline::is_crowd(const Prefix& network, const Standing& standing, const Now& now) const {
+  return standing.users >= 5 && credit_.gateway(now) == network;
 }
 
 // A page or a call's other end may have made an honest client do it.
@@ -310,22 +324,39 @@ bool Pipeline::is_by_others(const Rule& rule, const Standing& standing, const No
 }
 
 // Into the ledger, and where that makes a ban due, past the breaker.
-Effect Pipeline::enter(const Offence& offence, const Rule& rule, const Standing& standing, const Now& now,
-                       Outcome& outcome) {
-  const std::uint64_t while_banned = ledger_.counters().while_banned;
-  const bool by_others = is_by_others(rule, standing, now);
-  if (by_others && ledger_.meets_ban(offence, now)) return Effect::while_banned;
-  const auto verdict = (by_others ? by_others_ : ledger_).due(offence, rule.trait.window, now);
-  if (!verdict) {
-    return ledger_.counters().while_banned != while_banned ? Effect::while_banned : Effect::counted;
-  }
-  std::optional<std::size_t> customers;
-  if (!breaker_.open() && credit_.is_customer(standing, now)) customers = credit_.customers(now);
-  if (!breaker_.admits(verdict->prefix, rule.name, customers, now)) {
+Effect Pipeline::enter(const Offence& offence, const Rule& rule, const Standing& standing, Points plain,
+                       const Now& now, Outcome& outcome) {
+  const Prefix network = ledger_.network_of(offence);
+  // It failed as a user that logged in from there.
+  const bool own = rule.trait.distinct == Distinct::user && credit_.logged_in_as(network, offence.what, now);
+  if (own && breaker_.spares_own_failures(now) && credit_.excuse(network, offence.what, offence.count, now)) {
+    breaker_.note_withheld();
     ++counted_.withheld;
     return Effect::withheld;
   }
-  if (by_others) {
+  const std::uint64_t while_banned = ledger_.counters().while_banned;
+  const bool by_others = is_by_others(rule, standing, now);
+  if (by_others && ledger_.meets_ban(offence, now)) return Effect::while_banned;
+  WideNetworks::Finding wide;
+  if (rule.trait.guess && !own) wide = look_wide(offence, plain, now);
+  std::optional<Verdict> verdict = wide.ban;
+  if (!verdict) {
+    Offence measured = offence;
+    measured.points = std::max(offence.points, wide.weight);
+    verdict = (by_others ? by_others_ : ledger_).due(measured, rule.trait.window, now);
+  }
+  if (!verdict) {
+    return ledger_.counters().while_banned != while_banned ? Effect::while_banned : Effect::counted;
+  }
+  std::optional<FailedUser> failed;
+  if (own) failed = FailedUser{offence.what, credit_.users(now)};
+  if (!breaker_.admits(verdict->prefix, rule.name, failed, now)) {
+    ++counted_.withheld;
+    return Effect::withheld;
+  }
+  if (wide.ban) {
+    wide_.begin_ban(*verdict, now);
+  } else if (by_others) {
     by_others_.forgive(verdict->prefix, true);
     ledger_.begin_apart(*verdict, now);
   } else {
@@ -333,6 +364,18 @@ Effect Pipeline::enter(const Offence& offence, const Rule& rule, const Standing&
   }
   outcome.verdicts.push_back(*verdict);
   return Effect::banned;
+}
+
+// What the guess is to the networks around its own.
+WideNetworks::Finding Pipeline::look_wide(Offence offence, Points plain, const Now& now) {
+  const Prefix network = ledger_.network_of(offence);
+  offence.points = plain;
+  return wide_.count(
+      offence, network,
+      [&](const Prefix& wide) {
+        return allowlist_.spares(wide).has_value() || credit_.logged_in_within(wide, now);
+      },
+      now);
 }
 
 // Told at once where it weighs nothing (a login), else when it has become a flood: as often as the address
@@ -371,12 +414,14 @@ void Pipeline::set_policy(const Policy& policy) {
   policy_ = policy;
   ledger_.set_policy(policy);
   by_others_.set_policy(policy);
+  wide_.set_policy(policy);
   reports_.set_policy(policy_of_reports(policy));
 }
 
 void Pipeline::forgive(const Prefix& prefix, bool ladder) {
   ledger_.forgive(prefix, ladder);
   by_others_.forgive(prefix, true);
+  wide_.forgive(prefix, ladder);
   tally_.forget(prefix);
 }
 
@@ -385,12 +430,15 @@ void Pipeline::begin(std::chrono::steady_clock::time_point origin) {
   credit_.begin(origin);
   tally_.begin(origin);
   ledger_.begin(origin);
+  wide_.begin(origin);
 }
 
 void Pipeline::load(const SavedState& saved, const std::vector<std::optional<RuleId>>& rules, bool same_logs,
                     const Now& now) {
-  for (const SavedOffender& offender : saved.offenders) ledger_.load(offender, now);
+  for (const SavedOffender& offender : saved.offenders)
+    if (!wide_.load(offender, now)) ledger_.load(offender, now);
   ledger_.loaded_under(std::chrono::seconds(saved.head.findtime_seconds));
+  wide_.loaded_under(std::chrono::seconds(saved.head.findtime_seconds));
   tally_.load(saved.records, rules, now);
   credit_.load(saved.records, now);
   if (same_logs)
@@ -404,13 +452,20 @@ void Pipeline::note_everything() {
   credit_.note_everything();
   tally_.note_everything();
   ledger_.note_everything();
+  wide_.note_everything();
 }
 
 void Pipeline::save_changes(StateBatch& batch) {
   attribution_.save_changes(batch);
   credit_.save_changes(batch);
   tally_.save_changes(batch);
+  // They share one table of the file's: who clears it clears it for both.
+  if (ledger_.saves_everything() || wide_.saves_everything()) {
+    ledger_.note_everything();
+    wide_.note_everything();
+  }
   ledger_.save_changes(batch);
+  wide_.save_changes(batch);
 }
 
 std::vector<LinePlace> Pipeline::waiting() const {

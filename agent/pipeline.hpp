@@ -22,6 +22,7 @@
 #include "judge/recipe_mirror.hpp"
 #include "judge/request_meter.hpp"
 #include "judge/tally.hpp"
+#include "judge/wide_networks.hpp"
 #include "model/flow.hpp"
 #include "model/saved_state.hpp"
 
@@ -32,8 +33,9 @@ struct PipelineCounters {
   std::uint64_t spared = 0;        // offences of addresses that are never judged
   std::uint64_t switched_off = 0;  // events of rules that the operator gave 0 points
   std::uint64_t credited = 0;      // offences that a good name made nothing
-  std::uint64_t withheld = 0;      // offences that would have been bans, and the breaker was open
-  std::uint64_t gateway = 0;       // offences of an address that most customers come from
+  std::uint64_t withheld = 0;      // offences that the open breaker left out, or kept from being bans
+  std::uint64_t gateway = 0;       // offences that were measured per user: of an address that most customers
+                                   // come from
   std::uint64_t blinded = 0;  // accusing lines that were not believed, for an attacker's text reaches there
   std::uint64_t blinded_milli = 0;  // what they would have cost, in thousandths of a point
 };
@@ -55,13 +57,12 @@ struct PacketCounters {
 enum class Effect : std::uint8_t {
   counted,       // its points lie in the window
   banned,        // they filled the measure
-  withheld,      // they filled the measure, and the breaker is open
+  withheld,      // by the breaker, which is open
   while_banned,  // came while the ban ran
   free,          // cost nothing: the first few of its kind do not
   credited,      // cost nothing: the address has a good name
   not_bannable,  // spoofable or tainted
   spared,        // the address is never judged
-  gateway,       // most customers come from that address
   refuted,       // the kernel knows of no such connection
   harmless,      // the connection had carried real traffic: a phone that lost its network
 };
@@ -170,12 +171,11 @@ class Pipeline {
   [[nodiscard]] Breaker& breaker() { return breaker_; }
   [[nodiscard]] const Breaker& breaker() const { return breaker_; }
   [[nodiscard]] const Tally& tally() const { return tally_; }
+  [[nodiscard]] const WideNetworks& wide_networks() const { return wide_; }
   [[nodiscard]] const PacketCounters& packets() const { return packets_; }
   [[nodiscard]] const RequestMeter& meter() const { return meter_; }
   [[nodiscard]] PipelineCounters counters() const;
-  // PipelineCounters::gateway alone, which costs nothing to ask.
-  [[nodiscard]] std::uint64_t counted_at_gateway() const { return counted_.gateway; }
-  // The same for PipelineCounters::blinded and blinded_milli.
+  // PipelineCounters::blinded and blinded_milli alone, which cost nothing to ask.
   [[nodiscard]] std::uint64_t blinded() const { return counted_.blinded; }
   [[nodiscard]] std::uint64_t blinded_milli() const { return counted_.blinded_milli; }
 
@@ -194,9 +194,14 @@ class Pipeline {
   void note_blinded(const Event& event);
   void attribute(const Event& event, bool harmless, const Now& now, Outcome& outcome);
   void judge(const Attributed& attributed, const Now& now, Outcome& outcome);
+  [[nodiscard]] bool is_alone(const Address& address) const;
+  [[nodiscard]] Prefix unit_of(const Address& address) const;  // whom a login from there is good for
+  [[nodiscard]] bool is_crowd(const Prefix& network, const Standing& standing, const Now& now) const;
   [[nodiscard]] bool is_by_others(const Rule& rule, const Standing& standing, const Now& now) const;
-  [[nodiscard]] Effect enter(const Offence& offence, const Rule& rule, const Standing& standing,
+  // `plain`: what a guess costs whoever does it, by the number of its network's users.
+  [[nodiscard]] Effect enter(const Offence& offence, const Rule& rule, const Standing& standing, Points plain,
                              const Now& now, Outcome& outcome);
+  [[nodiscard]] WideNetworks::Finding look_wide(Offence offence, Points plain, const Now& now);
   void report(const Offence& offence, const Rule& rule, const Now& now, Outcome& outcome);
   void trace(const Offence& offence, Effect effect, Points weight, const Standing& standing, const Now& now,
              Outcome& outcome) const;
@@ -212,6 +217,7 @@ class Pipeline {
   // What others can make those do who have a good name: counted apart, so that it fills no other measure, and
   // no ladder grows of it.
   Ledger by_others_;
+  WideNetworks wide_;
   Breaker breaker_;
   Ledger reports_;  // the same measure for what is reported instead of banned, so that it is told seldom
   RequestMeter meter_;

@@ -12,13 +12,12 @@ std::string_view in_words(Effect effect) {
   switch (effect) {
     case Effect::counted: return "counted";
     case Effect::banned: return "fills the measure";
-    case Effect::withheld: return "fills the measure, and the breaker is open";
+    case Effect::withheld: return "withheld: the breaker is open";
     case Effect::while_banned: return "while the ban runs";
     case Effect::free: return "costs nothing yet";
     case Effect::credited: return "costs nothing with its good name";
     case Effect::not_bannable: return "never banned for";
     case Effect::spared: return "never judged: ignoreip, or an address of ours";
-    case Effect::gateway: return "not judged: most customers come from there";
     case Effect::harmless: return "harmless: the connection had carried real traffic";
     case Effect::refuted: return "refuted by the kernel";
   }
@@ -70,9 +69,9 @@ void print_summary(const Pipeline& pipeline, std::uint64_t bans) {
   also(pipeline.testimony().counters().refuted, "refuted by the kernel");
   also(counted.spared, "of addresses that are never banned");
   also(counted.credited, "that a good name made nothing");
-  also(counted.gateway, "of an address that most customers come from");
+  also(counted.gateway, "measured per user: of an address that most customers come from");
   also(counted.switched_off, "of rules that are switched off");
-  also(counted.withheld, "that would have been bans, while the breaker was open");
+  also(counted.withheld, "withheld while the breaker was open");
 }
 
 // Prints what the replay tells, and keeps the progress out of its way.
@@ -140,7 +139,7 @@ class Printer {
       fmt::print("{}  breaker closes by itself\n", escape(time));
       return;
     }
-    fmt::print("{}  breaker opens, nobody is banned from here on: {}{}{}\n", escape(time), why_open(state),
+    fmt::print("{}  breaker opens, {}: {}{}{}\n", escape(time), withheld_for(state.cause), why_open(state),
                state.banned.empty() ? "" : ": ", customers_of(state));
   }
 

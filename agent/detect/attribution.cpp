@@ -12,6 +12,7 @@
 #include "detect/session_number.hpp"
 #include "detect/session_table.hpp"
 #include "detect/shared_accusations.hpp"
+#include "model/user_number.hpp"
 #include "util/packed.hpp"
 
 namespace coturn_guard {
@@ -47,13 +48,6 @@ bool same_misdeed(const Rule& a, const Rule& b) {
   return !a.misdeed.empty() && a.misdeed == b.misdeed;
 }
 
-// A REST name is "time:name" and another one at every login of the same user; a bare time is all there is of
-// him (draft-uberti-behave-turn-rest-00 section 2.2, coturn's --rest-api-separator).
-std::string_view lasting_name(std::string_view user) {
-  const std::size_t name = user.find(':') + 1;  // 0: there is no colon
-  return name != 0 && name < user.size() && good_until(user) ? user.substr(name) : user;
-}
-
 // As coturn writes it.
 std::string digits_of(std::uint64_t session) {
   const std::string digits = std::to_string(session);
@@ -83,6 +77,13 @@ std::uint64_t hash_text(std::string_view text, const HashSeed& seed) {
     hash = hash_words(hash, word, seed);
   }
   return never_zero(hash);
+}
+
+UserNumber user_number(std::string_view name, const HashSeed& seed) {
+  if (name.empty()) return 0;
+  const std::string_view lasting = lasting_name(name);
+  if (lasting.empty()) return 1 + hash_text(name, seed) % kBareTimes;
+  return std::max(hash_text(lasting, seed), kBareTimes + 1);
 }
 
 }  // namespace
@@ -139,7 +140,7 @@ std::uint32_t Attribution::State::seconds(const Now& now) {
 
 std::uint64_t Attribution::State::what(const Event& event, Distinct distinct) const {
   switch (distinct) {
-    case Distinct::user: return event.user.empty() ? 0 : hash_text(lasting_name(event.user), seed);
+    case Distinct::user: return user_number(event.user, seed);
     case Distinct::peer: return event.peer ? never_zero(siphash13(event.peer->bytes(), seed)) : 0;
     case Distinct::session:
       if (event.session.empty()) return 0;
@@ -255,6 +256,8 @@ void Attribution::State::wait(Record& record, const Event& event, const Rule& ru
     counters.unattributed += event.count;
     return;
   }
+  // Of what was joined for want of room nobody can say any more whom it was about.
+  if (entry->what != what_of) entry->what = 0;
   if (time - entry->since >= window_seconds(rule)) {
     const std::uint32_t outweighed = std::min(entry->count, entry->worst);
     entry->worst = std::max(entry->count, entry->worst);
@@ -423,7 +426,7 @@ void Attribution::State::take_named(const Event& event, const Rule& rule, const 
     Record* record = remember ? &obtain(event.log, session, time) : table.find(event.log, session);
     if (record != nullptr) {
       if (rule.login) {
-        record->user = event.user.empty() ? 0 : hash_text(lasting_name(event.user), seed);
+        record->user = user_number(event.user, seed);
         record->login_told = false;
         table.mark_logged_in(*record, time);
         login_told = true;
@@ -440,7 +443,7 @@ void Attribution::State::take_named(const Event& event, const Rule& rule, const 
     }
   }
   if (rule.login && !login_told && event.evidence != Evidence::tainted) {
-    const std::uint64_t user = event.user.empty() ? 0 : hash_text(lasting_name(event.user), seed);
+    const UserNumber user = user_number(event.user, seed);
     Attributed login{event, 0, user, true};
     login.event.user = login.event.session = {};
     out.push_back(login);
@@ -468,7 +471,7 @@ void Attribution::State::take_nameless(const Event& event, const Rule& rule, con
   const std::uint64_t session = session_number(event.session);
   if (rule.login) {
     Record& record = obtain(event.log, session, time);
-    record.user = event.user.empty() ? 0 : hash_text(lasting_name(event.user), seed);
+    record.user = user_number(event.user, seed);
     record.login_told = false;
     table.mark_logged_in(record, time);
     if (record.tied) tell_login(record, event.rule, out);

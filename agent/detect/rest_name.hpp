@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // User names of the REST kind: the time until which they are good, in seconds since 1970, alone or before a
-// colon and a name (draft-uberti-behave-turn-rest-00, 2.2; coturn's use-auth-secret).
+// colon and a name (draft-uberti-behave-turn-rest-00, 2.2; coturn's use-auth-secret). Coturn also takes the
+// time behind the name, and any character for the colon (rest-api-separator).
 #pragma once
 
 #include <chrono>
@@ -19,6 +20,25 @@ namespace coturn_guard {
     until = until * 10 + (c - '0');
   }
   return std::chrono::seconds(until);
+}
+
+// What stays of a name from one login to the next: the name without its time. A bare time has nothing that
+// stays: it is given back empty. A name of another kind is given back whole.
+[[nodiscard]] inline std::string_view lasting_name(std::string_view user) {
+  constexpr std::size_t kFewest = 9, kMost = 11;
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  const auto separates = [&](char c) {
+    return !is_digit(c) && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && c > ' ' && c < 0x7f;
+  };
+  std::size_t ahead = 0, behind = 0;
+  while (ahead < user.size() && is_digit(user[ahead])) ++ahead;
+  if (ahead == user.size()) return ahead >= kFewest && ahead <= kMost ? std::string_view() : user;
+  if (ahead >= kFewest && ahead <= kMost && separates(user[ahead]))
+    return user.substr(ahead + 1);                            // "1767225600:" is a bare time, too
+  while (is_digit(user[user.size() - 1 - behind])) ++behind;  // not all of it is digits
+  const std::size_t rest = user.size() - behind;
+  if (behind >= kFewest && behind <= kMost && separates(user[rest - 1])) return user.substr(0, rest - 1);
+  return user;
 }
 
 }  // namespace coturn_guard

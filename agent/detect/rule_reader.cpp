@@ -86,6 +86,7 @@ void Reader::read_weight(const YAML::Node& node, Trait& trait) {
     trait.credit = fields.choice(credit, "credit", kCredit);
   if (const YAML::Node causes = node["caused_by"]; causes.IsDefined())
     fields.choices(causes, "caused_by", kCauses, [&](Cause cause) { trait.caused_by.add(cause); });
+  if (const YAML::Node guess = node["guess"]; guess.IsDefined()) trait.guess = fields.boolean(guess, "guess");
   if (const YAML::Node measure = node["good_name"]; measure.IsDefined()) read_good_name(measure, trait);
 }
 
@@ -203,12 +204,13 @@ void Reader::check_causes(const YAML::Node& node, const Rule& rule) {
 }
 
 void Reader::read_rule(const YAML::Node& node) {
-  static constexpr std::array<std::string_view, 30> kKnown{
+  static constexpr std::array<std::string_view, 31> kKnown{
       "name",     "description",     "points",       "window",      "distinct",     "free",
       "from",     "points_from",     "credit",       "evidence",    "witnessed",    "kernel",
       "packet",   "begins",          "ends",         "pattern",     "session",      "login",
       "closes",   "unless_counted",  "misdeed",      "if_expired",  "if_unexpired", "report",
-      "examples", "counterexamples", "announced_by", "unannounced", "caused_by",    "good_name"};
+      "examples", "counterexamples", "announced_by", "unannounced", "caused_by",    "good_name",
+      "guess"};
   static constexpr std::array<std::string_view, 4> kAll{"name", "description", "points", "caused_by"};
   // An operator's own rule may be older than "caused_by" (rule_file).
   const RuleFields::Keys kRequired = RuleFields::Keys(kAll).first(kind_ == RuleFileKind::main ? 4 : 3);

@@ -8,17 +8,28 @@ namespace coturn_guard::doctor {
 namespace {
 
 using Check = Findings (*)(const Facts&);
-constexpr std::array<Check, 21> kChecks{
-    &check_configuration,  &check_service,
-    &check_kernel,         &check_coturn_configuration,
-    &check_log_exists,     &check_log_private,
-    &check_log_readable,   &check_log_fresh,
-    &check_log_recognised, &check_log_smoke,
-    &check_log_rotation,   &check_syslog_hangup,
-    &check_verbose,        &check_witness,
-    &check_namespace,      &check_proxy_in_front,
-    &check_proxy_port,     &check_web_admin_on_workers,
-    &check_version,        &check_fail2ban,
+constexpr std::array<Check, 22> kChecks{
+    &check_configuration,
+    &check_service,
+    &check_kernel,
+    &check_coturn_configuration,
+    &check_log_exists,
+    &check_log_private,
+    &check_log_readable,
+    &check_log_fresh,
+    &check_log_recognised,
+    &check_log_smoke,
+    &check_log_rotation,
+    &check_syslog_hangup,
+    &check_verbose,
+    &check_witness,
+    &check_namespace,
+    &check_proxy_in_front,
+    &check_proxy_port,
+    &check_customers,
+    &check_web_admin_on_workers,
+    &check_version,
+    &check_fail2ban,
     &check_saved_rules,
 };
 

@@ -27,6 +27,7 @@ namespace coturn_guard::doctor {
 [[nodiscard]] Findings check_coturn_configuration(const Facts& facts);
 [[nodiscard]] Findings check_verbose(const Facts& facts);
 [[nodiscard]] Findings check_proxy_port(const Facts& facts);
+[[nodiscard]] Findings check_customers(const Facts& facts);
 [[nodiscard]] Findings check_web_admin_on_workers(const Facts& facts);
 [[nodiscard]] Findings check_version(const Facts& facts);
 [[nodiscard]] Findings check_namespace(const Facts& facts);

@@ -45,6 +45,25 @@ Findings check_verbose(const Facts& facts) {
        "add the line 'verbose' to /etc/turnserver.conf (not Verbose) and restart coturn"}};
 }
 
+// What the running daemon sees in who logs in and who fails.
+Findings check_customers(const Facts& facts) {
+  if (!facts.live) return {};
+  Findings found;
+  if (!facts.live->gateway.empty())
+    found.push_back(
+        {Health::warn, "customers.gateway",
+         facts.live->gateway +
+             " carries most logins: a proxy or a gateway in front of coturn. It is measured by the "
+             "number of its users, and a ban of it is a ban of them all",
+         "let coturn see the clients' own addresses (tcp-proxy-port, no source NAT), or list it "
+         "in ignoreip"});
+  if (!facts.live->breaker.empty())
+    found.push_back({Health::warn, "customers.breaker", "the circuit breaker is " + facts.live->breaker,
+                     "look at what changed: coturn's users, passwords or shared secret; then: coturn-guard "
+                     "breaker close"});
+  return found;
+}
+
 Findings check_proxy_port(const Facts& facts) {
   if (!facts.coturn || facts.coturn->proxy_port == 0) return {};
   const auto port = facts.coturn->proxy_port;

@@ -94,6 +94,9 @@ struct Facts {
     std::optional<WitnessState> witness;
     std::string witness_problem;
     KernelFacts kernel;
+    std::string
+        gateway;  // that most customers come from, as the daemon says; empty: none, or it was not asked
+    std::string breaker;  // that it is open, and why
   };
   std::optional<Live> live;
 };

@@ -12,6 +12,7 @@
 #include "doctor/program.hpp"
 #include "enforce/ipset_backing.hpp"
 #include "enforce/nftables_backing.hpp"
+#include "json_line.hpp"
 
 namespace coturn_guard::doctor {
 namespace {
@@ -90,6 +91,20 @@ void look_at_journal_lines(Facts& facts, const SetupPaths& paths) {
   if (rules && lines) facts.tail = look_at_lines(*lines, *rules, format.value_or(TimeFormat()));
 }
 
+// What the running daemon knows of its customers.
+void ask_daemon(Facts::Live& live) {
+  constexpr std::size_t kMostBytes = 65'536;
+  const auto line = first_line_of({"/proc/self/exe", "status", "--json"}, kMostBytes);
+  const Json status = Json::parse(line, nullptr, false);
+  if (!status.is_object()) return;
+  const auto text_of = [&](const char* key) {
+    const auto found = status.find(key);
+    return found != status.end() && found->is_string() ? found->get<std::string>() : std::string();
+  };
+  live.gateway = text_of("gateway");
+  live.breaker = text_of("breaker");
+}
+
 }  // namespace
 
 void gather_live(Facts& facts, const SetupPaths& paths) {
@@ -108,6 +123,7 @@ void gather_live(Facts& facts, const SetupPaths& paths) {
   ask_witness(coturn_ports(facts.config), live);
   if (const auto asked = ask_kernel(facts.config, live.kernel); !asked)
     live.kernel.problem = asked.error().message();
+  ask_daemon(live);
   facts.live = std::move(live);
 }
 

@@ -17,21 +17,21 @@ namespace coturn_guard::doctor {
 namespace {
 
 constexpr std::chrono::seconds kPatience{5};
-constexpr std::size_t kMostBytes = 4096;
 constexpr std::array kDirectories{"/usr/sbin/", "/usr/bin/", "/sbin/", "/bin/"};
 
 std::string find(const std::string& program) {
+  if (program.starts_with('/')) return program;
   for (const auto* directory : kDirectories)
     if (auto path = directory + program; ::access(path.c_str(), X_OK) == 0) return path;
   return {};
 }
 
 // Until the first newline, the end, or the end of patience.
-std::string read_line(int fd) {
+std::string read_line(int fd, std::size_t most_bytes) {
   std::string text;
   std::array<char, 512> block{};
   const auto end = std::chrono::steady_clock::now() + kPatience;
-  while (text.size() < kMostBytes && text.find('\n') == std::string::npos) {
+  while (text.size() < most_bytes && text.find('\n') == std::string::npos) {
     const auto left =
         std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
     pollfd wait{fd, POLLIN, 0};
@@ -45,7 +45,7 @@ std::string read_line(int fd) {
 
 }  // namespace
 
-std::string first_line_of(const std::vector<std::string>& command) {
+std::string first_line_of(const std::vector<std::string>& command, std::size_t most_bytes) {
   const auto path = find(command.front());
   std::array<int, 2> ends{};
   if (path.empty() || ::pipe2(ends.data(), O_CLOEXEC) < 0) return {};
@@ -65,7 +65,7 @@ std::string first_line_of(const std::vector<std::string>& command) {
   posix_spawn_file_actions_destroy(&actions);
   input.reset();
   if (failed != 0) return {};
-  auto line = read_line(output.get());
+  auto line = read_line(output.get(), most_bytes);
   ::kill(child, SIGKILL);  // it has said what we wanted, or never will
   ::waitpid(child, nullptr, 0);
   return line;

@@ -16,32 +16,26 @@ std::int64_t second_of(const Now& now) {
   return std::chrono::floor<seconds>(now.mono.time_since_epoch()).count();
 }
 
-Prefix customer_of(const Prefix& network) {
-  if (network.is_v4() || network.length() <= Breaker::kIpv6Customer) return network;
-  return Prefix(network.network(), Breaker::kIpv6Customer);
-}
-
 }  // namespace
 
-bool Breaker::admits(const Prefix& network, std::string_view rule, std::optional<std::size_t> customers,
+bool Breaker::admits(const Prefix& network, std::string_view rule, const std::optional<FailedUser>& failed,
                      const Now& now) {
   tick(now);
-  if (state_.open) {
+  if (state_.open && state_.cause == BreakerState::Cause::rate) {
     ++state_.withheld;
     return false;
   }
   const std::int64_t second = second_of(now);
   std::optional<BreakerState::Cause> cause;
+  if (failed && !state_.open) {
+    std::erase_if(banned_, [&](const BannedCustomer& each) {
+      return now.mono - each.when >= kWindow || each.user == failed->user;
+    });
+    banned_.push_back({failed->user, network, std::string(rule), now.mono});
+    cause = too_many_customers(failed->of_all);
+  }
   const std::uint32_t bans = bans_in_the_minute(second) + 1;
   if (policy_.bans_per_minute > 0 && bans > policy_.bans_per_minute) cause = BreakerState::Cause::rate;
-  if (customers) {
-    std::erase_if(banned_, [&](const BannedCustomer& each) {
-      return now.mono - each.when >= kWindow || customer_of(each.network) == customer_of(network);
-    });
-    banned_.push_back({network, std::string(rule), now.mono});
-    BreakerState::Cause of_customers{};
-    if (too_many_customers(*customers, of_customers)) cause = of_customers;
-  }
   if (!cause) {
     Second& slot = seconds_[static_cast<std::size_t>(second) % kSeconds];
     if (slot.number != second) slot = {second, 0};
@@ -51,7 +45,7 @@ bool Breaker::admits(const Prefix& network, std::string_view rule, std::optional
   state_ = {.open = true,
             .cause = *cause,
             .since = now,
-            .customers = customers.value_or(0),
+            .customers = failed ? failed->of_all : 0,
             .bans = bans,
             .banned = *cause == BreakerState::Cause::rate ? std::vector<BannedCustomer>() : banned_,
             .withheld = 1,
@@ -60,10 +54,15 @@ bool Breaker::admits(const Prefix& network, std::string_view rule, std::optional
   return false;
 }
 
-bool Breaker::too_many_customers(std::size_t customers, BreakerState::Cause& cause) const {
-  cause = banned_.size() > kMostCustomers ? BreakerState::Cause::customers : BreakerState::Cause::share;
-  return banned_.size() > kMostCustomers ||
-         (banned_.size() >= kFewestForShare && banned_.size() * 2 > customers);
+bool Breaker::spares_own_failures(const Now& now) {
+  tick(now);
+  return state_.open && state_.cause != BreakerState::Cause::rate;
+}
+
+std::optional<BreakerState::Cause> Breaker::too_many_customers(std::size_t of_all) const {
+  if (banned_.size() > kMostCustomers) return BreakerState::Cause::customers;
+  if (banned_.size() >= kFewestForShare && banned_.size() * 2 > of_all) return BreakerState::Cause::share;
+  return std::nullopt;
 }
 
 std::uint32_t Breaker::bans_in_the_minute(std::int64_t second) const {
@@ -98,8 +97,15 @@ std::optional<seconds> Breaker::closes_in(const Now& now) const {
 std::string why_open(const BreakerState& state) {
   if (state.cause == BreakerState::Cause::rate)
     return fmt::format("{} bans within a minute, more than breaker_bans_per_minute", state.bans);
-  return fmt::format("{} customers of {} were to be banned within {}", state.banned.size(), state.customers,
-                     to_string(seconds(Breaker::kWindow)));
+  return fmt::format(
+      "{} users of {} that had logged in were due for a ban within {} for failing as themselves",
+      state.banned.size(), state.customers, to_string(seconds(Breaker::kWindow)));
+}
+
+std::string_view withheld_for(BreakerState::Cause cause) {
+  if (cause == BreakerState::Cause::rate) return "nobody is banned any more except by hand";
+  return "who fails to log in as a user that had logged in from the same address is not banned for that; "
+         "everything else counts as always";
 }
 
 std::string customers_of(const BreakerState& state) {
@@ -113,10 +119,8 @@ std::string_view remedy_of(BreakerState::Cause cause) {
   if (cause == BreakerState::Cause::rate)
     return "look who is banned and for what; if that is right, raise breaker_bans_per_minute; then: "
            "coturn-guard breaker close";
-  return "look at what changed: coturn's users, passwords or shared secret, its certificate, a proxy or NAT "
-         "in "
-         "front of it, its version (coturn-guard doctor); unban whom it hit; then: coturn-guard breaker "
-         "close";
+  return "look at what changed: coturn's users, passwords or shared secret, its realm, its version "
+         "(coturn-guard doctor); unban whom it hit; then: coturn-guard breaker close";
 }
 
 }  // namespace coturn_guard

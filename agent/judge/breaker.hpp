@@ -1,8 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The circuit breaker: when customers are banned in numbers, something is wrong with coturn or with us
-// (changed passwords, a proxy in front, a new coturn that writes other lines), not with the customers. Then
-// no verdict passes any more until somebody looked, or a while went by. It counts bans and nothing else: it
-// ends none, and what an operator bans by hand does not come by here.
+// The circuit breaker: when a secret or the passwords were changed, honest customers fail by the dozen, each
+// as itself. It opens when many different users, who had logged in within the hour, are due for a ban for
+// failing as themselves from an address where they had logged in. While it is open exactly that is withheld:
+// the failure of an address as a user that had logged in from there. Everything else counts as always. So who
+// opens it with accounts of his own, however many and under whatever names, may fail as himself and gains no
+// guess at anybody else's password; who fails as others is banned, and stays it.
+//
+// Only where an operator set a limit of bans a minute, of anybody: beyond it no ban at all passes.
+//
+// What it does not know: users of the same name in two realms are one to it. It ends no ban, and what an
+// operator bans by hand does not come by here.
 #pragma once
 
 #include <array>
@@ -16,6 +23,7 @@
 
 #include "model/clock.hpp"
 #include "model/prefix.hpp"
+#include "model/user_number.hpp"
 
 namespace coturn_guard {
 
@@ -26,9 +34,17 @@ struct BreakerPolicy {
 
 // A customer whose ban was passed, or withheld when it opened.
 struct BannedCustomer {
+  UserNumber user = 0;
   Prefix network;
   std::string rule;
   std::chrono::steady_clock::time_point when;
+};
+
+// Who is due for a ban for failing as itself, and how many users there are in all that logged in within the
+// hour.
+struct FailedUser {
+  UserNumber user = 0;
+  std::size_t of_all = 0;
 };
 
 struct BreakerState {
@@ -39,10 +55,10 @@ struct BreakerState {
   // Of the last opening; it means something once `openings` is no longer 0.
   Cause cause = Cause::customers;
   Now since;
-  std::size_t customers = 0;           // there were so many in all
+  std::size_t customers = 0;           // users there were in all
   std::uint32_t bans = 0;              // within the minute, where the cause is the rate
   std::vector<BannedCustomer> banned;  // oldest first, the last one's was withheld
-  std::uint64_t withheld = 0;          // offences that would have been bans
+  std::uint64_t withheld = 0;          // offences that were not counted, or were no bans
   std::optional<Closing> closed;       // how it ended
   std::uint64_t openings = 0;
 };
@@ -50,22 +66,21 @@ struct BreakerState {
 class Breaker {
  public:
   static constexpr std::chrono::minutes kWindow{10};
-  static constexpr std::uint32_t kMostCustomers =
-      5;  // different ones banned in the window; one more opens it
-  // More than half of all customers open it, too, if they are at least so many: 1 of 1 and 2 of 3 do not.
+  // Different users that were due in the window; one more opens it. A user is one from however many
+  // addresses.
+  static constexpr std::uint32_t kMostCustomers = 5;
+  // More than half of all users open it, too, if they are at least so many: 1 of 1 and 2 of 3 do not.
   static constexpr std::uint32_t kFewestForShare = 3;
-  // The second and further bans of one network within the window are no other customer, and so are those of
-  // its neighbours in a network of this length: who has one has all 65536 /64s in it, and must not open the
-  // breaker alone.
-  static constexpr unsigned kIpv6Customer = 48;
 
   void set_policy(const BreakerPolicy& policy) { policy_ = policy; }
 
-  // Whether a ban that is due may pass; false opens the breaker where it was closed, and is counted. `rule`
-  // is what it would be for, `customers` how many good names there are in all, where `network` has one;
-  // absent where it has none.
+  // Whether a ban that is due may pass; false is counted, and may open the breaker where it was closed.
+  // `rule` is what it would be for; `failed` where somebody failed as itself.
   [[nodiscard]] bool admits(const Prefix& network, std::string_view rule,
-                            std::optional<std::size_t> customers, const Now& now);
+                            const std::optional<FailedUser>& failed, const Now& now);
+  // It is open for its users: their failures as themselves are to be withheld. note_withheld() counts one.
+  [[nodiscard]] bool spares_own_failures(const Now& now);
+  void note_withheld() { ++state_.withheld; }
   // At least once a second: closes it when its time is over.
   void tick(const Now& now);
   // An operator looked. What was counted is forgotten: it opens anew only for what comes.
@@ -84,7 +99,7 @@ class Breaker {
   };
   static constexpr std::size_t kSeconds = 60;
 
-  [[nodiscard]] bool too_many_customers(std::size_t customers, BreakerState::Cause& cause) const;
+  [[nodiscard]] std::optional<BreakerState::Cause> too_many_customers(std::size_t of_all) const;
   [[nodiscard]] std::uint32_t bans_in_the_minute(std::int64_t second) const;
   void end(BreakerState::Closing how);
 
@@ -94,8 +109,11 @@ class Breaker {
   std::array<Second, kSeconds> seconds_;
 };
 
-// "6 customers of 20 were to be banned within 10m", for the journal and for status.
+// "6 users of 20 that had logged in were due for a ban within 10m for failing as themselves", for the journal
+// and for status.
 [[nodiscard]] std::string why_open(const BreakerState& state);
+// What does not happen while it is open for this.
+[[nodiscard]] std::string_view withheld_for(BreakerState::Cause cause);
 // "192.0.2.1/32 for password-guess, …"; empty where it opened for the rate.
 [[nodiscard]] std::string customers_of(const BreakerState& state);
 // What an operator does about it.

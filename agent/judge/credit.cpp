@@ -7,6 +7,8 @@
 #include <cmath>
 #include <limits>
 #include <list>
+#include <map>
+#include <set>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
@@ -23,7 +25,13 @@ constexpr Tick kLasting = ticks(CreditBook::kLasts);
 constexpr unsigned kSlices = 6;
 constexpr Tick kSliceTicks = kLasting / kSlices;
 constexpr std::size_t kExactUsers = 16;
-constexpr std::size_t kUserBits = 512;  // linear counting: 3 % off at some hundreds
+constexpr std::size_t kMostUsers = 1024;  // of one network, that are known one by one
+constexpr std::size_t kFewestUsers = 4;   // that each network may have, whatever others have
+constexpr std::size_t kSavedUsers = 64;   // of one network, the last that logged in
+constexpr std::size_t kUserBits = 512;    // linear counting: 3 % off at some hundreds
+
+constexpr unsigned kSite = 48;              // of IPv6: what one customer of a provider is given
+constexpr std::size_t kStrangersShare = 8;  // the part of the table that bytes alone may hold against logins
 
 constexpr Tick kNoteBusyEvery = 60'000;
 
@@ -31,6 +39,7 @@ constexpr std::uint32_t kSharedFrom = 5;
 constexpr std::uint64_t kGatewayLogins = 20;
 constexpr std::uint32_t kGatewayUsers = 5;
 constexpr std::uint64_t kGatewayPercent = 80;
+constexpr unsigned kGatewaySlices = 3;
 
 struct AddressHash {
   HashSeed seed;
@@ -97,36 +106,73 @@ std::uint64_t sum(const Logins& logins, Tick now) {
 
 using Bits = std::bitset<kUserBits>;
 
-// How many different users logged in from one network: exact for few, then by a bitmap a slice.
+// The different users that logged in from one network: each of the last ones, and how many in all, exact for
+// few, then by a bitmap a slice.
 class Users {
  public:
-  void add(std::uint64_t user, Tick now) {
+  // `most`: so many stay known one by one. How many of them had to go.
+  std::size_t add(UserNumber user, Tick now, std::size_t most) {
     forget_old(now);
-    const auto known =
-        std::find_if(few_.begin(), few_.end(), [&](const Seen& seen) { return seen.user == user; });
-    if (known != few_.end())
-      known->time = now;
-    else if (!many_ && few_.size() < kExactUsers)
-      few_.push_back({user, now});
-    else
-      add_to_many(user, now);
+    Seen seen{.user = user, .time = now};
+    if (const auto known = find(user); known != last_.end()) {
+      seen.excused = known->excused;
+      seen.excused_since = known->excused_since;
+      last_.erase(known);
+    }
+    last_.push_back(seen);
+    if (many_)
+      many_->at(now).set(user % kUserBits);
+    else if (last_.size() > kExactUsers)
+      begin_many();
+    return trim(most);
+  }
+
+  std::size_t trim(std::size_t most) {
+    const std::size_t before = last_.size();
+    if (before > most) last_.erase(last_.begin(), last_.end() - static_cast<std::ptrdiff_t>(most));
+    return before - last_.size();
   }
 
   [[nodiscard]] std::uint32_t count(Tick now) const {
-    if (!many_) {
-      return static_cast<std::uint32_t>(std::count_if(
-          few_.begin(), few_.end(), [&](const Seen& seen) { return now - seen.time < kLasting; }));
-    }
+    if (!many_) return count_last(now, [](UserNumber) { return true; });
     Bits all;
     many_->each(now, [&](const Bits& users) { all |= users; });
     const std::size_t blank = std::max<std::size_t>(kUserBits - all.count(), 1);
     return static_cast<std::uint32_t>(
         std::lround(kUserBits * std::log(double{kUserBits} / static_cast<double>(blank))));
   }
+  // Of those who have names at least so many.
+  [[nodiscard]] std::uint32_t count_named(Tick now) const {
+    if (!many_) return count_last(now, is_named);
+    const std::uint32_t all = count(now);
+    return all > kBareTimes ? all - static_cast<std::uint32_t>(kBareTimes) : 0;
+  }
+
+  [[nodiscard]] bool knows(UserNumber user, Tick now) const {
+    return std::any_of(last_.begin(), last_.end(),
+                       [&](const Seen& seen) { return seen.user == user && now - seen.time < kLasting; });
+  }
+
+  [[nodiscard]] bool excuse(UserNumber user, std::uint32_t times, Tick now) {
+    const auto known = find(user);
+    if (known == last_.end() || now - known->time >= kLasting) return false;
+    const std::uint32_t most = count(now) > 1 ? CreditBook::kExcusedAmongOthers : CreditBook::kExcusedAlone;
+    if (now - known->excused_since >= kLasting) {
+      known->excused = 0;
+      known->excused_since = now;
+    }
+    if (known->excused >= most || times > most - known->excused) return false;
+    known->excused += times;
+    return true;
+  }
+
+  [[nodiscard]] std::size_t size() const { return last_.size(); }
 
   void pack(PackedWriter& writer) const {
-    writer.number(few_.size());
-    for (const Seen& seen : few_) writer.number(seen.user).number(seen.time);
+    const std::size_t saved = std::min(last_.size(), kSavedUsers);
+    writer.number(saved);
+    for (std::size_t i = last_.size() - saved; i < last_.size(); ++i)
+      writer.number(last_[i].user).number(last_[i].time);
     writer.number(many_ ? 1 : 0);
     if (!many_) return;
     many_->pack(writer, [](PackedWriter& to, const Bits& bits) {
@@ -140,11 +186,13 @@ class Users {
 
   [[nodiscard]] bool unpack(PackedReader& reader, Tick now) {
     const auto few = reader.number();
-    if (few > kExactUsers) return false;
+    if (few > kSavedUsers) return false;
     for (std::uint64_t i = 0; i < few; ++i) {
       const auto user = reader.number();
-      few_.push_back({user, std::min(reader.number(), now)});
+      last_.push_back({.user = user, .time = std::min(reader.number(), now)});
     }
+    std::stable_sort(last_.begin(), last_.end(),
+                     [](const Seen& a, const Seen& b) { return a.time < b.time; });
     if (reader.number() == 0) return reader.good();
     many_ = std::make_unique<Slices<Bits>>();
     return many_->unpack(reader, now, [](PackedReader& from) {
@@ -159,26 +207,36 @@ class Users {
 
  private:
   struct Seen {
-    std::uint64_t user;
-    Tick time;
+    UserNumber user = 0;
+    Tick time = 0;
+    Tick excused_since = 0;
+    std::uint32_t excused = 0;
   };
 
+  std::vector<Seen>::iterator find(UserNumber user) {
+    return std::find_if(last_.begin(), last_.end(), [&](const Seen& seen) { return seen.user == user; });
+  }
+
+  template <class Wanted>
+  [[nodiscard]] std::uint32_t count_last(Tick now, Wanted wanted) const {
+    return static_cast<std::uint32_t>(std::count_if(last_.begin(), last_.end(), [&](const Seen& seen) {
+      return now - seen.time < kLasting && wanted(seen.user);
+    }));
+  }
+
   void forget_old(Tick now) {
-    std::erase_if(few_, [&](const Seen& seen) { return now - seen.time >= kLasting; });
+    const auto young = std::find_if(last_.begin(), last_.end(),
+                                    [&](const Seen& seen) { return now - seen.time < kLasting; });
+    last_.erase(last_.begin(), young);
     if (many_ && count(now) == 0) many_.reset();
   }
 
-  void add_to_many(std::uint64_t user, Tick now) {
-    if (!many_) {
-      many_ = std::make_unique<Slices<Bits>>();
-      std::sort(few_.begin(), few_.end(), [](const Seen& a, const Seen& b) { return a.time < b.time; });
-      for (const Seen& seen : few_) many_->at(seen.time).set(seen.user % kUserBits);
-      few_ = {};
-    }
-    many_->at(now).set(user % kUserBits);
+  void begin_many() {
+    many_ = std::make_unique<Slices<Bits>>();
+    for (const Seen& seen : last_) many_->at(seen.time).set(seen.user % kUserBits);
   }
 
-  std::vector<Seen> few_;
+  std::vector<Seen> last_;  // the longest silent first
   std::unique_ptr<Slices<Bits>> many_;
 };
 
@@ -189,6 +247,7 @@ struct Entry {
   Users users;
   bool noted = false;  // among the changes
   bool saved = false;  // some state of it
+  std::optional<std::list<Prefix>::iterator> in_site;
 };
 
 // Of what is no network's: the logins of all, also of networks that are forgotten.
@@ -226,14 +285,23 @@ bool lasts(const std::optional<Tick>& earned, Tick now) {
 
 }  // namespace
 
+static_assert(CreditBook::kMaxNetworks * kFewestUsers <= CreditBook::kMaxPairs);
+
 struct CreditBook::State {
   explicit State(const HashSeed& seed) : index(0, AddressHash{seed}) {}
 
-  std::list<Entry> entries;  // most recently earned first
+  std::list<Entry> entries;    // with logins, most recently earned first
+  std::list<Entry> strangers;  // with bytes only, likewise
   std::unordered_map<Prefix, std::list<Entry>::iterator, AddressHash> index;
+  std::set<Prefix> ipv6_logins;               // networks among `entries`
+  std::map<Prefix, std::list<Prefix>> sites;  // these by /48, whose login is oldest first
   TickClock clock;
   Logins all_logins;  // also of networks that are forgotten
+  Users everybody;    // the same of users
   std::uint64_t evicted = 0;
+  std::size_t pairs = 0;                // users of all entries
+  std::size_t most_users = kMostUsers;  // of one of them, for now
+  std::uint64_t pairs_evicted = 0;
   // Who has the most logins of the hour. Each login may make its network that; only when a slice ends can it
   // be another without a login, and then all are looked through, once.
   std::optional<Prefix> busiest;
@@ -246,27 +314,65 @@ struct CreditBook::State {
     if (noting && !std::exchange(entry.noted, true)) noted.push_back(entry.network);
   }
 
-  Entry& earn(const Prefix& network) {
+  Entry& earn(const Prefix& network, bool by_login) {
     if (const auto known = index.find(network); known != index.end()) {
-      entries.splice(entries.begin(), entries, known->second);
-      return entries.front();
+      std::list<Entry>& from = known->second->last_login ? entries : strangers;
+      std::list<Entry>& to = by_login ? entries : from;
+      to.splice(to.begin(), from, known->second);
+      if (by_login) enter_site(to.front());
+      return to.front();
     }
-    if (entries.size() >= kMaxNetworks) {
-      if (noting && entries.back().saved) gone.push_back(entries.back().network);
-      // Nobody could write for long: all of them is less than what came and went.
-      if (gone.size() > kMaxNetworks || noted.size() > 2 * kMaxNetworks) {
-        everything = true;
-        gone.clear();
-        noted.clear();
-      }
-      index.erase(entries.back().network);
-      entries.pop_back();
-      ++evicted;
+    if (index.size() >= kMaxNetworks)
+      evict(strangers.size() > kMaxNetworks / kStrangersShare || entries.empty() ? strangers.back()
+                                                                                 : entries.back());
+    std::list<Entry>& to = by_login ? entries : strangers;
+    to.emplace_front();
+    to.front().network = network;
+    index.emplace(network, to.begin());
+    if (by_login) enter_site(to.front());
+    return to.front();
+  }
+
+  // It logs in. Of its /48 there may be too many then.
+  void enter_site(Entry& entry) {
+    if (entry.network.is_v4() || entry.network.length() < kSite) return;
+    std::list<Prefix>& site = sites[Prefix(entry.network.network(), kSite)];
+    if (entry.in_site) return site.splice(site.end(), site, *entry.in_site);
+    ipv6_logins.insert(entry.network);
+    entry.in_site = site.insert(site.end(), entry.network);
+    if (site.size() > kMostOfSite) evict(*index.find(site.front())->second);
+  }
+
+  // Those within it that logged in at some time, until one is what is looked for.
+  template <class IsIt>
+  bool each_of(const Prefix& wide, IsIt is_it) const {
+    for (auto at = ipv6_logins.lower_bound(wide); at != ipv6_logins.end() && wide.contains(at->network());
+         ++at)
+      if (const Entry* const entry = find(*at); entry != nullptr && is_it(*entry)) return true;
+    return false;
+  }
+
+  void evict(const Entry& entry) {
+    const Prefix network = entry.network;
+    const bool in_logins = entry.last_login.has_value();
+    if (noting && entry.saved) gone.push_back(network);
+    // Nobody could write for long: all of them is less than what came and went.
+    if (gone.size() > kMaxNetworks || noted.size() > 2 * kMaxNetworks) {
+      everything = true;
+      gone.clear();
+      noted.clear();
     }
-    entries.emplace_front();
-    entries.front().network = network;
-    index.emplace(network, entries.begin());
-    return entries.front();
+    pairs -= entry.users.size();
+    if (entry.in_site) {
+      ipv6_logins.erase(network);
+      const auto site = sites.find(Prefix(network.network(), kSite));
+      site->second.erase(*entry.in_site);
+      if (site->second.empty()) sites.erase(site);
+    }
+    const auto known = index.find(network);
+    (in_logins ? entries : strangers).erase(known->second);
+    index.erase(known);
+    ++evicted;
   }
 
   [[nodiscard]] const Entry* find(const Prefix& network) const {
@@ -279,9 +385,29 @@ struct CreditBook::State {
     return entry == nullptr ? 0 : sum(entry->logins, now);
   }
 
+  void add_user(Entry& entry, UserNumber user, Tick now) {
+    pairs -= entry.users.size();
+    pairs_evicted += entry.users.add(user, now, most_users);
+    pairs += entry.users.size();
+    bound_pairs();
+  }
+
+  // With kFewestUsers each there is room for all networks.
+  void bound_pairs() {
+    while (pairs > kMaxPairs && most_users > kFewestUsers) {
+      most_users /= 2;
+      for (Entry& entry : entries) {
+        const std::size_t forgotten = entry.users.trim(most_users);
+        pairs -= forgotten;
+        pairs_evicted += forgotten;
+      }
+    }
+  }
+
   void look_through(Tick now) {
     if (looked_through == now / kSliceTicks) return;
     looked_through = now / kSliceTicks;
+    if (pairs < kMaxPairs / 4 && most_users < kMostUsers) most_users *= 2;
     busiest.reset();
     std::uint64_t most = 0;
     for (const Entry& entry : entries)
@@ -297,11 +423,12 @@ CreditBook::CreditBook(CreditBook&&) noexcept = default;
 CreditBook& CreditBook::operator=(CreditBook&&) noexcept = default;
 CreditBook::~CreditBook() = default;
 
-void CreditBook::logged_in(const Prefix& network, std::uint64_t user, const Now& now) {
+void CreditBook::logged_in(const Prefix& network, UserNumber user, const Now& now) {
   const Tick tick = state_->clock.at(now);
-  Entry& entry = state_->earn(network);
+  Entry& entry = state_->earn(network, true);
   entry.last_login = tick;
-  entry.users.add(user, tick);
+  state_->add_user(entry, user, tick);
+  if (user != 0) static_cast<void>(state_->everybody.add(user, tick, kExactUsers));
   state_->note(entry);
   ++entry.logins.at(tick);
   ++state_->all_logins.at(tick);
@@ -311,7 +438,7 @@ void CreditBook::logged_in(const Prefix& network, std::uint64_t user, const Now&
 
 void CreditBook::was_busy(const Prefix& network, const Now& now) {
   const Tick tick = state_->clock.at(now);
-  Entry& entry = state_->earn(network);
+  Entry& entry = state_->earn(network, false);
   if (!entry.last_busy || tick - *entry.last_busy >= kNoteBusyEvery || !entry.saved) state_->note(entry);
   entry.last_busy = tick;
 }
@@ -331,6 +458,7 @@ void CreditBook::load(const std::vector<SavedRecord>& records, const Now& now) {
     if (record.key == kAll) {
       PackedReader value(record.value);
       if (!unpack(value, tick, state.all_logins)) state.all_logins = {};
+      if (!state.everybody.unpack(value, tick)) state.everybody = {};
       continue;
     }
     auto entry = entry_of(record, tick);
@@ -344,10 +472,14 @@ void CreditBook::load(const std::vector<SavedRecord>& records, const Now& now) {
   std::stable_sort(loaded.begin(), loaded.end(),
                    [&](const Entry& a, const Entry& b) { return earned(a) < earned(b); });
   for (Entry& entry : loaded) {
-    Entry& made = state.earn(entry.network);
+    Entry& made = state.earn(entry.network, entry.last_login.has_value());
+    const auto in_site = made.in_site;
     made = std::move(entry);
+    made.in_site = in_site;
     made.saved = true;
+    state.pairs += made.users.size();
   }
+  state.bound_pairs();
   if (!all) note_everything();
 }
 
@@ -362,7 +494,8 @@ void CreditBook::save_changes(StateBatch& batch) {
   const auto noted = std::exchange(state.noted, {});
   if (std::exchange(state.everything, false)) {
     batch.clear_records.push_back(SavedRecord::Kind::credit);
-    for (Entry& entry : state.entries) save(entry);
+    for (auto* const list : {&state.entries, &state.strangers})
+      for (Entry& entry : *list) save(entry);
   } else {
     for (const Prefix& network : gone)
       batch.records_gone.push_back({SavedRecord::Kind::credit, key_of(network)});
@@ -373,6 +506,7 @@ void CreditBook::save_changes(StateBatch& batch) {
   }
   PackedWriter all;
   pack(all, state.all_logins);
+  state.everybody.pack(all);
   batch.records.push_back({SavedRecord::Kind::credit, std::string(kAll), all.take()});
 }
 
@@ -394,13 +528,24 @@ bool CreditBook::is_customer(const Standing& standing, const Now& now) const {
   return standing.by_bytes && sum(state_->all_logins, state_->clock.at(now)) == 0;
 }
 
-std::size_t CreditBook::customers(const Now& now) const {
+bool CreditBook::logged_in_as(const Prefix& network, UserNumber user, const Now& now) const {
+  const Entry* const entry = user == 0 ? nullptr : state_->find(network);
+  return entry != nullptr && entry->users.knows(user, state_->clock.at(now));
+}
+
+bool CreditBook::excuse(const Prefix& network, UserNumber user, std::uint32_t times, const Now& now) {
+  if (user == 0) return false;
+  const auto known = state_->index.find(network);
+  return known != state_->index.end() && known->second->users.excuse(user, times, state_->clock.at(now));
+}
+
+bool CreditBook::logged_in_within(const Prefix& wide, const Now& now) const {
   const Tick tick = state_->clock.at(now);
-  const bool logins_known = sum(state_->all_logins, tick) > 0;
-  const auto counted = std::count_if(state_->entries.begin(), state_->entries.end(), [&](const Entry& entry) {
-    return lasts(entry.last_login, tick) || (!logins_known && lasts(entry.last_busy, tick));
-  });
-  return static_cast<std::size_t>(counted);
+  return state_->each_of(wide, [&](const Entry& entry) { return lasts(entry.last_login, tick); });
+}
+
+std::uint32_t CreditBook::users(const Now& now) const {
+  return state_->everybody.count(state_->clock.at(now));
 }
 
 std::optional<Prefix> CreditBook::gateway(const Now& now) const {
@@ -409,15 +554,29 @@ std::optional<Prefix> CreditBook::gateway(const Now& now) const {
   const std::uint64_t logins = state_->logins_of(state_->busiest, tick);
   if (logins < kGatewayLogins || logins * 100 < sum(state_->all_logins, tick) * kGatewayPercent)
     return std::nullopt;
-  if (state_->find(*state_->busiest)->users.count(tick) < kGatewayUsers) return std::nullopt;
+  const Entry& entry = *state_->find(*state_->busiest);
+  unsigned slices = 0;
+  entry.logins.each(tick, [&](std::uint32_t count) { slices += count > 0 ? 1 : 0; });
+  if (slices < kGatewaySlices || entry.users.count_named(tick) < kGatewayUsers) return std::nullopt;
   return state_->busiest;
 }
 
 std::size_t CreditBook::size() const {
-  return state_->entries.size();
+  return state_->index.size();
 }
 std::uint64_t CreditBook::evicted() const {
   return state_->evicted;
+}
+std::size_t CreditBook::pairs() const {
+  return state_->pairs;
+}
+std::uint64_t CreditBook::pairs_evicted() const {
+  return state_->pairs_evicted;
+}
+
+Trait measured_per_user(Trait trait) {
+  if (trait.credit == Credit::none) trait.credit = Credit::shared;
+  return trait;
 }
 
 Trait shared_out(Trait trait, const Standing& standing) {

@@ -298,6 +298,10 @@ void Ledger::note_everything() {
   state_->table.note_everything();
 }
 
+bool Ledger::saves_everything() const {
+  return state_->table.saves_everything();
+}
+
 Points Ledger::points(const Prefix& network, const Now& now) const {
   const Index index = state_->table.find(network);
   if (index == OffenderTable::kNone) return {};

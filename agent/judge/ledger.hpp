@@ -75,7 +75,8 @@ class Ledger {
   void loaded_under(std::chrono::seconds findtime);
   // Appends what changed since the last call. Costs a copy of each changed record, at most of all.
   void save_changes(StateBatch& batch);
-  void note_everything();  // the next call gives all of it
+  void note_everything();                       // the next call gives all of it
+  [[nodiscard]] bool saves_everything() const;  // and clears what was saved before, whoever's it is
 
   // What counts against this unit of judging (prefix_of, or an address judged alone) now. A ban begins anew,
   // but for one apart.

@@ -52,6 +52,7 @@ class OffenderTable {
   void note(Index index);
   void note_gone(const Prefix& prefix);  // of a record that is saved, and not here
   void note_everything() { everything_ = noting_; }
+  [[nodiscard]] bool saves_everything() const { return everything_; }
   void mark_saved(Index index);  // as it is now
   struct Changes {
     bool everything = false;  // forget what was saved before

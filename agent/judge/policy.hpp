@@ -19,6 +19,9 @@ struct Policy {
       std::chrono::hours(5 * 7 * 24);  // or 3 x the last ban, whichever is longer
   unsigned ipv4_prefix = 32;
   unsigned ipv6_prefix = 64;
+  // The measures of IPv6 networks of these lengths (judge/wide_networks); 0: they are not judged.
+  Points maxretry_56{60'000};
+  Points maxretry_48{240'000};
   std::size_t max_addresses = 200'000;
 };
 

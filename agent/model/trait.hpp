@@ -65,6 +65,7 @@ struct Trait {
   Credit credit = Credit::none;
   Causes caused_by{};
   std::optional<GoodNameMeasure> good_name{};
+  bool guess = false;  // somebody tries out passwords or names: added up over wider networks, too
 
   // What somebody else can make an honest client do. For an address with a good name it is counted apart and
   // ends in a ban of the first length.

@@ -196,7 +196,7 @@ int close_breaker(const ControlOptions& options) {
     if (options.json) return print_raw(line);
     const Json told = parse_line(line);
     if (get(told, "was_open") == true)
-      fmt::print("closed; offenders are banned again. It was open because {}: {}\n",
+      fmt::print("closed; everything counts again. It was open because {}: {}\n",
                  text_of(get(told, "reason")), text_of(get(told, "customers")));
     else
       fmt::print("it was not open\n");
@@ -252,9 +252,10 @@ void add_breaker(CommandLine& line) {
     std::string action;
   };
   const auto options = std::make_shared<Options>();
-  auto* const verb = add_verb(
-      line, "breaker", "close: let bans pass again, after they were stopped because customers were hit",
-      [options] { return close_breaker(options->control); });
+  auto* const verb =
+      add_verb(line, "breaker",
+               "close: let everything count again, after bans were withheld because customers were hit",
+               [options] { return close_breaker(options->control); });
   add_control_options(*verb, options->control);
   verb->add_option("ACTION", options->action, "close")->required()->check(CLI::IsMember({"close"}));
 }

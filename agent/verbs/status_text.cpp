@@ -97,8 +97,9 @@ std::string status_text(const Json& status, const Paint& paint) {
   screen.row("witness", witness_text(get(status, "witness"), paint));
   screen.row("gate", gate_text(get(status, "gate")));
   if (get(status, "gateway").is_string())
-    screen.row("gateway", paint.yellow(text_of(get(status, "gateway")) +
-                                       " carries most logins: a proxy in front of coturn? It is not banned"));
+    screen.row("gateway",
+               paint.yellow(text_of(get(status, "gateway")) +
+                            " carries most logins: a proxy in front of coturn? It is measured per user"));
   if (get(status, "breaker").is_string()) screen.row("breaker", paint.red(text_of(get(status, "breaker"))));
   if (get(status, "smoke").is_string()) screen.row("smoke", paint.red(text_of(get(status, "smoke"))));
   return screen.take();

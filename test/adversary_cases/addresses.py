@@ -76,5 +76,29 @@ def one_guesser_among_a_hundred_networks(arena):
     arena.spared(customers[3], "a customer of another /64 of that /48")
 
 
+def guess_each(server, sources, each):
+    """As guess_from_everywhere, and goes on where one was cut off."""
+    return sum(guess_from_everywhere(server, [source], each)[0] for source in sources)
+
+
+@attack("verbose6 journal6", ci="verbose6", seconds=60)
+def guesses_beside_a_customer_in_the_48(arena):
+    """A customer lives in the /48 (or the attacker has an account there): it stays, and each other /64 has one guess."""
+    arena.start()
+    customer = "2001:db8:bad:fff0::1"
+    first = ["2001:db8:bad:%x::1" % (0x100 * number + number) for number in range(120)]
+    later = ["2001:db8:bad:%x::1" % (0x100 * number + 0x80 + number) for number in range(40)]
+    batch(("-n", "attacker"), ["addr add %s/128 dev eth0 nodad" % source for source in [customer] + first + later])
+    sh("ip -6 route add 2001:db8:bad::/48 dev to-attacker", check=False)
+    ok(arena.at("attacker", served, arena.server, [customer]).wait() == 1, "the customer logs in")
+    arena.at("attacker", guess_each, arena.server, first, 4).wait(200)
+    arena.settle()
+    arena.at("attacker", guess_each, arena.server, later, 1).wait(200)
+    right = eventually(lambda: all(arena.banned(source) for source in later), 15)
+    ok(right, "after a hundred /64s of four guesses each, the next ones are banned at their first",
+       [source for source in later if not arena.banned(source)] + [arena.details(later[0])])
+    arena.spared(customer, "the customer of that /48")
+
+
 def served(server, sources):
     return sum(turn.allocate_once("tcp", server, 3478, "alice", "secret1", source)[0] for source in sources)

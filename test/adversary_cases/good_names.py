@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a good name is worth: to customers whom others make offend, and to attackers who buy one."""
-import time
+import base64, hmac, time
 
 import turn_client as turn
 from adversary import VERBOSE, attack, eventually, ok
@@ -56,6 +56,48 @@ def six_own_addresses_open_the_breaker(arena):
     ok(answered <= 100, "by the hundredth try", "%d guesses were answered" % answered)
     for address in honest[:2]:
         arena.spared(address, "a customer of that hour", settle=False)
+
+
+@attack(VERBOSE, ci="verbose", seconds=30)
+def seven_accounts_open_the_breaker(arena):
+    """Each account fails as itself from an address of its own. That opens the breaker, and buys no guess at anybody else's."""
+    users = ["own%d" % number for number in range(7)]
+    arena.start(*("user=%s:secret1" % user for user in users))
+    own = arena.more_addresses("attacker", 7)
+    for user, address in zip(users, own):
+        arena.at("attacker", log_in, arena.server, address, [user]).wait()
+    for user, address in zip(users[:6], own):
+        arena.at("attacker", guess, arena.server, address, 110, user).wait()
+    arena.settle()
+    ok(arena.daemon.says(r"breaker\.open.*as a user that had logged in"), "the breaker opens, and says what it withholds", arena.daemon.text[-2000:])
+    arena.spared(own[5], "who fails as itself while it is open")
+    arena.at("attacker", guess, arena.server, own[6], 300).wait()
+    arena.falls(own[6], "who has an account and guesses at another's, while the breaker is open")
+    arena.at("clumsy", guess, arena.server, None, 300).wait()
+    arena.falls(arena.clumsy_address, "the stranger who guesses while the breaker is open")
+
+
+def log_in_by_times(server, source, secret, names):
+    """With credentials of a REST API -> how many got a relay."""
+    got = 0
+    for name in names:
+        password = base64.b64encode(hmac.new(secret.encode(), name.encode(), "sha1").digest()).decode()
+        got += turn.allocate_once("tcp", server, 3478, name, password, source)[0]
+    return got
+
+
+@attack(VERBOSE, ci="verbose", seconds=25)
+def rest_names_count_as_one_user(arena):
+    """One account of a REST API has another name at each login. It is one user from however many addresses: no breaker opens."""
+    arena.start("use-auth-secret", "static-auth-secret=s3")
+    soon, own = int(time.time()) + 3600, arena.more_addresses("attacker", 7)
+    for number, address in enumerate(own):
+        logins = arena.at("attacker", log_in_by_times, arena.server, address, "s3", ["%d:mallory" % (soon + number), "%d" % (soon + number)]).wait()
+        ok(logins == 2, "it logs in from %s" % address, logins)
+        arena.at("attacker", guess, arena.server, address, 310, "%d:mallory" % (soon + 100 + number)).wait()
+    arena.settle()
+    ok("breaker.open" not in arena.daemon.text, "the breaker stays closed", arena.daemon.text[-2000:])
+    ok("judge.gateway" not in arena.daemon.text, "and nobody is taken for a gateway", arena.daemon.text[-2000:])
 
 
 @attack(VERBOSE, ci="verbose journal6", seconds=16)

@@ -19,8 +19,8 @@ TEST_CASE("the alarm is told at once, again every ten minutes, and its end once"
     alarm.look(breaker, at(0s));
     silent = said.lines_with("breaker");
     for (unsigned i = 1; i <= 6; ++i)
-      static_cast<void>(
-          breaker.admits(Prefix(Address::v4(0xc0000200 + i), 32), "password-guess", 100, at(1s)));
+      static_cast<void>(breaker.admits(Prefix(Address::v4(0xc0000200 + i), 32), "password-guess",
+                                       FailedUser{20 + i, 100}, at(1s)));
     for (auto second = 1s; second < 2h; ++second) {
       breaker.tick(at(second));
       alarm.look(breaker, at(second));

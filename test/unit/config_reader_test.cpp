@@ -64,6 +64,8 @@ bantime_factor: 1.5
 forget_after: 2weeks 1d
 ipv4_prefix: 24
 ipv6_prefix: 56
+maxretry_56: 0
+maxretry_48: 90.5
 max_addresses: 1000
 max_bans: 16777216
 enforcer: nftables
@@ -91,6 +93,8 @@ rules_file: /etc/coturn-guard/rules.yaml
   CHECK(config.policy.forget_after == 15 * 24h);
   CHECK(config.policy.ipv4_prefix == 24);
   CHECK(config.policy.ipv6_prefix == 56);
+  CHECK(config.policy.maxretry_56 == Points{0});
+  CHECK(config.policy.maxretry_48 == Points{90'500});
   CHECK(config.policy.max_addresses == 1000);
   CHECK(config.max_bans == 16'777'216);
   CHECK(config.enforcer == "nftables");
@@ -136,6 +140,8 @@ TEST_CASE("the packaged file holds every key, and its values are the defaults", 
   CHECK(config.policy.forget_after == defaults.policy.forget_after);
   CHECK(config.policy.ipv4_prefix == defaults.policy.ipv4_prefix);
   CHECK(config.policy.ipv6_prefix == defaults.policy.ipv6_prefix);
+  CHECK(config.policy.maxretry_56 == defaults.policy.maxretry_56);
+  CHECK(config.policy.maxretry_48 == defaults.policy.maxretry_48);
   CHECK(config.policy.max_addresses == defaults.policy.max_addresses);
   CHECK(config.ignoreip == defaults.ignoreip);
   CHECK(config.ports_automatic == defaults.ports_automatic);

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "detect/attribution.hpp"
 
+#include <algorithm>
 #include <map>
+#include <set>
 
+#include "model/user_number.hpp"
 #include "support/catch.hpp"
 #include "support/state_file.hpp"
 
@@ -130,6 +133,41 @@ TEST_CASE("different users of one session are told apart, the same one is not", 
   CHECK(charged(out, kGuess) == 5);
   table.take(kGuess, 9, "", "a");
   CHECK(counts.contains(table.take(kClosed, 9, kClient).at(0).what));  // also in another session
+}
+
+TEST_CASE("a REST name is one user's, wherever its time stands, and a bare time is nobody's",
+          "[detect][attribution]") {
+  Table table;
+  const auto number_of = [&](const std::string& user) {
+    static std::uint64_t session = 100;
+    table.take(kGuess, ++session, "", user);
+    return table.take(kClosed, session, kClient).at(0).what;
+  };
+  const auto mallory = number_of("mallory");
+  CHECK(is_named(mallory));
+  for (const char* const name : {"1800000000:mallory", "1800000999:mallory", "mallory:1800000999",
+                                 "1800000000/mallory", "mallory|180000000"})
+    CHECK(number_of(name) == mallory);
+  for (const char* const name :
+       {"18000000:mallory", "1800000000mallory", "mallory1800000000", "1800000000:mallory:x"})
+    CHECK(number_of(name) != mallory);
+  std::set<std::uint64_t> bare;
+  for (int i = 0; i < 200; ++i) bare.insert(number_of(std::to_string(1'800'000'000 + i)));
+  bare.insert(number_of("1800000000:"));
+  CHECK(bare.size() <= kBareTimes);
+  CHECK(bare.size() > 3);
+  CHECK(std::none_of(bare.begin(), bare.end(), is_named));
+}
+
+TEST_CASE("of what is joined for want of room nobody is said to have done it",
+          "[detect][attribution][hostile]") {
+  Table table;
+  for (std::size_t i = 0; i < Attribution::kMaxPendingOfSession; ++i)
+    table.take(kGuess, 5, "", "user" + std::to_string(i));
+  for (int i = 0; i < 100; ++i) table.take(kGuess, 5, "", "victim" + std::to_string(i));
+  const auto out = table.take(kClosed, 5, kClient);
+  CHECK(charged(out, kGuess) == Attribution::kMaxPendingOfSession + 100);
+  for (const Attributed& one : out) CHECK((one.event.count == 1 || one.what == 0));
 }
 
 TEST_CASE("of the rules that tell of one misdeed the one that counted most is charged",

@@ -34,6 +34,18 @@ Health worst(const Findings& findings) {
 
 }  // namespace
 
+TEST_CASE("a gateway and an open breaker are told as the daemon knows them", "[doctor]") {
+  Facts facts = healthy();
+  CHECK(check_customers(facts).empty());
+  facts.live->gateway = "192.0.2.1/32";
+  facts.live->breaker = "open, because of this";
+  const auto findings = check_customers(facts);
+  REQUIRE(findings.size() == 2);
+  CHECK(findings[0].what.starts_with("192.0.2.1/32 carries most logins"));
+  CHECK(findings[1].what == "the circuit breaker is open, because of this");
+  CHECK(worst(findings) == Health::warn);
+}
+
 TEST_CASE("a healthy machine has only good findings, and whoever is ill is told a remedy", "[doctor]") {
   for (const auto& finding : examine(healthy())) {
     INFO(finding.what);

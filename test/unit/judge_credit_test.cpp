@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "judge/credit.hpp"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <cstring>
 
@@ -63,31 +65,129 @@ TEST_CASE("hundreds of users are estimated within a tenth, and forgotten", "[jud
   }
 }
 
-TEST_CASE("who carries four fifths of all logins is a gateway", "[judge][credit]") {
+TEST_CASE("who carries four fifths of all logins over half an hour is a gateway", "[judge][credit]") {
   CreditBook book(kSeed);
-  for (std::uint64_t i = 0; i < 19; ++i) book.logged_in(kOffice, user(i % 5), at(0s));
-  CHECK_FALSE(book.gateway(at(0s)));
-  book.logged_in(kOffice, user(0), at(0s));
-  CHECK(book.gateway(at(0s)) == kOffice);
-  for (std::uint64_t i = 0; i < 5; ++i) book.logged_in(kHome, user(i), at(1min));
-  CHECK(book.gateway(at(1min)) == kOffice);
-  book.logged_in(kHome, user(9), at(1min));
-  CHECK_FALSE(book.gateway(at(1min)));
+  for (std::uint64_t i = 0; i < 17; ++i) book.logged_in(kOffice, user(i % 5), at(0s));
+  book.logged_in(kOffice, user(0), at(10min));
+  book.logged_in(kOffice, user(0), at(20min));
+  CHECK_FALSE(book.gateway(at(20min)));  // 19 logins
+  book.logged_in(kOffice, user(0), at(20min));
+  CHECK(book.gateway(at(20min)) == kOffice);
+  for (std::uint64_t i = 0; i < 5; ++i) book.logged_in(kHome, user(i), at(21min));
+  CHECK(book.gateway(at(21min)) == kOffice);
+  book.logged_in(kHome, user(9), at(21min));
+  CHECK_FALSE(book.gateway(at(21min)));
   CHECK_FALSE(book.gateway(at(3h)));
 }
 
 TEST_CASE("logins of fewer than five users make no gateway", "[judge][credit]") {
   CreditBook book(kSeed);
-  for (std::uint64_t i = 0; i < 1000; ++i) book.logged_in(kOffice, user(i % 4), at(0s));
-  CHECK_FALSE(book.gateway(at(0s)));
+  for (std::uint64_t i = 0; i < 1000; ++i) book.logged_in(kOffice, user(i % 4), at(i * 2s));
+  CHECK_FALSE(book.gateway(at(34min)));
+}
+
+TEST_CASE("a thousand logins within twenty minutes make no gateway yet", "[judge][credit]") {
+  CreditBook book(kSeed);
+  for (std::uint64_t i = 0; i < 1000; ++i) book.logged_in(kOffice, user(i % 50), at(i * 1s));
+  CHECK_FALSE(book.gateway(at(1000s)));
+}
+
+TEST_CASE("names that are a bare time make no gateway", "[judge][credit]") {
+  CreditBook book(kSeed);
+  for (std::uint64_t i = 0; i < 1000; ++i)
+    book.logged_in(kOffice, i % 10 == 0 ? user(i % 4) : 1 + i % kBareTimes, at(i * 2s));
+  CHECK(book.standing(kOffice, at(34min)).users >= 10);
+  CHECK_FALSE(book.gateway(at(34min)));
 }
 
 TEST_CASE("a gateway is found when a busier network has gone quiet", "[judge][credit]") {
   CreditBook book(kSeed);
   for (std::uint64_t i = 0; i < 100; ++i) book.logged_in(kHome, user(i), at(0s));
-  for (std::uint64_t i = 0; i < 30; ++i) book.logged_in(kOffice, user(i), at(50min));
-  CHECK_FALSE(book.gateway(at(50min)));
+  for (std::uint64_t i = 0; i < 30; ++i) book.logged_in(kOffice, user(i), at(25min + i * 45s));
+  CHECK_FALSE(book.gateway(at(49min)));
   CHECK(book.gateway(at(1h + 15min)) == kOffice);
+}
+
+TEST_CASE("it is known who logged in from where, for an hour", "[judge][credit]") {
+  CreditBook book(kSeed);
+  book.logged_in(kOffice, user(1), at(0s));
+  CHECK(book.logged_in_as(kOffice, user(1), at(59min)));
+  CHECK_FALSE(book.logged_in_as(kOffice, user(2), at(59min)));
+  CHECK_FALSE(book.logged_in_as(kHome, user(1), at(59min)));
+  CHECK(book.users(at(49min)) == 1);
+  CHECK_FALSE(book.logged_in_as(kOffice, user(1), at(1h)));
+  book.logged_in(kOffice, 0, at(1h));
+  CHECK_FALSE(book.logged_in_as(kOffice, 0, at(1h)));  // without a name one is nobody
+  CHECK(book.users(at(1h)) == 0);
+}
+
+TEST_CASE("a neighbour behind the same address gets no free guesses", "[judge][credit][breaker]") {
+  CreditBook book(kSeed);
+  book.logged_in(kHome, user(1), at(0s));
+  std::uint32_t alone = 0;
+  while (alone < 10'000 && book.excuse(kHome, user(1), 1, at(1min))) ++alone;
+  CHECK(alone == CreditBook::kExcusedAlone);
+  book.logged_in(kHome, user(1), at(10min));
+  CHECK_FALSE(book.excuse(kHome, user(1), 1, at(11min)));  // a login gives nothing back
+  CHECK(book.excuse(kHome, user(1), 1, at(1h + 2min)));
+  for (std::uint64_t i = 0; i < 30; ++i) book.logged_in(kOffice, user(i), at(0s));
+  for (std::uint64_t i = 0; i < 30; ++i) {
+    std::uint32_t times = 0;
+    while (times < 10'000 && book.excuse(kOffice, user(i), 1, at(1min))) ++times;
+    CHECK(times == CreditBook::kExcusedAmongOthers);
+  }
+  CHECK_FALSE(book.excuse(kOffice, user(99), 1, at(1min)));
+}
+
+TEST_CASE("new names at each login push out nobody who has a few", "[judge][credit][hostile]") {
+  CreditBook book(kSeed);
+  for (std::uint32_t i = 0; i < 1000; ++i) {
+    const Prefix home(Address::v4(0x0a000000U + i), 32);
+    for (std::uint64_t n = 0; n < 3; ++n) book.logged_in(home, user(i * 3 + n), at(0s));
+  }
+  for (std::uint64_t i = 0; i < 400'000; ++i)
+    book.logged_in(Prefix(Address::v4(0xcb000000U + static_cast<std::uint32_t>(i % 1500)), 32),
+                   user(1'000'000 + i), at(1s));
+  CHECK(book.pairs() <= CreditBook::kMaxPairs);
+  CHECK(book.pairs_evicted() > 0);
+  bool all = true;
+  for (std::uint32_t i = 0; i < 1000; ++i)
+    for (std::uint64_t n = 0; n < 3; ++n)
+      all = all && book.logged_in_as(Prefix(Address::v4(0x0a000000U + i), 32), user(i * 3 + n), at(2s));
+  CHECK(all);
+}
+
+TEST_CASE("who owns an IPv6 /48 pushes out nobody's credit but his own", "[judge][credit][hostile]") {
+  CreditBook book(kSeed);
+  book.logged_in(kOffice, user(1), at(0s));
+  const auto subnet = [](unsigned number) {
+    return *Prefix::parse(fmt::format("2001:db8:bad:{:x}::/64", number));
+  };
+  for (unsigned i = 0; i < 65'536; ++i) book.logged_in(subnet(i), user(2), at(1s + i * 1ms));
+  CHECK(book.size() == CreditBook::kMostOfSite + 1);
+  CHECK(book.standing(kOffice, at(2min)).by_login);
+  CHECK(book.standing(subnet(65'535), at(2min)).by_login);
+  CHECK_FALSE(book.standing(subnet(0), at(2min)).by_login);
+}
+
+TEST_CASE("connections without a login push out no login", "[judge][credit][hostile]") {
+  CreditBook book(kSeed);
+  book.logged_in(kOffice, user(1), at(0s));
+  for (std::uint32_t i = 0; i < 100'000; ++i) book.was_busy(Prefix(Address::v4(0x0a000000U + i), 32), at(1s));
+  CHECK(book.size() == CreditBook::kMaxNetworks);
+  CHECK(book.standing(kOffice, at(1min)).by_login);
+}
+
+TEST_CASE("logins within a wider network are found while they last", "[judge][credit]") {
+  CreditBook book(kSeed);
+  const auto wide = [](const char* text) { return *Prefix::parse(text); };
+  book.logged_in(wide("2001:db8:1:12::/64"), user(1), at(0s));
+  CHECK(book.logged_in_within(wide("2001:db8:1::/48"), at(59min)));
+  CHECK(book.logged_in_within(wide("2001:db8:1::/56"), at(59min)));
+  CHECK(book.logged_in_within(wide("2001:db8:1:12::/64"), at(59min)));
+  CHECK_FALSE(book.logged_in_within(wide("2001:db8:1:100::/56"), at(59min)));
+  CHECK_FALSE(book.logged_in_within(wide("2001:db8:2::/48"), at(59min)));
+  CHECK_FALSE(book.logged_in_within(wide("2001:db8:1::/48"), at(1h)));
 }
 
 TEST_CASE("a million customers stay within bounds, and each loss is counted", "[judge][credit]") {
