@@ -229,7 +229,7 @@ def bans_outlive_the_daemon(world):
 
 @case
 def a_ban_ends(world):
-    world.configure("bantime: 3s\nfindtime: 2s\n")
+    world.configure("bantime: 3s\nfindtime: 1m\n")
     guard = world.guard()
     world.offend(3)
     ok(eventually(lambda: banned(ATTACKER4)), "banned", guard.text)
@@ -355,7 +355,7 @@ def a_relay_session_of_who_is_banned_by_nftables(world):
     world.start_coturn("user-quota=1", "user=bob:secret2", "verbose", over=(SERVER4,))
     world.configure("enforcer: nftables\n")
     guard = world.guard(before=NET_ADMIN_ALONE)
-    ok("enforcer=nftables" in guard.text.replace('"', ""), "the start line names the enforcer", guard.text)
+    ok(guard.says(r'enforcer="?nftables'), "the start line names the enforcer", guard.text)
     what_runs_is_ended(world, guard)
     ok("coturn-guard" not in sh("ipset list -n") + sh("nft list tables"), "no ipset is used")
     world.configure("enforcer: ipset\n")
