@@ -4,6 +4,7 @@ import os, re, signal, threading, time
 
 import turn_client as turn
 from adversary import ALL_MODES, attack, eventually, ok
+from coturn_world import words_dropped
 from forged_lines import inscribe, reset_line, reset_often, visit_coturn
 
 
@@ -67,9 +68,12 @@ def knock(server, times):
 def a_witness_that_overflows(arena):
     arena.start()
     arena.daemon.send(signal.SIGSTOP)
-    crowd = [arena.at("attacker", knock, arena.server, 14000) for _ in range(2)]
-    for player in crowd:
-        player.wait(240)
+    for _ in range(8):
+        crowd = [arena.at("attacker", knock, arena.server, 14000) for _ in range(2)]
+        for player in crowd:
+            player.wait(240)
+        if words_dropped():
+            break
     for some in range(0, 10, 5):
         lines = [reset_line(arena.victim_address, 45000 + some + n) for n in range(5)]
         arena.at("attacker", inscribe, arena.server, lines).wait()

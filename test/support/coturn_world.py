@@ -55,6 +55,12 @@ def eventually(condition, seconds=5.0, pause=0.02):
     return True
 
 
+def words_dropped():
+    """How many messages about sockets (NETLINK_SOCK_DIAG, 4) the kernel had no room to tell in this network namespace."""
+    with open("/proc/net/netlink") as sockets:
+        return sum(int(line.split()[8]) for line in list(sockets)[1:] if line.split()[1] == "4")
+
+
 def have_private_files():
     """Of the namespaces of this process, so that the host's files are not touched."""
     sh("mount -t tmpfs tmpfs /run; mount --make-rshared /run")  # names of namespaces and detected.yaml: ours alone

@@ -11,7 +11,7 @@ import json, os, re, signal, subprocess, sys, time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
 from coturn_world import (ATTACKER4, ATTACKER6, CANARIES, CLIENT, CLUMSY, SERVER4, SERVER6, TREE, VICTIM, VICTIM6, Guard, banned,
-                          eventually, members, ok, run_cases, sh)
+                          eventually, members, ok, run_cases, sh, words_dropped)
 
 CASES = {}
 
@@ -315,10 +315,13 @@ def forgeries_while_the_witness_overflows(world):
     lines = [line for rule in forgeries(VICTIM).values() for line in rule]
     guard.send(signal.SIGSTOP)
     # Some ten thousand ends fit into its socket.
-    crowd = [subprocess.Popen(["ip", "netns", "exec", name, sys.executable, CLIENT, "--server", SERVER4, "--port", "3478", "flood", "12000"],
-                              stdout=subprocess.DEVNULL) for name in ("attacker", "attacker")]
-    for process in crowd:
-        process.wait(120)
+    for _ in range(8):
+        crowd = [subprocess.Popen(["ip", "netns", "exec", "attacker", sys.executable, CLIENT, "--server", SERVER4, "--port", "3478", "flood", "12000"],
+                                  stdout=subprocess.DEVNULL) for _ in range(2)]
+        for process in crowd:
+            process.wait(120)
+        if words_dropped():
+            break
     write_in(world, "username", packed(lines, 510))
     # Of whose ends the kernel has no room to tell. The first lines stand where the last forged text may still reach.
     world.offend(8, who="clumsy")
