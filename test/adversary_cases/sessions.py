@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Who is charged with what coturn says about a session: forged sessions, several coturns, more sessions than fit."""
-import itertools, re, subprocess, time
+import itertools, os, re, subprocess, time
 
 import spoof
 import turn_client as turn

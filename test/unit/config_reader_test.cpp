@@ -115,7 +115,7 @@ rules_file: /etc/coturn-guard/rules.yaml
   REQUIRE(config.rules.size() == 2);
   CHECK(config.rules[0].name == "tcp-reset");
   CHECK(config.rules[0].points == Points{500});
-  CHECK(config.rules[0].where == "a.yaml:22:3");
+  CHECK(config.rules[0].where == "a.yaml:24:3");
   CHECK(config.rules[1].points == Points{0});
   CHECK(config.rules_file == "/etc/coturn-guard/rules.yaml");
 }

@@ -127,17 +127,17 @@ TEST_CASE("many users and the gateway in front outlive a restart", "[judge][cred
   {
     CreditBook book(kSeed);
     book.begin(kBegin);
-    for (std::uint64_t user = 1; user <= 200; ++user)
-      book.logged_in(kOffice, user * 0x9e3779b97f4a7c15ULL, at(0s));
-    estimated = book.standing(kOffice, at(1s)).users;
-    CHECK(book.gateway(at(1s)) == kOffice);
+    for (std::uint64_t user = 1; user <= 200; ++user)  // over several slices of ten minutes
+      book.logged_in(kOffice, user * 0x9e3779b97f4a7c15ULL, at(user % 3 * 10min));
+    estimated = book.standing(kOffice, at(20min + 1s)).users;
+    CHECK(book.gateway(at(20min + 1s)) == kOffice);
     save(book, file);
   }
   CreditBook book(kSeed);
   book.begin(kBegin);
-  book.load(file.records(), at(2s));
-  CHECK(book.standing(kOffice, at(2s)).users == estimated);
-  CHECK(book.gateway(at(2s)) == kOffice);
+  book.load(file.records(), at(20min + 2s));
+  CHECK(book.standing(kOffice, at(20min + 2s)).users == estimated);
+  CHECK(book.gateway(at(20min + 2s)) == kOffice);
 }
 
 TEST_CASE("records that are none of ours are left out and removed", "[judge][saved]") {
