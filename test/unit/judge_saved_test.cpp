@@ -128,7 +128,7 @@ TEST_CASE("many users and the gateway in front outlive a restart", "[judge][cred
     CreditBook book(kSeed);
     book.begin(kBegin);
     for (std::uint64_t user = 1; user <= 200; ++user)  // over several slices of ten minutes
-      book.logged_in(kOffice, user * 0x9e3779b97f4a7c15ULL, at(user % 3 * 10min));
+      book.logged_in(kOffice, user * 0x9e3779b97f4a7c15ULL, at((user - 1) / 67 * 10min));
     estimated = book.standing(kOffice, at(20min + 1s)).users;
     CHECK(book.gateway(at(20min + 1s)) == kOffice);
     save(book, file);
