@@ -222,7 +222,9 @@ void Pipeline::note_blinded(const Event& event) {
       rule.evidence != Evidence::spoofable)
     milli += static_cast<std::uint64_t>(std::max(times(event.points, event.count).milli, 0));
   const std::uint64_t session = event.lost_session != 0 ? event.lost_session : session_number(event.session);
-  if (event.client && session != 0) milli += attribution_.waiting_milli(event.log, session, rules());
+  if (event.client && session != 0)
+    milli += attribution_.waiting_milli(event.log, session, rules()) +
+             recogniser_.milli_on_trial(event.log, session);
   if (milli == 0) return;
   counted_.blinded += event.count;
   counted_.blinded_milli += milli;

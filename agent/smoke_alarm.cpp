@@ -15,11 +15,16 @@ constexpr std::string_view kRemedy =
     "have coturn log to syslog and read the journal, or run coturn 4.17 or newer: there an attacker's text "
     "stays within its record. Until then gate: on drops the forgeable texts that come over UDP";
 
+constexpr std::string_view kAmbiguousRemedy =
+    "run coturn 4.6.3 or newer: there the error of a failed login names its session";
+
 SmokeCounts since(const SmokeCounts& now, const SmokeCounts& then) {
   return {.lost = now.lost - then.lost,
           .lost_milli = now.lost_milli - then.lost_milli,
           .blinded_bytes = now.blinded_bytes - then.blinded_bytes,
-          .texts = now.texts - then.texts};
+          .texts = now.texts - then.texts,
+          .ambiguous = now.ambiguous - then.ambiguous,
+          .ambiguous_milli = now.ambiguous_milli - then.ambiguous_milli};
 }
 
 std::string points_of(std::uint64_t milli) {
@@ -28,19 +33,29 @@ std::string points_of(std::uint64_t milli) {
 
 }  // namespace
 
+bool SmokeAlarm::is_smoke(Points enough) const {
+  const auto ban = static_cast<std::uint64_t>(std::max(enough.milli, std::int32_t{1}));
+  const bool more_than_one = minute_.texts >= kTextsOfSmoke || minute_.lost > kLinesOfOneText;
+  return (more_than_one && minute_.lost_milli >= ban) || hour_.ambiguous_milli >= ban;
+}
+
 void SmokeAlarm::look(const SmokeCounts& total, Points enough, const std::string& senders, const Now& now) {
-  if (total.lost != total_.lost) lost_at_ = now.mono;
+  if (total.lost != total_.lost || total.ambiguous != total_.ambiguous) lost_at_ = now.mono;
   total_ = total;
   SmokeCounts& slot = earlier_[next_];  // a minute old
   minute_ = since(total, slot);
+  if (next_ == 0) {
+    minutes_[next_minute_] = total;
+    next_minute_ = (next_minute_ + 1) % kMinutes;
+  }
+  hour_ = since(total, minutes_[next_minute_]);
   if (!burning_) {
-    const bool more_than_one = minute_.texts >= kTextsOfSmoke || minute_.lost > kLinesOfOneText;
-    const bool worth_a_ban =
-        minute_.lost_milli >= static_cast<std::uint64_t>(std::max(enough.milli, std::int32_t{1}));
-    if (more_than_one && worth_a_ban) {
+    if (is_smoke(enough)) {
       burning_ = true;
       ++alarms_;
       before_ = slot;
+      before_.ambiguous = total.ambiguous - hour_.ambiguous;
+      before_.ambiguous_milli = total.ambiguous_milli - hour_.ambiguous_milli;
       began_ = now.mono;
       tell(senders, now);
     }
@@ -55,33 +70,56 @@ void SmokeAlarm::look(const SmokeCounts& total, Points enough, const std::string
 
 std::string SmokeAlarm::text(const Now& now) const {
   const SmokeCounts all = since(total_, before_);
-  return fmt::format(
-      "{} accusing lines worth {} points were not believed within {}, because an attacker's text in "
-      "coturn's log reaches there; in the last minute {} lines and {} bytes a second",
-      all.lost, points_of(all.lost_milli),
-      to_string(std::chrono::ceil<std::chrono::seconds>(now.mono - began_)), minute_.lost,
-      minute_.blinded_bytes / kSeconds);
+  std::string text;
+  if (all.lost != 0)
+    text = fmt::format(
+        "{} accusing lines worth {} points were not believed within {}, because an attacker's text in "
+        "coturn's log reaches there; in the last minute {} lines and {} bytes a second",
+        all.lost, points_of(all.lost_milli),
+        to_string(std::chrono::ceil<std::chrono::seconds>(now.mono - began_)), minute_.lost,
+        minute_.blinded_bytes / kSeconds);
+  if (all.ambiguous != 0)
+    text += fmt::format(
+        "{}{} guesses worth {} points were charged to nobody, because coturn's log does not tell which of "
+        "several clients' sessions they were made in; {} in the last minute",
+        text.empty() ? "" : "; ", all.ambiguous, points_of(all.ambiguous_milli), minute_.ambiguous);
+  return text;
 }
 
 void SmokeAlarm::tell(const std::string& senders, const Now& now) {
   told_at_ = now.mono;
   const SmokeCounts all = since(total_, before_);
+  const bool by_sessions = all.ambiguous != 0;
+  const bool by_texts = all.lost != 0 || !by_sessions;
+  constexpr std::string_view kTexts =
+      "attackers' texts in coturn's log hide offences: lines right behind them that accuse somebody are not "
+      "believed";
+  constexpr std::string_view kSessions =
+      "refusals of several clients' sessions hide guesses: coturn's log does not tell which of them an error "
+      "is about, so nobody is charged";
+  const auto both = [&](std::string_view of_texts, std::string_view of_sessions) {
+    if (!by_sessions) return std::string(of_texts);
+    if (!by_texts) return std::string(of_sessions);
+    return fmt::format("{}; and {}", of_texts, of_sessions);
+  };
   log_.write(events::kSmoke,
-             {{"text",
-               "attackers' texts in coturn's log hide offences: lines right behind them that accuse "
-               "somebody are not believed"},
+             {{"text", both(kTexts, kSessions)},
               {"lost", std::to_string(all.lost)},
               {"points", points_of(all.lost_milli)},
               {"lost_in_last_minute", std::to_string(minute_.lost)},
               {"bytes_per_second", std::to_string(minute_.blinded_bytes / kSeconds)},
               {"texts", std::to_string(all.texts)},
+              {"ambiguous", std::to_string(all.ambiguous)},
+              {"ambiguous_points", points_of(all.ambiguous_milli)},
+              {"ambiguous_in_last_minute", std::to_string(minute_.ambiguous)},
               {"senders", senders},
-              {"remedy", std::string(kRemedy)}},
+              {"remedy", both(kRemedy, kAmbiguousRemedy)}},
              now.mono);
 }
 
 void SmokeAlarm::tell_over(const Now& now) {
   burning_ = false;
+  minutes_.fill(total_);
   const SmokeCounts all = since(total_, before_);
   log_.write(events::kSmokeOver,
              {{"text", "for five minutes no accusing line was lost any more"},
@@ -89,6 +127,7 @@ void SmokeAlarm::tell_over(const Now& now) {
               {"points", points_of(all.lost_milli)},
               {"bytes", std::to_string(all.blinded_bytes)},
               {"texts", std::to_string(all.texts)},
+              {"ambiguous", std::to_string(all.ambiguous)},
               {"lasted", to_string(std::chrono::ceil<std::chrono::seconds>(lost_at_ - began_))}},
              now.mono);
 }

@@ -4,6 +4,7 @@
 // the error is about. Passive data; announcements.hpp makes it, attribution charges it.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -32,6 +33,12 @@ struct Accusation {
   bool doubtful = false;    // there may be more lines than these: what was not shown or may be an attacker's
   std::vector<Suspect> suspects;
 };
+
+// What so many of its offences would cost somebody, in thousandths of a point.
+[[nodiscard]] inline std::uint64_t worth_milli(const Event& like, std::uint32_t offences) {
+  if (like.evidence == Evidence::spoofable) return 0;
+  return static_cast<std::uint64_t>(std::max(times(like.points, offences).milli, 0));
+}
 
 // How many of the offences must be this suspect's: those that the lines of all others cannot be about.
 [[nodiscard]] constexpr std::uint32_t surely(std::uint32_t offences, std::uint32_t lines, std::uint32_t own) {

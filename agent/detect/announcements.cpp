@@ -21,6 +21,8 @@ std::uint64_t hash_of(std::string_view user) {
   return user.empty() ? 0 : std::hash<std::string_view>{}(user) | 1U;
 }
 
+constexpr std::uint64_t kLinesBetweenLooks = 1024;
+
 bool within(std::uint64_t earlier, std::uint64_t line) {
   return earlier != 0 && (earlier >= line || line - earlier <= Announcements::kReachLines);
 }
@@ -50,6 +52,12 @@ bool is_one_of(const std::vector<RuleId>& rules, RuleId rule) {
 }  // namespace
 
 std::uint64_t Announcements::pass(std::uint32_t log, std::string_view session, std::uint64_t line) {
+  // Lines that announce nothing must not keep a trial open: whose sessions it is about are forgotten
+  // meanwhile when many others come.
+  if (line >= next_look_) {
+    drop_far(line);
+    next_look_ = line + kLinesBetweenLooks;
+  }
   if (session.size() <= kDigitsOfCounter) return 0;
   const std::uint64_t number = session_number(session.substr(0, session.size() - kDigitsOfCounter));
   // Threads are few and not an attacker's to choose. Whose place another takes is one of which nothing is
@@ -323,6 +331,18 @@ void Announcements::take_accusations(std::vector<Accusation>& into) {
   if (into.empty()) return into.swap(decided_);
   std::move(decided_.begin(), decided_.end(), std::back_inserter(into));
   decided_.clear();
+}
+
+std::uint64_t Announcements::milli_on_trial(std::uint32_t log, std::uint64_t session) const {
+  std::uint64_t milli = 0;
+  for (const auto& [id, trial] : trials_) {
+    const Accusation& accusation = trial.accusation;
+    if (accusation.like.log != log) continue;
+    for (const Accusation::Suspect& suspect : accusation.suspects)
+      if (suspect.session == session)
+        milli += worth_milli(accusation.like, std::min(suspect.lines, accusation.offences));
+  }
+  return milli;
 }
 
 void Announcements::waiting(std::vector<LinePlace>& lines) const {

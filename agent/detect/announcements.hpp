@@ -30,8 +30,8 @@ namespace coturn_guard {
 
 class Announcements {
  public:
-  // Lines, of all logs, and time that a thread may be put aside between its two writes. Whichever ends last
-  // while lines come; both bound what is remembered.
+  // Lines, of all logs, and time that a thread may be put aside between its two writes. Whichever ends first;
+  // both bound what is remembered.
   static constexpr std::uint64_t kReachLines = 16'384;
   static constexpr std::chrono::seconds kPatience{2};
   static constexpr std::size_t kMaxLogs = 64;
@@ -82,6 +82,8 @@ class Announcements {
 
   // What was decided since the last call.
   void take_accusations(std::vector<Accusation>& into);
+  // What would be charged to that session if all that fits it were its own, in thousandths of a point.
+  [[nodiscard]] std::uint64_t milli_on_trial(std::uint32_t log, std::uint64_t session) const;
   // Lines that are on trial.
   void waiting(std::vector<LinePlace>& lines) const;
 
@@ -132,7 +134,8 @@ class Announcements {
   std::array<Thread, kThreads> threads_{};
   std::unordered_map<TrialId, Trial> trials_;
   TrialId next_trial_ = 1;
-  bool accused_ = false;  // somebody, at some time
+  std::uint64_t next_look_ = 0;  // the line at which what is too far away is dropped
+  bool accused_ = false;         // somebody, at some time
   std::vector<Accusation> decided_;
 };
 

@@ -120,7 +120,7 @@ struct Attribution::State {
   SessionTable table;
   SharedAccusations shared;
   std::uint64_t waiting = 0;
-  std::uint64_t ambiguous = 0;  // but for those of `shared`
+  std::uint64_t ambiguous = 0, ambiguous_milli = 0;  // but for those of `shared`
   bool begun = false;
   Now begin{};
   std::uint32_t latest = 0;
@@ -396,6 +396,7 @@ void Attribution::State::accuse(const Accusation& accusation, const RuleSet& rul
   std::erase_if(rest.suspects, [](const Accusation::Suspect& suspect) { return suspect.lines == 0; });
   if (rest.suspects.empty()) {
     ambiguous += rest.offences;
+    ambiguous_milli += worth_milli(rest.like, rest.offences);
     return;
   }
   const auto suspects = rest.suspects;
@@ -714,6 +715,7 @@ std::size_t Attribution::bytes() const {
 const AttributionCounters& Attribution::counters() const {
   State& state = *state_;
   state.counters.ambiguous = state.ambiguous + state.shared.lost();
+  state.counters.ambiguous_milli = state.ambiguous_milli + state.shared.lost_milli();
   return state.counters;
 }
 

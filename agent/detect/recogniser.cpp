@@ -429,6 +429,10 @@ void Recogniser::let_pass(const Now& now) {
   state_->announcements.wait_no_longer(now);
 }
 
+std::uint64_t Recogniser::milli_on_trial(std::uint32_t log, std::uint64_t session) const {
+  return state_->announcements.milli_on_trial(log, session);
+}
+
 void Recogniser::take_accusations(std::vector<Accusation>& accusations) {
   state_->announcements.take_accusations(accusations);
 }

@@ -74,6 +74,8 @@ class Recogniser {
   void take_accusations(std::vector<Accusation>& accusations);
   // Times are those of the log itself (replay): so much of it has passed without a line that fits.
   void let_pass(const Now& now);
+  // What may still be charged to that session once it is clear whose it is, about.
+  [[nodiscard]] std::uint64_t milli_on_trial(std::uint32_t log, std::uint64_t session) const;
   // Lines whose events wait for those behind them, appended.
   void waiting(std::vector<LinePlace>& lines) const;
   // The stream has ended (file deleted, rotated away and drained): its state is dropped, and what waited

@@ -86,7 +86,7 @@ void SharedAccusations::tick(std::uint32_t time) {
 }
 
 void SharedAccusations::clear() {
-  for (const Case& one : cases_) lost_ += one.accusation.offences;
+  for (const Case& one : cases_) lose(one.accusation);
   cases_.clear();
   charges_.clear();
 }
@@ -125,7 +125,12 @@ void SharedAccusations::decide(Case& one) {
     const std::uint32_t offences = accusation.offences, lines = accusation.lines;
     for (const auto& [party, own] : suspects) charge(one, party->client, surely(offences, lines, own));
   }
-  lost_ += accusation.offences;
+  lose(accusation);
+}
+
+void SharedAccusations::lose(const Accusation& rest) {
+  lost_ += rest.offences;
+  lost_milli_ += worth_milli(rest.like, rest.offences);
 }
 
 std::vector<SharedAccusations::Charge> SharedAccusations::take_charges() {

@@ -46,6 +46,7 @@ class SharedAccusations {
   [[nodiscard]] bool has_charges() const { return !charges_.empty(); }
   [[nodiscard]] std::size_t size() const { return cases_.size(); }
   [[nodiscard]] std::uint64_t lost() const { return lost_; }
+  [[nodiscard]] std::uint64_t lost_milli() const { return lost_milli_; }
 
  private:
   struct Party {
@@ -65,10 +66,12 @@ class SharedAccusations {
   void change(std::uint32_t log, std::uint64_t session, Change change);
   void decide(Case& one);
   void charge(Case& one, const Client& client, std::uint32_t count);
+  void lose(const Accusation& rest);
 
   std::deque<Case> cases_;  // oldest first
   std::vector<Charge> charges_;
   std::uint64_t lost_ = 0;
+  std::uint64_t lost_milli_ = 0;  // what they would have cost
 };
 
 }  // namespace coturn_guard

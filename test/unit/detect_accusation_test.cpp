@@ -119,6 +119,17 @@ TEST_CASE("a guess over TCP is charged with the very line that ends the connecti
   }
 }
 
+// A trial that only time or further guesses ended would go on until other sessions have pushed out its own.
+TEST_CASE("a flood of sessions behind a guess hides it not, however fast it comes", "[detect][accusation]") {
+  World world;
+  world.error();
+  world.refusal(kGuessing);
+  for (std::uint64_t i = 0; i < Attribution::kMaxSessions + 1000; ++i) world.challenge(kForged + i);
+  world.close(kGuessing, kGuesser);
+  CHECK(world.guesses[kGuesser] == 1);
+  CHECK(world.attribution.counters().evicted >= 1000);
+}
+
 TEST_CASE("a session that ends before it is clear whose the guess was is charged afterwards",
           "[detect][accusation]") {
   World world;

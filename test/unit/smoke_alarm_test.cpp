@@ -81,3 +81,49 @@ TEST_CASE("losses behind texts that honest clients have, too, are smoke when the
   alarm.look({.lost = 17, .lost_milli = 17'000}, kBan, "", at(2s));
   CHECK(alarm.burning());
 }
+
+TEST_CASE("guesses that forged sessions hide are smoke, with their rate and a remedy of their own",
+          "[smoke]") {
+  Log log(Log::Sink::terminal);
+  SmokeAlarm alarm(log);
+  const Overheard said;
+  SmokeCounts total;
+  std::chrono::seconds second = 0s;
+  for (; second < 2min; ++second) {
+    total.ambiguous += 2;
+    total.ambiguous_milli += 1'200;
+    alarm.look(total, kBan, "", at(second));
+  }
+  CHECK(alarm.burning());
+  CHECK(said.lines_with("detect.smoke ") == 1);
+  CHECK(said.lines_with("remedy=\"run coturn 4.6.3 or newer") == 1);
+  CHECK(alarm.text(at(second)).find("240 guesses worth 144.0 points were charged to nobody") == 0);
+  CHECK(alarm.text(at(second)).find("120 in the last minute") != std::string::npos);
+  // Over once, and what was told is not told again.
+  for (; second < 50min; ++second) alarm.look(total, kBan, "", at(second));
+  CHECK_FALSE(alarm.burning());
+  CHECK(said.lines_with("detect.smoke ") == 1);
+  CHECK(said.lines_with("detect.smoke_over ") == 1);
+  CHECK(said.lines_with("ambiguous=240") == 1);
+}
+
+TEST_CASE("slow guessing behind forged sessions is smoke once a ban's worth is lost within an hour",
+          "[smoke]") {
+  Log log(Log::Sink::terminal);
+  SmokeAlarm alarm(log);
+  const Overheard said;
+  SmokeCounts total;
+  const auto lose_one_every = [&](std::chrono::minutes pause, std::chrono::seconds begin) {
+    for (std::chrono::seconds second = begin; second < begin + 2h; ++second) {
+      if ((second - begin) % pause == 0s) {
+        ++total.ambiguous;
+        total.ambiguous_milli += 600;
+      }
+      alarm.look(total, kBan, "", at(second));
+    }
+    return alarm.alarms();
+  };
+  CHECK(lose_one_every(20min, 0s) == 0);
+  CHECK(lose_one_every(4min, 2h) == 1);
+  CHECK(said.lines_with("ambiguous=5 ") == 1);
+}
