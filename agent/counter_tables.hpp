@@ -91,7 +91,7 @@ inline constexpr std::array kDetectNames{
         &DetectCounters::taints},
     CounterName<DetectCounters>{"coturn_guard_blinded_bytes",
                                 "Bytes of lines that begin within the reach of such a text.",
-                                &DetectCounters::blinded_bytes},
+                                &DetectCounters::blinded_bytes, "bytes"},
     CounterName<DetectCounters>{"coturn_guard_cut_reaches",
                                 "Reaches of such texts that the end of the file cut short.",
                                 &DetectCounters::reaches_cut},

@@ -13,7 +13,8 @@ namespace {
 
 constexpr std::string_view kRemedy =
     "have coturn log to syslog and read the journal, or run coturn 4.17 or newer: there an attacker's text "
-    "stays within its record. Until then gate: on drops the forgeable texts that come over UDP";
+    "stays within its record. gate: on is no substitute: it drops only texts with control bytes, and one "
+    "without them blinds as well";
 
 constexpr std::string_view kAmbiguousRemedy =
     "run coturn 4.6.3 or newer: there the error of a failed login names its session";

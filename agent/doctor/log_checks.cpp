@@ -131,8 +131,8 @@ Findings check_log_smoke(const Facts& facts) {
                        "up to 4.16 such a text can pass for lines, and offences right behind it are not "
                        "believed",
                        facts.tail->hostile_texts, facts.tail->lines),
-           "have coturn log to syslog and follow the journal, or run coturn 4.17 or newer; until then gate: "
-           "on drops such texts over UDP; coturn-guard status tells what was lost"}};
+           "have coturn log to syslog and follow the journal, or run coturn 4.17 or newer; gate: on is no "
+           "substitute, it drops only texts with control bytes; coturn-guard status tells what was lost"}};
 }
 
 Findings check_log_rotation(const Facts& facts) {
