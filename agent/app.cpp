@@ -351,13 +351,13 @@ void App::on_tick(const boost::system::error_code& error) {
 
 SmokeCounts App::smoke_counts() const {
   const DetectCounters& seen = pipeline_.recogniser().counters();
-  const AttributionCounters& charged = pipeline_.attribution().counters();
+  const Attribution& attribution = pipeline_.attribution();
   return {.lost = pipeline_.blinded(),
           .lost_milli = pipeline_.blinded_milli(),
           .blinded_bytes = seen.blinded_bytes,
           .texts = seen.taints + seen.forged,
-          .ambiguous = charged.ambiguous,
-          .ambiguous_milli = charged.ambiguous_milli};
+          .ambiguous = attribution.counters().ambiguous,
+          .ambiguous_milli = attribution.ambiguous_milli()};
 }
 
 // Before coturn had them: of who is banned, and by the gate and its rule.

@@ -712,10 +712,12 @@ std::uint64_t Attribution::waiting_milli(std::uint32_t log, std::uint64_t sessio
 std::size_t Attribution::bytes() const {
   return sizeof(State) + state_->table.bytes();
 }
+std::uint64_t Attribution::ambiguous_milli() const {
+  return state_->ambiguous_milli + state_->shared.lost_milli();
+}
 const AttributionCounters& Attribution::counters() const {
   State& state = *state_;
   state.counters.ambiguous = state.ambiguous + state.shared.lost();
-  state.counters.ambiguous_milli = state.ambiguous_milli + state.shared.lost_milli();
   return state.counters;
 }
 

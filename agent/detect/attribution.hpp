@@ -31,16 +31,15 @@
 namespace coturn_guard {
 
 struct AttributionCounters {
-  std::uint64_t sessions = 0;         // remembered at some time
-  std::uint64_t charged = 0;          // events that waited and found their client
-  std::uint64_t unattributed = 0;     // events that nobody could be charged with: no session in the line, the
-                                      // session's client was never named, or it was forgotten
-  std::uint64_t evicted = 0;          // sessions forgotten because there were too many
-  std::uint64_t excused = 0;          // resets and the like of a session that had logged in
-  std::uint64_t outdated = 0;         // events of a long session that its worst window outweighs
-  std::uint64_t told_twice = 0;       // events of a misdeed that another rule had told of already
-  std::uint64_t ambiguous = 0;        // offences that may have been one's or another's, charged to nobody
-  std::uint64_t ambiguous_milli = 0;  // what these would have cost, in thousandths of a point
+  std::uint64_t sessions = 0;      // remembered at some time
+  std::uint64_t charged = 0;       // events that waited and found their client
+  std::uint64_t unattributed = 0;  // events that nobody could be charged with: no session in the line, the
+                                   // session's client was never named, or it was forgotten
+  std::uint64_t evicted = 0;       // sessions forgotten because there were too many
+  std::uint64_t excused = 0;       // resets and the like of a session that had logged in
+  std::uint64_t outdated = 0;      // events of a long session that its worst window outweighs
+  std::uint64_t told_twice = 0;    // events of a misdeed that another rule had told of already
+  std::uint64_t ambiguous = 0;     // offences that may have been one's or another's, charged to nobody
 };
 
 // An event whose client is known now. For a login the client is who logged in.
@@ -99,6 +98,8 @@ class Attribution {
   // point.
   [[nodiscard]] std::uint64_t waiting_milli(std::uint32_t log, std::uint64_t session,
                                             const RuleSet& rules) const;
+  // What those that are counted as ambiguous would have cost, in thousandths of a point.
+  [[nodiscard]] std::uint64_t ambiguous_milli() const;
   [[nodiscard]] std::size_t bytes() const;  // held; under 40 MiB, whatever comes
   [[nodiscard]] const AttributionCounters& counters() const;
 
