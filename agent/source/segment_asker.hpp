@@ -4,7 +4,7 @@
 // socket is asked by its four numbers, before the segment goes on and again right behind it:
 //
 //   - it is a whole socket (its handshake is complete, which needs our answer to the client's SYN), and
-//   - the bytes that it received are exactly as many more as the segment bears.
+//   - the bytes that it received are exactly as many more as the segment bears; a FIN is none.
 //
 // That is this very segment's doing, and not the next one's: until the gate has heard enough of a connection,
 // each of its segments waits for the gate, and the gate lets one go at a time. A segment that somebody forges

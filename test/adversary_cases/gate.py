@@ -5,7 +5,7 @@ import itertools, random, socket, struct, time
 import adversary
 import spoof
 import turn_client as turn
-from adversary import attack, ok, sh
+from adversary import attack, eventually, ok, sh
 from turn_relay import Relay
 
 NOBODY = {4: "192.0.3.98", 6: "2001:db8:c0de::98"}
@@ -181,6 +181,56 @@ def segments_forged_beside_a_connection(arena):
     answers = customer.wait()
     ok(answers == [True] * 4, "the customer has its relays all the same", answers)
     arena.spared(arena.customer_address, "the customer beside whose connections foreign segments are forged")
+
+
+def hang_up(server, count):
+    """A customer whose connections end before it said anything. Prints its ports first."""
+    streams = [turn.connect("tcp", server, 3478, None, 20.0) for _ in range(count)]
+    with open("/run/silent-ports", "w") as file:
+        file.write(" ".join(str(stream.getsockname()[1]) for stream in streams) + "\n")
+    for stream in streams:
+        time.sleep(0.3)
+        stream.close()
+
+
+def bytes_beside(victim, server, ports, seconds):
+    spoofer = spoof.Spoofer(server)
+    forged = (spoof.segment(victim, port, server, 3478, random.randrange(1 << 32), random.randrange(1 << 32), spoof.PUSH_ACK, b"\xff")
+              for port in itertools.cycle(ports))
+    return spoofer.send_at(400, seconds, forged)
+
+
+@attack("default verbose6", ci="default", seconds=20)
+def bytes_forged_where_a_connection_ends(arena):
+    """The kernel counts a FIN as one byte that was received: not this one."""
+    arena.start(config="gate: on\n")
+    customer = arena.at("customer", hang_up, arena.server, 8)
+    ok(eventually(lambda: "\n" in read("/run/silent-ports"), 10), "a customer has connections on which it will say nothing")
+    ports = [int(port) for port in read("/run/silent-ports").split()]
+    arena.at("attacker", bytes_beside, arena.customer_address, arena.server, ports, 3.5).wait()
+    customer.wait()
+    arena.settle()
+    said = arena.verb("why", "--config", arena.place + "/coturn-guard.yaml", arena.customer_address)
+    ok("foreign-protocol" not in said, "no forged byte is charged to the customer whose silent connections end", said)
+    arena.spared(arena.customer_address, "the customer beside whose connections bytes are forged", settle=False)
+
+
+def shout_and_hang_up(server, count):
+    for _ in range(count):
+        try:
+            with turn.connect("tcp", server, 3478) as stream:
+                stream.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", socket.MSG_MORE)
+                stream.shutdown(socket.SHUT_WR)  # in the same segment
+                time.sleep(0.1)
+        except OSError:
+            pass  # banned meanwhile
+
+
+@attack("default default6", ci="default", seconds=12)
+def http_that_hangs_up_with_its_request(arena):
+    arena.start(config="gate: on\n")
+    arena.at("clumsy", shout_and_hang_up, arena.server, 4).wait()
+    arena.falls(arena.clumsy_address, "who says HTTP and hangs up in the same segment", rule="foreign-protocol|http-probe")
 
 
 def read(path):

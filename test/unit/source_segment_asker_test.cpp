@@ -13,7 +13,8 @@ using sock_diag::Socket;
 
 namespace {
 
-constexpr std::uint8_t kEstablished = 1, kSynReceived = 3, kTimeWait = 6, kCloseWait = 8;
+constexpr std::uint8_t kEstablished = 1, kSynReceived = 3, kTimeWait = 6, kCloseWait = 8, kLastAck = 9,
+                       kClosing = 11;
 
 TcpFlow flow(std::uint16_t port) {
   return {.local = {*Address::parse("198.51.100.10"), 3478},
@@ -25,6 +26,7 @@ struct World {
   std::map<std::uint16_t, Socket> sockets;  // by the client's port
   bool answers = true;
   int asked = 0;
+  std::uint32_t payload_bytes = 5;
   std::vector<std::string> told;
   SegmentAsker::Time now{std::chrono::hours(1)};
   std::vector<std::uint8_t> text{'G', 'E', 'T', ' ', '/'};
@@ -46,10 +48,10 @@ struct World {
     socket.received_bytes = received;
     sockets[port] = socket;
   }
-  // A segment of five bytes; what the kernel does with it in between is `then`.
+  // A segment of `payload_bytes`; what the kernel does with it in between is `then`.
   template <class Then>
   void segment(std::uint16_t port, Then&& then) {
-    const bool asks = asker.goes_on({.flow = flow(port), .payload_bytes = 5}, 0);
+    const bool asks = asker.goes_on({.flow = flow(port), .payload_bytes = payload_bytes}, 0);
     then();
     if (asks) asker.went_on({text, text.size()}, now);
   }
@@ -65,8 +67,8 @@ TEST_CASE("a socket that has exactly this payload more proves the segment", "[so
   World world;
   world.set(1, kEstablished, 0);
   world.segment(1, [&] { world.set(1, kEstablished, 5); });
-  world.set(2, kCloseWait, 10);
-  world.segment(2, [&] { world.set(2, kCloseWait, 15); });
+  world.set(2, kEstablished, 10);
+  world.segment(2, [&] { world.set(2, kEstablished, 15); });
   CHECK(world.told == World::Words{"0 taken", "10 taken"});
   CHECK(world.asker.counters().proven == 2);
 }
@@ -169,6 +171,57 @@ TEST_CASE("a socket that is gone at once proves the segment by what it says at i
   CHECK_FALSE(world.asker.waits());
   CHECK(world.told.size() == 1);
   CHECK(world.asker.counters().unproven == 2);
+}
+
+TEST_CASE("a client that hangs up with what it says, or right behind it, has said it", "[source][segment]") {
+  World world;
+  // The kernel counts its FIN as one byte more.
+  world.set(1, kEstablished, 0);
+  world.segment(1, [&] { world.set(1, kCloseWait, 6); });
+  for (const std::uint8_t state : std::initializer_list<std::uint8_t>{kLastAck, kClosing}) {
+    world.set(2, kEstablished, 0);
+    world.segment(2);  // its program holds the socket
+    world.set(2, state, 6);
+    world.asker.again(world.now);
+  }
+  world.set(3, kEstablished, 0);
+  world.sockets[3].cookie = {3, 7};
+  world.segment(3, [&] { world.sockets.erase(3); });
+  Socket ended;
+  ended.counted = true;
+  ended.received_bytes = 6;
+  ended.cookie = {3, 7};
+  world.asker.ended(ended);
+  CHECK(world.told == World::Words{"0 taken", "0 taken", "0 taken", "0 taken"});
+  CHECK(world.asker.counters().unproven == 0);
+}
+
+TEST_CASE("a forged byte beside a silent connection is not paid by the FIN with which it ends",
+          "[source][segment]") {
+  World world;
+  world.payload_bytes = 1;
+  for (const std::uint16_t port : std::initializer_list<std::uint16_t>{1, 2, 3}) {
+    world.set(port, kEstablished, 0);
+    world.sockets[port].cookie = {port, 7};
+    world.segment(port);
+  }
+  CHECK(world.asker.waits());
+  const auto cookie = world.sockets[1].cookie;
+  world.set(1, kCloseWait, 1);
+  world.sockets[1].cookie = cookie;
+  world.segment(1);  // one more settles the first
+  world.asker.again(world.now);
+  world.sockets.erase(2);
+  Socket ended;
+  ended.counted = true;
+  ended.received_bytes = 1;
+  ended.cookie = {2, 7};
+  world.asker.ended(ended);
+  CHECK(world.told.empty());
+  ended.received_bytes = 2;  // the byte, and the FIN
+  ended.cookie = {3, 7};
+  world.asker.ended(ended);
+  CHECK(world.told == World::Words{"0 taken"});
 }
 
 TEST_CASE("what a SYN bears counts when its handshake is complete", "[source][segment]") {
