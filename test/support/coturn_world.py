@@ -5,7 +5,7 @@ Everything happens in the network, mount and process namespaces of whoever impor
 before its command (root needed). This side is the server, every other host stands at the end of a cable of its own.
 TURNSERVER names the server's program (default: the installed one). `ok` prints TAP without numbers and counts what failed.
 """
-import os, re, signal, subprocess, sys, tempfile, threading, time
+import base64, hashlib, hmac, os, re, signal, subprocess, sys, tempfile, threading, time
 
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CLIENT = os.path.join(TREE, "test/support/turn_client.py")
@@ -75,6 +75,15 @@ def batch(options, lines):
         raise AssertionError("ip %s: %s" % (lines, done.stdout))
 
 
+def rest_login(lines):
+    """What turn_client.py logs in with where coturn has static-auth-secret among its lines (credentials of a REST API); else nothing."""
+    secrets = [line.split("=", 1)[1] for line in lines if line.startswith("static-auth-secret=")]
+    if not secrets:
+        return ()
+    user = "%d:alice" % (time.time() + 3600)
+    return ("--user", user, "--password", base64.b64encode(hmac.new(secrets[0].encode(), user.encode(), hashlib.sha1).digest()).decode())
+
+
 class Host:
     def __init__(self, name, ours, theirs):
         self.name = name
@@ -133,7 +142,8 @@ class World:
                                   "log-file=" + self.log, "simple-log", *lines, "")))
         self.coturn = subprocess.Popen([os.environ.get("TURNSERVER", "turnserver"), "-c", "turnserver.conf"],
                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        if not eventually(lambda: all(self.customer.play("allocate", server=server) for server in over), 20):
+        login = rest_login(lines)
+        if not eventually(lambda: all(self.customer.play("allocate", *login, server=server) for server in over), 20):
             raise AssertionError("turnserver does not serve")
 
     def configure(self, text, main=None, place=None):

@@ -65,9 +65,13 @@ def bans(world, guard, numbers):
     return late
 
 
-def unread(world, address):
+def begin_log(world):
     with open(world.log, "w") as log:
         log.write("0: : Coturn Version Coturn-4.6.1 'Gorst'\n")
+
+
+def unread(world, address):
+    begin_log(world)
     manager = Manager(address)
     environment = {"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "2000000"}
     guard = world.guard(environment=environment)
@@ -101,6 +105,7 @@ def a_path_that_nobody_reads(world):
 @case
 def a_manager_that_comes_late_and_goes(world):
     address = world.place + "/notify"
+    begin_log(world)
     guard = world.guard(environment={"NOTIFY_SOCKET": address})
     ok(not bans(world, guard, [1]), "bans begin before there is a manager", guard.text)
     manager = Manager(address)
@@ -114,6 +119,7 @@ def a_manager_that_comes_late_and_goes(world):
 
 @case
 def an_address_that_is_none(world):
+    begin_log(world)
     guard = world.guard(environment={"NOTIFY_SOCKET": "/" + "x" * 5000})
     ok(not bans(world, guard, [1]) and guard.stop() == 0, "an address that is too long for any socket harms nothing", guard.text)
 

@@ -388,7 +388,7 @@ TEST_CASE("rules that were loaded anew keep what waits under their name", "[dete
 TEST_CASE("what the operator switched off is handed on all the same, to be counted",
           "[detect][attribution]") {
   Table table;
-  RuleBook book{table.rules.rules(), {}};
+  RuleBook book{table.rules.rules(), {}, {}};
   book.rules[kGuess].trait.points = {};
   book.rules[kGuess].off = true;
   table.rules = RuleSet::create(book).value();

@@ -236,7 +236,7 @@ TEST_CASE("a forged line that came long before its connection ended is not given
 
 TEST_CASE("what every customer's connection does at its beginning excuses nothing", "[detect][testimony]") {
   Court court;
-  RuleBook book{court.rules.rules(), {}};
+  RuleBook book{court.rules.rules(), {}, {}};
   book.rules[kUdp].trait.free = 60;  // connection-flood
   court.rules = RuleSet::create(book).value();
   court.take(line(kUdp, kClient));
@@ -865,7 +865,7 @@ TEST_CASE("what another program's connections do keeps lines, proves none and is
 
 TEST_CASE("a switched off sign tells nothing", "[detect][testimony]") {
   Court court;
-  RuleBook book{court.rules.rules(), {}};
+  RuleBook book{court.rules.rules(), {}, {}};
   book.rules[kUnread].trait.points = {};
   court.rules = RuleSet::create(book).value();
   CHECK(court.take(end_of(kClient, 0, 0)).empty());
