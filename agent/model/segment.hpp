@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "model/address.hpp"
 #include "model/flow.hpp"
@@ -32,6 +33,8 @@ struct PacketDecision {
   struct Segment {
     TcpFlow flow;
     std::uint32_t payload_bytes = 0;
+    // Goes on instead where its stream begins with it: only its first byte (detect/shortened_segment).
+    std::vector<std::uint8_t> shortened = {};
   };
   std::optional<Segment> asked = std::nullopt;
 };

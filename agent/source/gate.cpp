@@ -232,7 +232,12 @@ void Gate::Impl::take_packet(const nfqueue::QueuedPacket& queued, Verdicts& verd
     read_ends();            // so that there is room for what ends next
   }
   const bool to_be_asked = asked && asker_.goes_on(*decision.asked, queued.interface);
-  verdicts.add(queued.id, decision.fate);
+  if (to_be_asked && asker_.begins() && !decision.asked->shortened.empty()) {
+    asker_.shorten();
+    verdicts.accept_as(queued.id, decision.asked->shortened);
+  } else {
+    verdicts.add(queued.id, decision.fate);
+  }
   if (!to_be_asked) return;
   send_so_far(verdicts);
   asker_.went_on(queued.packet, now_.mono);

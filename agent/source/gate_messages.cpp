@@ -17,6 +17,7 @@ namespace coturn_guard::nfqueue {
 namespace {
 
 constexpr std::size_t kLongestRequest = 256;
+constexpr std::size_t kLongestReplacement = 160;  // so that it has room in there with its headers
 
 constexpr std::size_t aligned(std::size_t length) {
   return (length + 3) & ~std::size_t{3};
@@ -123,6 +124,15 @@ void Verdicts::add(std::uint32_t id, PacketFate fate) {
   any_ = true;
   last_ = id;
   fate_ = fate;
+}
+
+void Verdicts::accept_as(std::uint32_t id, std::span<const std::uint8_t> packet) {
+  if (packet.size() > kLongestReplacement) return add(id, PacketFate::accept);
+  finish();
+  append(out_, NFQNL_MSG_VERDICT, queue_, [&](nlmsghdr* message) {
+    nfq_nlmsg_verdict_put(message, static_cast<int>(id), NF_ACCEPT);
+    nfq_nlmsg_verdict_put_pkt(message, packet.data(), static_cast<std::uint32_t>(packet.size()));
+  });
 }
 
 void Verdicts::finish() {

@@ -41,6 +41,8 @@ class Verdicts {
  public:
   Verdicts(std::vector<char>& out, std::uint16_t queue) : out_(out), queue_(queue) {}
   void add(std::uint32_t id, PacketFate fate);
+  // Accepted, but with these bytes instead, which are few.
+  void accept_as(std::uint32_t id, std::span<const std::uint8_t> packet);
   void finish();
 
  private:

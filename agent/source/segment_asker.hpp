@@ -17,7 +17,9 @@
 // A socket that its program just holds takes the segment a moment later: then it waits here, for a bounded
 // time, and is asked again. So does what a SYN bears (TCP fast open), until the handshake is complete. A
 // socket that is gone by then, because its program has read and closed it at once, tells the bytes that it
-// received when it ends; its cookie says that it is the same. What cannot be told in time is told of nobody.
+// received when it ends; its cookie says that it is the same. One that coturn closes itself tells none
+// (SO_LINGER 0 makes the kernel forget them): therefore only the first byte goes on of a beginning that is not
+// coturn's, on which it waits for more. What cannot be told in time is told of nobody.
 // No descriptor in here: who asks, and when, is handed in.
 #pragma once
 
@@ -57,6 +59,9 @@ class SegmentAsker {
   // Right before the packet goes on; then, right behind it, went_on(). False: there is nothing to ask.
   [[nodiscard]] bool goes_on(const PacketDecision::Segment& segment, std::uint32_t interface);
   void went_on(const Packet& packet, Time now);
+  // In between: whether the packet is the first of its stream, and that only its first byte goes on.
+  [[nodiscard]] bool begins() const { return now_asked_.before == 0; }
+  void shorten() { now_asked_.segment.payload_bytes = 1; }
   // A socket that ended since goes_on().
   void ended(const sock_diag::Socket& socket);
   // Every kAgain while something waits.

@@ -173,6 +173,19 @@ TEST_CASE("a socket that is gone at once proves the segment by what it says at i
   CHECK(world.asker.counters().unproven == 2);
 }
 
+TEST_CASE("of a shortened segment the socket has to take one byte", "[source][segment]") {
+  World world;
+  for (const std::uint16_t port : std::initializer_list<std::uint16_t>{1, 2}) {
+    world.set(port, kEstablished, 0);
+    REQUIRE(world.asker.goes_on({.flow = flow(port), .payload_bytes = 5}, 0));
+    CHECK(world.asker.begins());
+    world.asker.shorten();
+    world.set(port, kEstablished, port == 1 ? 1 : 5);
+    world.asker.went_on({world.text, world.text.size()}, world.now);
+  }
+  CHECK(world.told == World::Words{"0 taken"});
+}
+
 TEST_CASE("a client that hangs up with what it says, or right behind it, has said it", "[source][segment]") {
   World world;
   // The kernel counts its FIN as one byte more.
