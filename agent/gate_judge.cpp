@@ -47,11 +47,11 @@ PacketDecision GateJudge::take(const Packet& packet, const Now& now, Outcome& ou
   if (look.cut_short) return {.fate = PacketFate::drop, .why = PacketDecision::Why::cut_short};
   if (headers->transport == Transport::udp) return {.fate = pipeline_.take(packet, now, outcome)};
   const auto kind = recognise_payload(headers->payload, headers->payload_bytes, Transport::tcp).kind;
-  return {.asked = {{.flow = {.local = headers->destination, .remote = headers->source},
-                     .payload_bytes = static_cast<std::uint32_t>(headers->payload_bytes),
-                     .shortened = kind == PacketKind::foreign
-                                      ? shortened_segment(packet.bytes, packet.wire_bytes)
-                                      : std::vector<std::uint8_t>{}}}};
+  return {
+      .asked = {{.flow = {.local = headers->destination, .remote = headers->source},
+                 .payload_bytes = static_cast<std::uint32_t>(headers->payload_bytes),
+                 .shortened = kind == PacketKind::foreign ? shortened_segment(packet.bytes, packet.wire_bytes)
+                                                          : std::vector<std::uint8_t>{}}}};
 }
 
 void GateJudge::taken(const Packet& packet, const SegmentProof& proof, const Now& now, Outcome& outcome) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// A TCP segment cut down to its first byte. Coturn closes at once on HTTP and the like, and asks its kernel to
-// forget what the socket received (SO_LINGER 0): who asks the kernel a moment later comes too late. On a single
-// byte it waits for more, so that the kernel can be asked whether its socket took that. Nothing is lost: what
-// is cut off was not acknowledged, and a client's TCP sends it again.
+// A TCP segment cut down to its first byte. Coturn closes at once on HTTP and the like, and asks its kernel
+// to forget what the socket received (SO_LINGER 0): who asks the kernel a moment later comes too late. On a
+// single byte it waits for more, so that the kernel can be asked whether its socket took that. Nothing is
+// lost: what is cut off was not acknowledged, and a client's TCP sends it again.
 #pragma once
 
 #include <cstddef>

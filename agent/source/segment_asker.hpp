@@ -18,9 +18,9 @@
 // time, and is asked again. So does what a SYN bears (TCP fast open), until the handshake is complete. A
 // socket that is gone by then, because its program has read and closed it at once, tells the bytes that it
 // received when it ends; its cookie says that it is the same. One that coturn closes itself tells none
-// (SO_LINGER 0 makes the kernel forget them): therefore only the first byte goes on of a beginning that is not
-// coturn's, on which it waits for more. What cannot be told in time is told of nobody.
-// No descriptor in here: who asks, and when, is handed in.
+// (SO_LINGER 0 makes the kernel forget them): therefore only the first byte goes on of a beginning that is
+// not coturn's, on which it waits for more. What cannot be told in time is told of nobody. No descriptor in
+// here: who asks, and when, is handed in.
 #pragma once
 
 #include <array>
