@@ -62,7 +62,7 @@ std::uint64_t Announcements::pass(std::uint32_t log, std::string_view session, s
   const std::uint64_t number = session_number(session.substr(0, session.size() - kDigitsOfCounter));
   // Threads are few and not an attacker's to choose. Whose place another takes is one of which nothing is
   // known: then more lines fit.
-  Thread& thread = threads_[(number * 31 + log * 257) % kThreads];
+  Thread& thread = threads_[(number * 31 + std::uint64_t{log} * 257) % kThreads];
   const bool known = thread.line != 0 && thread.log == log && thread.thread == number;
   const std::uint64_t previous = known ? thread.line : 0;
   thread = {log, number, line};

@@ -97,7 +97,7 @@ std::uint64_t WideNetworks::slice_of(const Now& now) {
   const auto length =
       std::max<std::int64_t>(std::chrono::milliseconds(policy_.findtime).count() / kSliceCount, 1);
   if (passed > 0) latest_ = std::max(latest_, static_cast<std::uint64_t>(passed / length));
-  return latest_ + 2 * kSliceCount;
+  return latest_ + std::uint64_t{2} * kSliceCount;
 }
 
 WideNetworks::Finding WideNetworks::count(const Offence& guess, const Prefix& unit,
