@@ -59,7 +59,8 @@ bool writes(const std::string& process, const FileIdentity& file) {
   while (const dirent* const entry = ::readdir(open_files.get())) {
     const std::string number = entry->d_name;
     if (number.front() == '.') continue;
-    const auto facts = look_at(process + "/fd/" + number);
+    std::string path = process;
+    const auto facts = look_at(path.append("/fd/").append(number));
     if (!facts || facts->identity.device != file.device || facts->identity.inode != file.inode) continue;
     if (std::strtol(number.c_str(), nullptr, 10) <= STDERR_FILENO) return false;
     found = found || is_open_for_writing(process, number);
