@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Who is charged with what coturn says about a session: forged sessions, several coturns, more sessions than fit."""
-import itertools, os, re, subprocess, time
+import itertools, os, re, struct, subprocess, time
 
 import spoof
 import turn_client as turn
@@ -29,7 +29,7 @@ def guess_for(server, user, seconds, transport="udp"):
         try:
             session.ask(turn.ALLOCATE, WANTED)
             answered += 1
-        except OSError:
+        except (OSError, struct.error):  # nothing came, or the stream ended: coturn or the guard has had enough
             if transport != "udp":
                 break
     return answered
