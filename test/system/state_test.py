@@ -725,7 +725,7 @@ def main():
     parser.add_argument("names", nargs="*")
     parser.add_argument("--kills", type=int, default=25)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--patience", type=float, default=2, help="how much slower a busy machine, or a build without optimisation, may be")
+    parser.add_argument("--patience", type=float, default=6, help="how much slower a busy machine, or a build without optimisation, may be")
     parser.add_argument("--keep", action="store_true")
     arguments = parser.parse_args()
     if os.environ.get("STATE_TEST_INSIDE") != "1":
