@@ -86,4 +86,12 @@ inline Bytes v6(const Bytes& upper, const Wish6& wish = {}) {
   return out;
 }
 
+// To coturn's port, from a port that means nothing.
+inline Bytes datagram(const Bytes& payload, const std::string& source = "203.0.113.66") {
+  return v4(udp(4000, 3478, payload), {.source = source});
+}
+inline Bytes segment(const Bytes& payload, const std::string& source = "203.0.113.66") {
+  return v4(tcp(4000, 3478, payload), {.source = source, .protocol = 6});
+}
+
 }  // namespace coturn_guard::packets

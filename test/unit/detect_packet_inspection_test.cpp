@@ -12,6 +12,8 @@
 
 using namespace coturn_guard;
 using packets::Bytes;
+using packets::datagram;
+using packets::segment;
 
 namespace {
 
@@ -19,12 +21,6 @@ Bytes recorded(const std::string& name) {
   std::ifstream file(SOURCE_ROOT "/test/data/packets/" + name, std::ios::binary);
   REQUIRE(file);
   return {std::istreambuf_iterator<char>(file), {}};
-}
-Bytes datagram(const Bytes& payload, const std::string& source = "203.0.113.66") {
-  return packets::v4(packets::udp(4000, 3478, payload), {.source = source});
-}
-Bytes segment(const Bytes& payload, const std::string& source = "203.0.113.66") {
-  return packets::v4(packets::tcp(4000, 3478, payload), {.source = source, .protocol = 6});
 }
 Inspection inspected(const Bytes& packet) {
   return inspect({packet, packet.size()});
