@@ -29,6 +29,7 @@ class Journal:
         sh("mount -t tmpfs tmpfs /var/log; mkdir -p /var/log/journal/" + self.machine)
         self.give_dev_log()
         self.units = {}
+        self.names = {}  # process: (its name, when that was looked up)
         self.copy = open(copy, "ab", buffering=0)
         self.remote = subprocess.Popen([REMOTE, "-o", "/var/log/journal/%s/system.journal" % self.machine, "--split-mode=none",
                                         "--compress=no", "--seal=no", "-"], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
@@ -51,15 +52,23 @@ class Journal:
     def unit_of(self, process):
         return self.units.get(process, UNIT)
 
-    def read(self):
-        while True:
-            text, control, _, _ = self.socket.recvmsg(65536, socket.CMSG_SPACE(12))
-            process, user, _ = struct.unpack("3i", control[0][2][:12])
+    def name_of(self, process):
+        """Looked up once a second: coturn waits for us when it writes more than we take."""
+        name, looked = self.names.get(process, ("", -1))
+        if time.monotonic() - looked >= 1:
             try:
                 with open("/proc/%d/comm" % process) as file:
                     name = file.read().strip()
             except OSError:
                 name = "gone"
+            self.names[process] = name, time.monotonic()
+        return name
+
+    def read(self):
+        while True:
+            text, control, _, _ = self.socket.recvmsg(65536, socket.CMSG_SPACE(12))
+            process, user, _ = struct.unpack("3i", control[0][2][:12])
+            name = self.name_of(process)
             # "<30>Nov 30 12:00:00 turnserver[77]: what it says"
             said = text[text.find(b">") + 1:].rstrip(b"\0\n ")
             said = said.split(b": ", 1)[1] if b": " in said[:60] else said
