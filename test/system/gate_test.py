@@ -178,18 +178,25 @@ def case(function):
     return function
 
 
-def run_flood(world, seconds, guard=None, kind="binding", ports=1):
-    """-> answers to victims in each half second, how the crowd fared, CPU share of the guard. Some of the crowd come before the
-    flood, some as it begins, most while it runs."""
-    joins = [world.crowd(seconds - 1, CROWD[:10])]
+def quenched(world):
+    return set(re.findall(r"10\.99\.0\.\d+", sh("nft list set inet coturn-guard-gate coturn-guard-quench-4")))
+
+
+def run_flood(world, seconds, guard=None, kind="binding", ports=1, victims=VICTIMS):
+    """-> answers to victims in each half second, how the crowd fared, CPU share of the guard, what the flood said, the half second in
+    which all victims were quenched and how those fared who came after it. Some of the crowd come before the flood, some as it
+    begins, most while it runs: where there is a guard, when it has quenched the victims."""
+    joins, late, quenched_in = [world.crowd(seconds - 1, CROWD[:10])], None, None
     time.sleep(0.5)
     before, began, answers = world.counted("to_victims"), time.monotonic(), []
     cpu = guard.cpu() if guard else 0
-    flood = world.flooding(seconds - 2, kind, ports=ports)
+    flood = world.flooding(seconds - 2, kind, ports=ports, victims=victims)
     joins.append(world.crowd(seconds - 2, CROWD[10:20]))
     while flood.poll() is None:
-        if len(answers) == 3:
-            joins.append(world.crowd(seconds - 4, CROWD[20:]))
+        if guard and quenched_in is None and len(quenched(world)) == victims:
+            quenched_in = len(answers)
+        if late is None and (len(answers) >= 3 if guard is None else quenched_in is not None):
+            late = world.crowd(seconds - 4, CROWD[20:])
         time.sleep(max(0, began + 0.5 * (len(answers) + 1) - time.monotonic()))
         now = world.counted("to_victims")
         answers.append(now - before)
@@ -197,36 +204,51 @@ def run_flood(world, seconds, guard=None, kind="binding", ports=1):
     took = time.monotonic() - began
     said = flood.stdout.read().strip()
     share = (guard.cpu() - cpu) / took if guard else 0
-    fared = [join() for join in joins]
+    if late is None:
+        raise AssertionError("not all victims were quenched while the flood lasted: %d of %d; %s; %s" % (len(quenched(world)), victims, answers, said))
+    after = late()
+    fared = [after, *(join() for join in joins)]
     together = {key: sum(one[key] for one in fared) for key in ("customers", "served", "sent", "returned")}
-    return answers, {**together, "slowest": max(one["slowest"] for one in fared)}, share, said
+    return answers, {**together, "slowest": max(one["slowest"] for one in fared)}, share, said, quenched_in, after
 
 
-def per_second(answers, skip):
+def per_second(answers, skip=0):
     """Answers a second, without the first `skip` half seconds and the last one."""
     steady = answers[skip:-1]
     return 2 * sum(steady) / len(steady)
 
 
+def kept(fared):
+    """The share of the crowd's packets that came back."""
+    return fared["returned"] / max(fared["sent"], 1)
+
+
 @case
 def reflection(world):
-    seconds = 14 if measuring else 8
-    bare, fared_bare, _, said_bare = run_flood(world, seconds)
+    seconds = 14 if measuring else 9
+    bare, fared_bare, _, said_bare, _, _ = run_flood(world, seconds)
     time.sleep(1)
     guard = world.guard()
     ok(guard.says("gate.open"), "the gate opens with CAP_NET_ADMIN alone", guard.text)
     ok(gate_is_there(), "its table stands", sh("nft list ruleset"))
-    gated, fared, share, said = run_flood(world, seconds, guard)
+    # As many victims as are asked for too much (400 times) within a second: on a slow machine the flood is a thin one.
+    victims = min(VICTIMS, max(4, int(per_second(bare)) // 400))
+    gated, fared, share, said, quenched_in, fared_after = run_flood(world, seconds, guard, victims=victims)
     say("without the gate: %s; answers in each half second %s; honest %s" % (said_bare, bare, fared_bare))
-    say("with the gate:    %s; answers in each half second %s; honest %s; agent %.0f %% of one CPU" % (said, gated, fared, 100 * share))
+    say("with the gate:    %s; %d victims, quenched after %.1f s; answers in each half second %s; honest %s, of them who came then %s; agent %.0f %% of one CPU"
+        % (said, victims, 0.5 * quenched_in, gated, fared, fared_after, 100 * share))
     ok(fared["served"] == fared["customers"] == len(CROWD), "all fifty customers are served during the flood", fared)
-    ok(fared["returned"] >= 0.99 * fared["sent"], "their packets are relayed", fared)
-    cut = 1 - per_second(gated, 2) / max(per_second(bare, 2), 1)
-    ok(cut >= 0.99, "a second after its begin %.2f %% of the answers to victims are gone" % (100 * cut), (bare, gated))
+    ok(kept(fared_after) >= 0.99, "the packets of those who come when the victims are quenched are relayed", fared_after)
+    ok(kept(fared) >= min(0.97, kept(fared_bare)), "of all the fifty no more are lost than without the gate, or than three of a hundred", (fared_bare, fared))
+    # They were quenched when that half second began: it and one more are for what is on its way.
+    after = gated[quenched_in + 2:]
+    ok(len(after) >= 3, "the flood goes on for a second and more after that", gated)
+    cut = 1 - 2 * sum(after) / max(len(after), 1) / max(per_second(bare, 2), 1)
+    ok(cut >= 0.99, "from a second after the quench on %.2f %% of the answers to victims are gone" % (100 * cut), (bare, gated))
     ok(guard.says(r"gate.quench.*10\.99\.0\."), "the quench is told", guard.text)
     ok(guard.says("ban ", 0.1) is False, "nobody is banned for a forged sender", guard.text)
     listed = sh("nft list set inet coturn-guard-gate coturn-guard-quench-4")
-    ok(len(re.findall(r"10\.99\.0\.\d+", listed)) == VICTIMS, "all victims stand in the set", listed)
+    ok(len(quenched(world)) == victims, "all victims stand in the set", listed)
     ok(not any(address + " " in listed for address in CROWD), "no customer does", listed)
 
 
