@@ -59,7 +59,8 @@ def run(name, command, environment=None, directory=None, timeout=1200):
 
 def main():
     if sys.argv[1:2] == ["--command"] and len(sys.argv) > 3:
-        sys.exit(0 if run(sys.argv[2], sys.argv[3:]) else 1)
+        patience = 7200 if "--all" in sys.argv else 1200
+        sys.exit(0 if run(sys.argv[2], sys.argv[3:], timeout=patience) else 1)
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("build")
     parser.add_argument("--suite", action="append", default=[])

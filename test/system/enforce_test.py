@@ -141,7 +141,7 @@ class Driver:
 
     def ask(self, words, pattern):
         self.process.stdin.write(words + "\n")
-        return self.hear(pattern)
+        return self.hear(pattern, wait=60 if words.startswith("flood") else 5)
 
     def ban(self, prefix, seconds, fate="enforced"):
         self.ask("ban %s %d" % (prefix, seconds), "^done %s(/[0-9]+)? %s$" % (prefix, fate))
