@@ -14,7 +14,6 @@ namespace coturn_guard {
 namespace {
 
 using std::chrono::seconds;
-using Kind = DecisionFeed::Kind;
 
 constexpr seconds kTrafficFresh{1};
 constexpr seconds kTrafficPatience{5};  // with a kernel that does not end its list
@@ -140,14 +139,14 @@ void Operations::publish(const Outcome& outcome, const Now& now) {
   const RuleSet& rules = rooms_.pipeline.rules();
   const std::string time = control::rfc3339(now.wall);
   const auto epoch = std::chrono::floor<seconds>(now.wall).time_since_epoch().count();
-  const auto say = [&](Kind kind, const char* event, const auto& fill) {
+  const auto say = [&](DecisionFeed::Kind kind, const char* event, const auto& fill) {
     if (!feed_.wanted(kind)) return feed_.leave_out(kind);
     Json line{{"schema", control::kSchema}, {"event", event}, {"time", time}, {"epoch", epoch}};
     fill(line);
     feed_.publish(kind, line.dump(-1, ' ', true, Json::error_handler_t::replace) + '\n');
   };
   for (const auto& judged : outcome.judged)
-    say(Kind::offence, "offence", [&](Json& line) {
+    say(DecisionFeed::Kind::offence, "offence", [&](Json& line) {
       line["address"] = judged.offence.address.to_string();
       line["rule"] = rules.name(judged.offence.rule);
       line["evidence"] = to_string(judged.offence.evidence);
@@ -156,7 +155,7 @@ void Operations::publish(const Outcome& outcome, const Now& now) {
       line["in_window"] = judged.in_window.milli / 1000.0;
     });
   for (const auto& verdict : outcome.verdicts)
-    say(Kind::decision, rooms_.simulated() ? "would_ban" : "ban", [&](Json& line) {
+    say(DecisionFeed::Kind::decision, rooms_.simulated() ? "would_ban" : "ban", [&](Json& line) {
       line["prefix"] = verdict.prefix.to_string();
       line["address"] = verdict.address.to_string();
       line["seconds"] = verdict.duration.count();
@@ -166,12 +165,12 @@ void Operations::publish(const Outcome& outcome, const Now& now) {
       line["earlier_bans"] = verdict.earlier_bans;
     });
   for (const auto& quench : outcome.quenches)
-    say(Kind::decision, "quench", [&](Json& line) {
+    say(DecisionFeed::Kind::decision, "quench", [&](Json& line) {
       line["prefix"] = quench.prefix.to_string();
       line["seconds"] = quench.duration.count();
     });
   for (const auto& report : outcome.reports)
-    say(Kind::decision, "report", [&](Json& line) {
+    say(DecisionFeed::Kind::decision, "report", [&](Json& line) {
       line["address"] = report.address.to_string();
       line["rule"] = rules.name(report.rule);
     });
@@ -182,7 +181,7 @@ void Operations::note_manual(const BanRecord& record, const Now& now) {
   if (feed_.listeners() == 0) return;
   std::string line;
   append_ban(line, record, now.mono + record.duration, now);
-  feed_.publish(Kind::decision, line);
+  feed_.publish(DecisionFeed::Kind::decision, line);
 }
 
 void Operations::release(const Prefix& prefix) {
@@ -194,13 +193,14 @@ void Operations::on_freed(const Prefix& prefix, const std::string& why) {
   bans_.forget(prefix);
   rooms_.ended(prefix, why);
   if (feed_.listeners() == 0) return;
-  feed_.publish(Kind::decision, Json{{"schema", control::kSchema},
-                                     {"event", "unban"},
-                                     {"time", control::rfc3339(std::chrono::system_clock::now())},
-                                     {"prefix", prefix.to_string()},
-                                     {"reason", why}}
-                                        .dump(-1, ' ', true, Json::error_handler_t::replace) +
-                                    '\n');
+  feed_.publish(DecisionFeed::Kind::decision,
+                Json{{"schema", control::kSchema},
+                     {"event", "unban"},
+                     {"time", control::rfc3339(std::chrono::system_clock::now())},
+                     {"prefix", prefix.to_string()},
+                     {"reason", why}}
+                        .dump(-1, ' ', true, Json::error_handler_t::replace) +
+                    '\n');
 }
 
 void Operations::on_adopted(const Prefix& prefix, seconds remaining, const Now& now) {

@@ -4,7 +4,6 @@
 namespace coturn_guard {
 namespace {
 
-constexpr std::uint16_t kBinding = 1, kAllocate = 3;
 constexpr std::uint32_t kAsked = 1000, kAskedSigned = 250;
 // What coturn 4.6.1 sends over IPv4, headers included (measured: gate_test.py answer_sizes).
 constexpr std::uint32_t kBindingAnswer = 120, kChallenge = 128;
@@ -13,10 +12,10 @@ constexpr std::uint32_t kBindingAnswer = 120, kChallenge = 128;
 // an Allocate that nobody signed, belongs to a running call or to somebody who has our nonce.
 void weigh_stun(const StunMessage& stun, Inspection& seen) {
   if (stun.kind != StunClass::request) return;
-  if (stun.method == kBinding) {
+  if (stun.method == kStunBinding) {
     seen.asked_milli = stun.integrity ? kAskedSigned : kAsked;
     seen.answer_bytes = kBindingAnswer;
-  } else if (stun.method == kAllocate && !stun.integrity) {
+  } else if (stun.method == kTurnAllocate && !stun.integrity) {
     seen.asked_milli = kAsked;
     seen.answer_bytes = kChallenge;
   }

@@ -11,11 +11,10 @@ namespace {
 
 using Bytes = std::span<const std::uint8_t>;
 
-constexpr std::size_t kHeader = 20;
 constexpr std::uint32_t kCookie = 0x2112a442;
 constexpr std::uint32_t kFingerprintMask = 0x5354554e;  // "STUN"
 constexpr std::uint16_t kIntegrity = 0x0008, kIntegritySha256 = 0x001c, kFingerprint = 0x8028;
-constexpr std::uint16_t kBinding = 1, kSharedSecret = 2;
+constexpr std::uint16_t kSharedSecret = 2;  // a method that RFC 3489 had
 
 // The bits of the class stand between those of the method (RFC 8489 figure 3).
 std::uint16_t method_of(std::uint16_t type) {
@@ -35,7 +34,7 @@ StunMessage::Fingerprint check_fingerprint(Bytes message, std::size_t at) {
 
 // `message` is what is there of `length` bytes.
 void read_attributes(Bytes message, std::size_t length, StunMessage& stun) {
-  std::size_t at = kHeader;
+  std::size_t at = kStunHeaderBytes;
   while (at + 4 <= message.size()) {
     const std::uint16_t type = read_u16(message, at);
     if (type == kIntegrity || type == kIntegritySha256) stun.integrity = true;
@@ -52,16 +51,16 @@ void read_attributes(Bytes message, std::size_t length, StunMessage& stun) {
 }  // namespace
 
 std::optional<StunMessage> read_stun(Bytes payload, std::size_t payload_bytes, Transport transport) {
-  if (payload.size() < kHeader || (payload[0] & 0xc0) != 0) return std::nullopt;
+  if (payload.size() < kStunHeaderBytes || (payload[0] & 0xc0) != 0) return std::nullopt;
   const std::uint16_t type = read_u16(payload, 0);
-  const std::size_t length = kHeader + read_u16(payload, 2);
+  const std::size_t length = kStunHeaderBytes + read_u16(payload, 2);
   if (length % 4 != 0) return std::nullopt;
   if (transport == Transport::udp && length != payload_bytes) return std::nullopt;
   StunMessage stun{.method = method_of(type), .kind = class_of(type)};
   if (read_u32(payload, 4) != kCookie) {
     // So little is left to know it by that only what RFC 3489 had is taken for it.
     stun.classic = true;
-    if (stun.kind == StunClass::indication || (stun.method != kBinding && stun.method != kSharedSecret))
+    if (stun.kind == StunClass::indication || (stun.method != kStunBinding && stun.method != kSharedSecret))
       return std::nullopt;
   }
   read_attributes(payload.first(std::min(payload.size(), length)), length, stun);

@@ -13,12 +13,15 @@
 
 namespace coturn_guard {
 
+inline constexpr std::size_t kStunHeaderBytes = 20;
+inline constexpr std::uint16_t kStunBinding = 1, kTurnAllocate = 3;  // methods
+
 enum class StunClass : std::uint8_t { request, indication, success, error };
 
 struct StunMessage {
   enum class Fingerprint : std::uint8_t { absent, right, wrong, unseen };  // unseen: not all of it is here
 
-  std::uint16_t method = 0;  // 1 Binding, 3 Allocate …
+  std::uint16_t method = 0;
   StunClass kind = StunClass::request;
   bool classic = false;    // RFC 3489: without the cookie
   bool integrity = false;  // it claims to be signed by somebody who has our nonce

@@ -11,7 +11,6 @@ namespace {
 
 using Bytes = std::span<const std::uint8_t>;
 
-constexpr std::size_t kHeader = 20;
 constexpr std::uint16_t kUsername = 0x0006, kRealm = 0x0014, kOrigin = 0x802f;
 constexpr unsigned kMostMessages = 64;  // in one segment
 
@@ -24,7 +23,7 @@ bool has_control_bytes(Bytes text) {
 // fingerprint, and pads each to four bytes. One that claims to be longer than the message is looked at as
 // far as it goes.
 bool message_has_control_bytes(Bytes message) {
-  for (std::size_t at = kHeader; at + 4 <= message.size();) {
+  for (std::size_t at = kStunHeaderBytes; at + 4 <= message.size();) {
     const std::uint16_t type = read_u16(message, at);
     const std::size_t bytes = read_u16(message, at + 2);
     const Bytes rest = message.subspan(at + 4);
@@ -40,7 +39,7 @@ bool stream_has_control_bytes(Bytes payload, std::size_t payload_bytes) {
   for (unsigned message = 0; message < kMostMessages && payload.size() >= 4; ++message) {
     std::size_t length = 0;
     if (read_stun(payload, payload_bytes, Transport::tcp)) {
-      length = kHeader + read_u16(payload, 2);
+      length = kStunHeaderBytes + read_u16(payload, 2);
       if (message_has_control_bytes(payload.first(std::min(payload.size(), length)))) return true;
     } else if ((payload[0] & 0xc0) == 0x40) {
       length = (4 + read_u16(payload, 2) + std::size_t{3}) & ~std::size_t{3};  // ChannelData
