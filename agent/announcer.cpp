@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "events.hpp"
+#include "notice_words.hpp"
 #include "util/duration.hpp"
 
 namespace coturn_guard {
@@ -28,6 +29,15 @@ std::string most_frequent(const std::map<std::string_view, std::uint64_t>& count
   for (std::size_t i = 0; i < std::min(sorted.size(), kNamedProtocols); ++i)
     text += fmt::format("{}{} {}", i == 0 ? "" : ", ", sorted[i].second, sorted[i].first);
   return text;
+}
+
+const LogEvent& event_of(Notice::Kind kind) {
+  switch (kind) {
+    case Notice::Kind::rule: break;
+    case Notice::Kind::health_check: return events::kHealthCheck;
+    case Notice::Kind::private_source: return events::kPrivateSource;
+  }
+  return events::kReport;
 }
 
 template <class Level>
@@ -63,13 +73,13 @@ void Announcer::bans(const std::vector<Verdict>& verdicts, const RuleSet& rules,
 
 void Announcer::reports(const std::vector<Notice>& reports, const RuleSet& rules, const Now& now) {
   for (const auto& report : reports) {
-    if (log_.suppresses(events::kReport, now.mono)) continue;
-    const Rule& rule = rules.rule(report.rule);
-    log_.write(events::kReport,
+    const LogEvent& event = event_of(report.kind);
+    if (log_.suppresses(event, now.mono)) continue;
+    log_.write(event,
                {{"address", report.address.to_string()},
-                {"rule", rule.name},
-                {"text", rule.description},
-                {"remedy", rule.report}},
+                {"rule", std::string(rules.name(report.rule))},
+                {"text", text_of(report, rules)},
+                {"remedy", remedy_of(report, rules)}},
                now.mono);
   }
 }

@@ -278,7 +278,8 @@ void App::on_batch_end(const Now& now) {
   }
   gate_.quench(outcome_.quenches, now);
   gate_.heard(gate_judge_.take_heard());
-  for (const auto& report : outcome_.reports) verdict_meter_.reported(report.rule, pipeline_.rules());
+  for (const auto& report : outcome_.reports)
+    if (report.kind == Notice::Kind::rule) verdict_meter_.reported(report.rule, pipeline_.rules());
   history_.recipe_banned(outcome_.recipe_bans);
   if (!outcome_.reports.empty()) announcer_.reports(outcome_.reports, pipeline_.rules(), now);
   operations_.on_outcome(outcome_, now);

@@ -145,6 +145,20 @@ void add_judgement(Families& out, const Measured& from) {
   add_value(out, Kind::counter, "coturn_guard_withheld_offences",
             "Offences that the open circuit breaker did not count, or kept from being bans.",
             counted.withheld);
+  add_value(out, Kind::counter, "coturn_guard_health_check_offences",
+            "Offences that would have been bans, of health checks that are told by their regularity.",
+            counted.health_checks);
+  add_value(out, Kind::gauge, "coturn_guard_health_checks", "Health checks that are named, 256 at most.",
+            from.pipeline.health_checks().named().size());
+  add_value(out, Kind::counter, "coturn_guard_health_checks_evicted",
+            "Sources whose regularity was forgotten for want of room.",
+            from.pipeline.health_checks().counters().evicted);
+  add_value(out, Kind::counter, "coturn_guard_health_checks_refused",
+            "Probes of sources that found all 256 places taken.",
+            from.pipeline.health_checks().counters().refused);
+  add_value(out, Kind::counter, "coturn_guard_private_source_offences",
+            "Weak offences of private addresses, which are alarmed about and never banned for.",
+            counted.private_sources);
   add_value(out, Kind::gauge, "coturn_guard_wide_networks",
             "IPv6 networks of 56 and 48 bits in which somebody guessed.",
             from.pipeline.wide_networks().size());

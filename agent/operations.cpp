@@ -6,6 +6,7 @@
 
 #include "events.hpp"
 #include "json_line.hpp"
+#include "notice_words.hpp"
 #include "pending_bans.hpp"
 #include "source/clocks.hpp"
 #include "util/random_seed.hpp"
@@ -173,6 +174,7 @@ void Operations::publish(const Outcome& outcome, const Now& now) {
     say(DecisionFeed::Kind::decision, "report", [&](Json& line) {
       line["address"] = report.address.to_string();
       line["rule"] = rules.name(report.rule);
+      if (report.kind != Notice::Kind::rule) line["text"] = text_of(report, rules);
     });
 }
 

@@ -55,7 +55,9 @@ Json offences_of(const PipelineCounters& counted) {
   return {{"by_rule", rules},
           {"spared", counted.spared},
           {"credited", counted.credited},
-          {"at_gateway", counted.gateway}};
+          {"at_gateway", counted.gateway},
+          {"of_health_checks", counted.health_checks},
+          {"of_private_sources", counted.private_sources}};
 }
 
 Json enforcer_of(const Rooms& rooms) {
@@ -81,6 +83,27 @@ Json gate_of(const GatePost& gate) {
   return {{"open", true},
           {"packets", packets->packets},
           {"dropped", packets->dropped + (gate.rule() == nullptr ? 0 : gate.rule()->traffic.dropped)}};
+}
+
+// "203.0.113.50 tls-plain, every 2.0 s".
+Json checks_of(const Pipeline& pipeline) {
+  Json found = Json::array();
+  for (const HealthCheck& check : pipeline.health_checks().named()) {
+    const std::string every =
+        check.interval.count() > 0
+            ? fmt::format(", every {:.1f} s", static_cast<double>(check.interval.count()) / 1000)
+            : "";
+    found.push_back(
+        fmt::format("{} {}{}", check.address.to_string(), pipeline.rules().name(check.rule), every));
+  }
+  return found;
+}
+
+Json private_sources_of(const Pipeline& pipeline, const Now& now) {
+  Json found = Json::array();
+  for (const PrivateSources::Alarm& alarm : pipeline.private_sources().alarms(now))
+    found.push_back(fmt::format("{} {}", alarm.network.to_string(), pipeline.rules().name(alarm.rule)));
+  return found;
 }
 
 Json breaker_of(const Breaker& breaker, const Now& now) {
@@ -113,6 +136,8 @@ std::string Operations::status(std::uint32_t latest, const Now& now) {
   object["gate"] = gate_of(rooms_.gate);
   const auto gateway = pipeline.credit().gateway(now);
   object["gateway"] = gateway ? Json(gateway->to_string()) : Json();
+  object["health_checks"] = checks_of(pipeline);
+  object["private_sources"] = private_sources_of(pipeline, now);
   object["breaker"] = breaker_of(pipeline.breaker(), now);
   object["smoke"] = rooms_.smoke.burning() ? Json(rooms_.smoke.text(now)) : Json();
   object["memory"] = {{"ban_records", bans_.size()},

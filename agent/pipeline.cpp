@@ -17,6 +17,19 @@ Policy policy_of_reports(Policy policy) {
   return policy;
 }
 
+// An operator's own balancer or monitor can be the cause, by connecting and no more: administrators' ports
+// and whatever is guessed there are strong.
+bool is_operated(const Rule& rule) {
+  const Trait& trait = rule.trait;
+  return trait.caused_by.has(Cause::operated) && !trait.guess && trait.free == 0 &&
+         trait.distinct == Distinct::nothing;
+}
+
+// What holds a connection open is no health check.
+bool can_be_check(const Rule& rule) {
+  return is_operated(rule) && rule.kernel != KernelSign::idle;
+}
+
 }  // namespace
 
 std::string_view to_string(Effect effect) {
@@ -24,6 +37,8 @@ std::string_view to_string(Effect effect) {
     case Effect::counted: return "counted";
     case Effect::banned: return "banned";
     case Effect::withheld: return "withheld";
+    case Effect::health_check: return "health-check";
+    case Effect::private_source: return "private-source";
     case Effect::while_banned: return "while-banned";
     case Effect::free: return "free";
     case Effect::credited: return "credited";
@@ -45,6 +60,8 @@ Pipeline::Pipeline(Recogniser recogniser, const Policy& policy, const HashSeed& 
       ledger_(policy, seed),
       by_others_(policy, seed),
       wide_(policy, seed),
+      checks_(seed),
+      private_(policy, seed),
       reports_(policy_of_reports(policy), seed),
       meter_(QuenchPolicy{}, seed),
       policy_(policy),
@@ -164,7 +181,7 @@ void Pipeline::settle_events(const Now& now, Outcome& outcome) {
   for (const Event& event : events_) {
     if (settled_already) {
       if (event.blinded) note_blinded(event);
-      attribute(event, false, now, outcome);
+      attribute({.event = event}, now, outcome);
       continue;
     }
     settled_.clear();
@@ -180,6 +197,8 @@ void Pipeline::settle_accusations(const Now& now, Outcome& outcome) {
   attributed_.clear();
   for (const Accusation& accusation : accusations_) attribution_.take(accusation, rules(), now, attributed_);
   attribution_.take_decided(rules(), attributed_);
+  ended_.reset();
+  vague_ = did_more_ = false;
   for (const Attributed& attributed : attributed_) judge(attributed, now, outcome);
 }
 
@@ -192,7 +211,7 @@ void Pipeline::settle(const Now& now, Outcome& outcome) {
   for (const Settled& settled : settled_) {
     if (!settled.refuted) {
       if (settled.event.blinded) note_blinded(settled.event);
-      attribute(settled.event, settled.harmless, now, outcome);
+      attribute(settled, now, outcome);
     } else if (tracing_ && settled.event.client) {
       trace({.address = settled.event.client->address, .rule = settled.event.rule, .points = {}},
             Effect::refuted, {}, {}, now, outcome);
@@ -230,9 +249,17 @@ void Pipeline::note_blinded(const Event& event) {
   counted_.blinded_milli += milli;
 }
 
-void Pipeline::attribute(const Event& event, bool harmless, const Now& now, Outcome& outcome) {
+void Pipeline::attribute(const Settled& settled, const Now& now, Outcome& outcome) {
+  const Event& event = settled.event;
+  const bool harmless = settled.harmless;
   attributed_.clear();
   attribution_.take(event, rules(), now, attributed_);
+  ended_ = settled.ended;
+  vague_ = settled.vague;
+  // Of one and the same session, so that nobody can have forged it: it asked for a relay, say.
+  did_more_ = std::any_of(attributed_.begin(), attributed_.end(), [&](const Attributed& each) {
+    return each.login || !can_be_check(rules().rule(each.event.rule));
+  });
   for (const Attributed& attributed : attributed_) {
     // What its session did before is charged all the same.
     const bool itself = attributed.event.rule == event.rule && !attributed.login;
@@ -294,8 +321,10 @@ void Pipeline::judge(const Attributed& attributed, const Now& now, Outcome& outc
     return trace(offence, Effect::not_bannable, {}, {}, now, outcome);
   }
   const Prefix network = ledger_.network_of(offence);
-  const Standing standing = credit_.standing(network, now);
-  const bool crowd = is_crowd(network, standing, now);
+  Standing standing = credit_.standing(network, now);
+  const bool for_others = stands_for_others(offence, rule, standing, now);
+  const bool crowd = for_others || is_crowd(network, standing, now);
+  standing.crowd = for_others;
   if (crowd) counted_.gateway += event.count;
   Trait trait = crowd ? measured_per_user(rule.trait) : rule.trait;
   const Points plain = lightened(times(event.points, event.count), trait.credit, standing);
@@ -304,14 +333,89 @@ void Pipeline::judge(const Attributed& attributed, const Now& now, Outcome& outc
     if (trait.good_name) offence.points = trait.points;
   }
   const Points cost = tally_.cost(network, offence, shared_out(trait, standing), policy_.findtime, now);
-  if (cost.milli == 0) return trace(offence, Effect::free, {}, standing, now, outcome);
+  if (cost.milli == 0) {
+    if (trait.free > 0 && !rule.session) checks_.opened(network, event.client->port);
+    return trace(offence, Effect::free, {}, standing, now, outcome);
+  }
   const Points weight = lightened(cost, trait.credit, standing);
   if (weight.milli == 0) {
     counted_.credited += event.count;
     return trace(offence, Effect::credited, {}, standing, now, outcome);
   }
+  const bool check = is_check(event, offence, event.points, now, outcome);
+  if (is_spared_as_private(address, rule, network)) {
+    offence.points = cost;
+    counted_.private_sources += event.count;
+    if (!check) alarm(offence, rule, now, outcome);
+    return trace(offence, Effect::private_source, {}, standing, now, outcome);
+  }
+  if (for_others) {
+    offence.points = times(event.points, event.count);
+    alarm(offence, rule, now, outcome);
+  }
   offence.points = weight;
-  trace(offence, enter(offence, rule, standing, plain, now, outcome), weight, standing, now, outcome);
+  trace(offence, enter(offence, rule, standing, plain, check, now, outcome), weight, standing, now, outcome);
+}
+
+// A health check's probe: then a ban is withheld. Anything else ends what its source may have had of that
+// name. `each`: what one costs.
+bool Pipeline::is_check(const Event& event, const Offence& offence, Points each, const Now& now,
+                        Outcome& outcome) {
+  const Prefix network = ledger_.network_of(offence);
+  const Rule& rule = rules().rule(offence.rule);
+  constexpr std::int32_t kOnePoint = 1000;
+  if (!can_be_check(rule) || did_more_ || offence.count != 1) {
+    checks_.end(network);
+    return false;
+  }
+  Now when = now;
+  if (ended_) when.mono = *ended_;
+  const bool check =
+      checks_.take({.network = network,
+                    .address = offence.address,
+                    .rule = offence.rule,
+                    .client_port = event.client->port,
+                    .local_port = event.local ? event.local->port : std::uint16_t{0},
+                    .weak = each.milli < kOnePoint,
+                    .coarse = rule.kernel == KernelSign::none && rule.packet == PacketSign::none,
+                    .vague = vague_},
+                   when);
+  for (const HealthCheck& named : checks_.take_named()) {
+    Notice notice;
+    notice.address = named.address;
+    notice.rule = named.rule;
+    notice.kind = Notice::Kind::health_check;
+    notice.interval = named.interval;
+    outcome.reports.push_back(notice);
+  }
+  return check;
+}
+
+// A balancer that speaks no PROXY protocol makes many connections, too.
+bool Pipeline::is_spared_as_private(const Address& address, const Rule& rule, const Prefix& network) const {
+  if (!is_private(address)) return false;
+  if (is_operated(rule)) return true;
+  const bool counts_connections = rule.trait.free > 0 && rule.trait.distinct == Distinct::nothing &&
+                                  !rule.session && rule.trait.credit == Credit::shared;
+  return counts_connections && private_.alarmed(network);
+}
+
+// Others than who fails there have logged in from this private address: a ban would hit them.
+bool Pipeline::stands_for_others(const Offence& offence, const Rule& rule, const Standing& standing,
+                                 const Now& now) const {
+  if (standing.users == 0 || !is_private(offence.address)) return false;
+  if (standing.users > 1) return true;
+  const bool names_user = rule.trait.distinct == Distinct::user && offence.what != 0;
+  return names_user && !credit_.logged_in_as(ledger_.network_of(offence), offence.what, now);
+}
+
+void Pipeline::alarm(const Offence& offence, const Rule& rule, const Now& now, Outcome& outcome) {
+  if (!private_.take(offence, rule.trait.window, now)) return;
+  Notice notice;
+  notice.address = offence.address;
+  notice.rule = offence.rule;
+  notice.kind = Notice::Kind::private_source;
+  outcome.reports.push_back(notice);
 }
 
 // Behind it stand many who cannot be told apart: it is never immune, but all its offences, those of strong
@@ -327,7 +431,7 @@ bool Pipeline::is_by_others(const Rule& rule, const Standing& standing, const No
 
 // Into the ledger, and where that makes a ban due, past the breaker.
 Effect Pipeline::enter(const Offence& offence, const Rule& rule, const Standing& standing, Points plain,
-                       const Now& now, Outcome& outcome) {
+                       bool check, const Now& now, Outcome& outcome) {
   const Prefix network = ledger_.network_of(offence);
   // It failed as a user that logged in from there.
   const bool own = rule.trait.distinct == Distinct::user && credit_.logged_in_as(network, offence.what, now);
@@ -350,6 +454,10 @@ Effect Pipeline::enter(const Offence& offence, const Rule& rule, const Standing&
   if (!verdict) {
     return ledger_.counters().while_banned != while_banned ? Effect::while_banned : Effect::counted;
   }
+  if (check) {
+    ++counted_.health_checks;
+    return Effect::health_check;
+  }
   std::optional<FailedUser> failed;
   if (own) failed = FailedUser{offence.what, credit_.users(now)};
   if (!breaker_.admits(verdict->prefix, rule.name, failed, now)) {
@@ -364,6 +472,7 @@ Effect Pipeline::enter(const Offence& offence, const Rule& rule, const Standing&
   } else {
     ledger_.begin(*verdict, now);
   }
+  checks_.end(network);
   outcome.verdicts.push_back(*verdict);
   return Effect::banned;
 }
@@ -405,6 +514,10 @@ void Pipeline::trace(const Offence& offence, Effect effect, Points weight, const
 
 void Pipeline::set_rules(RuleSet rules) {
   counted_ = counters();  // rule numbers mean other rules from here on
+  std::vector<std::optional<RuleId>> numbers;
+  for (const Rule& rule : recogniser_.rules().rules()) numbers.push_back(rules.find(rule.name));
+  checks_.renumber(numbers);
+  private_.clear_alarms();
   testimony_.rules_changed(recogniser_.rules(), rules);
   attribution_.rules_changed(recogniser_.rules(), rules);
   recogniser_.set_rules(std::move(rules));
@@ -417,6 +530,7 @@ void Pipeline::set_policy(const Policy& policy) {
   ledger_.set_policy(policy);
   by_others_.set_policy(policy);
   wide_.set_policy(policy);
+  private_.set_policy(policy);
   reports_.set_policy(policy_of_reports(policy));
 }
 
@@ -424,6 +538,7 @@ void Pipeline::forgive(const Prefix& prefix, bool ladder) {
   ledger_.forgive(prefix, ladder);
   by_others_.forgive(prefix, true);
   wide_.forgive(prefix, ladder);
+  private_.forgive(prefix);
   tally_.forget(prefix);
 }
 
@@ -433,6 +548,7 @@ void Pipeline::begin(std::chrono::steady_clock::time_point origin) {
   tally_.begin(origin);
   ledger_.begin(origin);
   wide_.begin(origin);
+  checks_.begin();
 }
 
 void Pipeline::load(const SavedState& saved, const std::vector<std::optional<RuleId>>& rules, bool same_logs,
@@ -442,6 +558,7 @@ void Pipeline::load(const SavedState& saved, const std::vector<std::optional<Rul
   ledger_.loaded_under(std::chrono::seconds(saved.head.findtime_seconds));
   wide_.loaded_under(std::chrono::seconds(saved.head.findtime_seconds));
   tally_.load(saved.records, rules, now);
+  checks_.load(saved.records, rules);
   credit_.load(saved.records, now);
   if (same_logs)
     attribution_.load(saved.records, rules, now);
@@ -453,6 +570,7 @@ void Pipeline::note_everything() {
   attribution_.note_everything();
   credit_.note_everything();
   tally_.note_everything();
+  checks_.note_everything();
   ledger_.note_everything();
   wide_.note_everything();
 }
@@ -461,6 +579,7 @@ void Pipeline::save_changes(StateBatch& batch) {
   attribution_.save_changes(batch);
   credit_.save_changes(batch);
   tally_.save_changes(batch);
+  checks_.save_changes(batch);
   // They share one table of the file's: who clears it clears it for both.
   if (ledger_.saves_everything() || wide_.saves_everything()) {
     ledger_.note_everything();

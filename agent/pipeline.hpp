@@ -18,7 +18,9 @@
 #include "judge/allowlist.hpp"
 #include "judge/breaker.hpp"
 #include "judge/credit.hpp"
+#include "judge/health_checks.hpp"
 #include "judge/ledger.hpp"
+#include "judge/private_sources.hpp"
 #include "judge/recipe_mirror.hpp"
 #include "judge/request_meter.hpp"
 #include "judge/tally.hpp"
@@ -30,12 +32,14 @@ namespace coturn_guard {
 
 struct PipelineCounters {
   std::map<std::pair<std::string, Evidence>, std::uint64_t> offences;  // by rule name and evidence
-  std::uint64_t spared = 0;        // offences of addresses that are never judged
-  std::uint64_t switched_off = 0;  // events of rules that the operator gave 0 points
-  std::uint64_t credited = 0;      // offences that a good name made nothing
-  std::uint64_t withheld = 0;      // offences that the open breaker left out, or kept from being bans
-  std::uint64_t gateway = 0;       // offences that were measured per user: of an address that most customers
-                                   // come from
+  std::uint64_t spared = 0;         // offences of addresses that are never judged
+  std::uint64_t switched_off = 0;   // events of rules that the operator gave 0 points
+  std::uint64_t credited = 0;       // offences that a good name made nothing
+  std::uint64_t withheld = 0;       // offences that the open breaker left out, or kept from being bans
+  std::uint64_t gateway = 0;        // offences that were measured per user: of an address that most customers
+                                    // come from
+  std::uint64_t health_checks = 0;  // offences that would have been bans, of health checks
+  std::uint64_t private_sources = 0;  // weak offences of private sources
   std::uint64_t blinded = 0;  // accusing lines that were not believed, for an attacker's text reaches there
   std::uint64_t blinded_milli = 0;  // what they would have cost, in thousandths of a point
 };
@@ -55,16 +59,18 @@ struct PacketCounters {
 
 // What became of an offence, for who asks why.
 enum class Effect : std::uint8_t {
-  counted,       // its points lie in the window
-  banned,        // they filled the measure
-  withheld,      // by the breaker, which is open
-  while_banned,  // came while the ban ran
-  free,          // cost nothing: the first few of its kind do not
-  credited,      // cost nothing: the address has a good name
-  not_bannable,  // spoofable or tainted
-  spared,        // the address is never judged
-  refuted,       // the kernel knows of no such connection
-  harmless,      // the connection had carried real traffic: a phone that lost its network
+  counted,         // its points lie in the window
+  banned,          // they filled the measure
+  withheld,        // by the breaker, which is open
+  health_check,    // it is, or may be, a balancer's or a monitor's: the measure is full and nobody is banned
+  private_source,  // a weak one of a private address: nobody is banned
+  while_banned,    // came while the ban ran
+  free,            // cost nothing: the first few of its kind do not
+  credited,        // cost nothing: the address has a good name
+  not_bannable,    // spoofable or tainted
+  spared,          // the address is never judged
+  refuted,         // the kernel knows of no such connection
+  harmless,        // the connection had carried real traffic: a phone that lost its network
 };
 [[nodiscard]] std::string_view to_string(Effect effect);
 
@@ -79,8 +85,16 @@ struct Judged {
 
 // Something that bans nobody and that the operator should know: a victim of reflection, an admin's login.
 struct Notice {
+  enum class Kind : std::uint8_t {
+    rule,            // the rule is reported
+    health_check,    // a health check was named
+    private_source,  // a private address would have been banned, or stands for many and misbehaves
+  };
+
   Address address;
   RuleId rule = 0;
+  Kind kind = Kind::rule;
+  std::chrono::milliseconds interval{};  // of a health check
 };
 
 // What calls led to; the caller clears it.
@@ -172,6 +186,8 @@ class Pipeline {
   [[nodiscard]] const Breaker& breaker() const { return breaker_; }
   [[nodiscard]] const Tally& tally() const { return tally_; }
   [[nodiscard]] const WideNetworks& wide_networks() const { return wide_; }
+  [[nodiscard]] const HealthChecks& health_checks() const { return checks_; }
+  [[nodiscard]] const PrivateSources& private_sources() const { return private_; }
   [[nodiscard]] const PacketCounters& packets() const { return packets_; }
   [[nodiscard]] const RequestMeter& meter() const { return meter_; }
   [[nodiscard]] PipelineCounters counters() const;
@@ -192,15 +208,24 @@ class Pipeline {
   void settle(const Now& now, Outcome& outcome);
   void note_restart();
   void note_blinded(const Event& event);
-  void attribute(const Event& event, bool harmless, const Now& now, Outcome& outcome);
+  void attribute(const Settled& settled, const Now& now, Outcome& outcome);
   void judge(const Attributed& attributed, const Now& now, Outcome& outcome);
   [[nodiscard]] bool is_alone(const Address& address) const;
   [[nodiscard]] Prefix unit_of(const Address& address) const;  // whom a login from there is good for
   [[nodiscard]] bool is_crowd(const Prefix& network, const Standing& standing, const Now& now) const;
   [[nodiscard]] bool is_by_others(const Rule& rule, const Standing& standing, const Now& now) const;
-  // `plain`: what a guess costs whoever does it, by the number of its network's users.
+  [[nodiscard]] bool is_check(const Event& event, const Offence& offence, Points each, const Now& now,
+                              Outcome& outcome);
+  // A weak offence of a private address; `network` is whom it counts against.
+  [[nodiscard]] bool is_spared_as_private(const Address& address, const Rule& rule,
+                                          const Prefix& network) const;
+  [[nodiscard]] bool stands_for_others(const Offence& offence, const Rule& rule, const Standing& standing,
+                                       const Now& now) const;
+  void alarm(const Offence& offence, const Rule& rule, const Now& now, Outcome& outcome);
+  // `plain`: what a guess costs whoever does it, by the number of its network's users. `check`: a ban that it
+  // makes due is withheld.
   [[nodiscard]] Effect enter(const Offence& offence, const Rule& rule, const Standing& standing, Points plain,
-                             const Now& now, Outcome& outcome);
+                             bool check, const Now& now, Outcome& outcome);
   [[nodiscard]] WideNetworks::Finding look_wide(Offence offence, Points plain, const Now& now);
   void report(const Offence& offence, const Rule& rule, const Now& now, Outcome& outcome);
   void trace(const Offence& offence, Effect effect, Points weight, const Standing& standing, const Now& now,
@@ -218,6 +243,8 @@ class Pipeline {
   // no ladder grows of it.
   Ledger by_others_;
   WideNetworks wide_;
+  HealthChecks checks_;
+  PrivateSources private_;
   Breaker breaker_;
   Ledger reports_;  // the same measure for what is reported instead of banned, so that it is told seldom
   RequestMeter meter_;
@@ -229,6 +256,10 @@ class Pipeline {
   std::vector<ByEvidence> by_rule_;  // indexed by RuleId: the hot path touches no map
   PipelineCounters counted_;         // all but by_rule_
   PacketCounters packets_;
+
+  // Of the event that is being judged: when its connection ended, and whether its session did anything else.
+  std::optional<std::chrono::steady_clock::time_point> ended_;
+  bool vague_ = false, did_more_ = false;
 
   // Kept for their memory.
   std::vector<Event> events_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "replay_report.hpp"
 
+#include "notice_words.hpp"
 #include "progress.hpp"
 #include "util/duration.hpp"
 #include "util/text.hpp"
@@ -13,6 +14,8 @@ std::string_view in_words(Effect effect) {
     case Effect::counted: return "counted";
     case Effect::banned: return "fills the measure";
     case Effect::withheld: return "withheld: the breaker is open";
+    case Effect::health_check: return "fills the measure, and is a health check by its regularity";
+    case Effect::private_source: return "a weak one of a private address: alarmed about, never banned for";
     case Effect::while_banned: return "while the ban runs";
     case Effect::free: return "costs nothing yet";
     case Effect::credited: return "costs nothing with its good name";
@@ -72,6 +75,8 @@ void print_summary(const Pipeline& pipeline, std::uint64_t bans) {
   also(counted.gateway, "measured per user: of an address that most customers come from");
   also(counted.switched_off, "of rules that are switched off");
   also(counted.withheld, "withheld while the breaker was open");
+  also(counted.health_checks, "withheld of health checks");
+  also(counted.private_sources, "weak ones of private addresses");
 }
 
 // Prints what the replay tells, and keeps the progress out of its way.
@@ -121,15 +126,17 @@ class Printer {
 
   void reported(const Notice& notice, std::string_view time) {
     progress_.hide();
-    const Rule& rule = rules().rule(notice.rule);
+    const std::string_view rule = rules().name(notice.rule);
+    const std::string remedy = remedy_of(notice, rules());
     if (options_.json)
       print_line({{"event", "report"},
                   {"time", time},
                   {"address", notice.address.to_string()},
-                  {"rule", rule.name},
-                  {"remedy", rule.report}});
+                  {"rule", rule},
+                  {"remedy", remedy}});
     else
-      fmt::print("{}  report {}  {}: {}\n", escape(time), notice.address.to_string(), rule.name, rule.report);
+      fmt::print("{}  report {}  {}: {}{}\n", escape(time), notice.address.to_string(), rule,
+                 notice.kind == Notice::Kind::rule ? "" : text_of(notice, rules()) + ": ", remedy);
   }
 
   void breaker(const BreakerState& state, std::string_view time) {

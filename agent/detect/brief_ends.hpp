@@ -21,6 +21,7 @@ struct BriefEnd {
   Address client;
   std::optional<Endpoint> local;
   std::chrono::steady_clock::time_point at;
+  bool vague = false;  // it was some time before
 };
 
 class BriefEnds {

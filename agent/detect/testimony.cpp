@@ -316,7 +316,13 @@ Points Testimony::State::sign(KernelSign what, const Endpoint& client, const std
 }
 
 void Testimony::State::tell(const std::vector<BriefEnd>& ends, const Call& call) {
-  for (const BriefEnd& end : ends) sign(KernelSign::brief, {end.client, 0}, end.local, call);
+  for (const BriefEnd& end : ends) {
+    const std::size_t before = call.settled.size();
+    sign(KernelSign::brief, {end.client, 0}, end.local, call);
+    if (call.settled.size() == before) continue;
+    call.settled.back().ended = end.at;
+    call.settled.back().vague = end.vague;
+  }
 }
 
 // ---- time -----------------------------------------------------------------------------------------------
@@ -430,7 +436,7 @@ void Testimony::sampled(const Now& begun, const RuleSet& rules, const Now& now,
   state_->living.sampled(begun.mono, now.mono, brief);
   state_->samples_begun = {state_->samples_begun.back(), begun.mono};
   std::vector<BriefEnd> due;
-  for (const Address& client : brief) state_->briefs.add({client, std::nullopt, now.mono}, due);
+  for (const Address& client : brief) state_->briefs.add({client, std::nullopt, now.mono, true}, due);
   state_->tell(due, call);
   state_->settle_living(call);
 }

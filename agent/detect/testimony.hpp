@@ -16,6 +16,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "detect/rule.hpp"
@@ -48,6 +49,9 @@ struct Settled {
   // A reset of a connection that had carried real traffic both ways: it ties its session like any line, but
   // is no offence. Its points are 0.
   bool harmless = false;
+  // When the connection ended, where that is known and was a while before.
+  std::optional<std::chrono::steady_clock::time_point> ended{};
+  bool vague = false;  // it ended some time since the last sample
 };
 
 class Testimony {

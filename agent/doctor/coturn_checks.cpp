@@ -57,6 +57,17 @@ Findings check_customers(const Facts& facts) {
              "number of its users, and a ban of it is a ban of them all",
          "let coturn see the clients' own addresses (tcp-proxy-port, no source NAT), or list it "
          "in ignoreip"});
+  if (!facts.live->private_sources.empty())
+    found.push_back({Health::warn, "customers.private_sources",
+                     "private addresses misbehave and are not banned, for many may stand behind one: " +
+                         facts.live->private_sources,
+                     "a balancer: switch its PROXY protocol on, towards tcp-proxy-port alone; a container "
+                     "bridge or a NAT: let coturn see the clients' own addresses; else list it in ignoreip"});
+  if (!facts.live->health_checks.empty())
+    found.push_back(
+        {Health::ok, "customers.health_checks",
+         "taken for health checks by their regularity, and not banned while they go on like that: " +
+             facts.live->health_checks + ". Where they are yours, list them in ignoreip"});
   if (!facts.live->breaker.empty())
     found.push_back({Health::warn, "customers.breaker", "the circuit breaker is " + facts.live->breaker,
                      "look at what changed: coturn's users, passwords or shared secret; then: coturn-guard "

@@ -96,7 +96,8 @@ struct Facts {
     KernelFacts kernel;
     std::string
         gateway;  // that most customers come from, as the daemon says; empty: none, or it was not asked
-    std::string breaker;  // that it is open, and why
+    std::string breaker;                         // that it is open, and why
+    std::string health_checks, private_sources;  // the first few, as the daemon says; empty: none
   };
   std::optional<Live> live;
 };

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <boost/asio/io_context.hpp>
@@ -103,6 +104,18 @@ void ask_daemon(Facts::Live& live) {
   };
   live.gateway = text_of("gateway");
   live.breaker = text_of("breaker");
+  const auto some_of = [&](const char* key) {
+    constexpr std::size_t kMost = 5;
+    std::string text;
+    const auto found = status.find(key);
+    if (found == status.end() || !found->is_array()) return text;
+    for (std::size_t i = 0; i < std::min(found->size(), kMost); ++i)
+      if ((*found)[i].is_string()) text += (i == 0 ? "" : "; ") + (*found)[i].get<std::string>();
+    if (found->size() > kMost) text += fmt::format("; and {} more", found->size() - kMost);
+    return text;
+  };
+  live.health_checks = some_of("health_checks");
+  live.private_sources = some_of("private_sources");
 }
 
 }  // namespace

@@ -579,10 +579,23 @@ Trait measured_per_user(Trait trait) {
   return trait;
 }
 
+namespace {
+
+// The others, and who offends there.
+std::uint32_t sharers(const Standing& standing) {
+  return standing.users + (standing.crowd ? 1 : 0);
+}
+
+bool is_shared(const Standing& standing) {
+  return standing.crowd || standing.users >= kSharedFrom;
+}
+
+}  // namespace
+
 Trait shared_out(Trait trait, const Standing& standing) {
-  if (trait.credit != Credit::shared || standing.users < kSharedFrom) return trait;
+  if (trait.credit != Credit::shared || !is_shared(standing)) return trait;
   constexpr std::uint64_t kMost = std::numeric_limits<std::uint32_t>::max();
-  trait.free = static_cast<std::uint32_t>(std::min(std::uint64_t{trait.free} * standing.users, kMost));
+  trait.free = static_cast<std::uint32_t>(std::min(std::uint64_t{trait.free} * sharers(standing), kMost));
   return trait;
 }
 
@@ -594,8 +607,9 @@ Points lightened(Points points, Credit credit, const Standing& standing) {
       if (standing.by_bytes) return {(points.milli + 1) / 2};
       break;
     case Credit::shared:
-      if (standing.users >= kSharedFrom && points.milli > 0)
-        return {std::max(points.milli / static_cast<std::int32_t>(std::min(standing.users, 1'000'000U)), 1)};
+      if (is_shared(standing) && points.milli > 0)
+        return {
+            std::max(points.milli / static_cast<std::int32_t>(std::min(sharers(standing), 1'000'000U)), 1)};
       break;
   }
   return points;

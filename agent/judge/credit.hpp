@@ -31,6 +31,8 @@ struct Standing {
   bool by_login = false;
   bool by_bytes = false;
   std::uint32_t users = 0;  // different ones that logged in: exact up to 16, then estimated to some hundreds
+  // It stands for others than who offends there: shared from the first of them on.
+  bool crowd = false;
 };
 
 class CreditBook {

@@ -48,7 +48,7 @@ struct SavedBan {
 
 // What only its owner reads: a key and a value of bytes.
 struct SavedRecord {
-  enum class Kind : std::uint8_t { tally, credit, session, position };
+  enum class Kind : std::uint8_t { tally, credit, session, position, clock, health_check };
 
   Kind kind = Kind::tally;
   std::string key;

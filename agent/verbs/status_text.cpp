@@ -57,6 +57,17 @@ std::string witness_text(const Json& witness, const Paint& paint) {
   return paint.yellow("none: " + text_of(get(witness, "why")));
 }
 
+// The first few, and how many more there are.
+std::string some_of(const Json& list) {
+  constexpr std::size_t kMost = 5;
+  std::string text;
+  if (!list.is_array()) return text;
+  for (std::size_t i = 0; i < std::min(list.size(), kMost); ++i)
+    text += (i == 0 ? "" : "; ") + text_of(list[i]);
+  if (list.size() > kMost) text += fmt::format("; and {} more", list.size() - kMost);
+  return text;
+}
+
 std::string gate_text(const Json& gate) {
   if (get(gate, "open") != true) return "closed";
   return fmt::format("open, {} packets seen, {} dropped", count_of(gate, "packets"),
@@ -100,6 +111,12 @@ std::string status_text(const Json& status, const Paint& paint) {
     screen.row("gateway",
                paint.yellow(text_of(get(status, "gateway")) +
                             " carries most logins: a proxy in front of coturn? It is measured per user"));
+  if (const std::string checks = some_of(get(status, "health_checks")); !checks.empty())
+    screen.row("health checks", checks + ": told by their regularity, not banned while they go on like that");
+  if (const std::string sources = some_of(get(status, "private_sources")); !sources.empty())
+    screen.row("private",
+               paint.yellow(sources + ": not banned, for many may stand behind a private address: is a "
+                                      "PROXY protocol missing?"));
   if (get(status, "breaker").is_string()) screen.row("breaker", paint.red(text_of(get(status, "breaker"))));
   if (get(status, "smoke").is_string()) screen.row("smoke", paint.red(text_of(get(status, "smoke"))));
   return screen.take();

@@ -10,10 +10,11 @@ of the log alone, each without and with coturn's `verbose`. None: nothing tells 
 import hashlib, json, os, re, socket, struct, sys, threading, time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.modules.setdefault("matrix_players", sys.modules[__name__])  # for matrix_checks
 import turn_client as turn
 
 SERVER4, SERVER6 = "198.51.100.10", "2001:db8::10"
-PLAIN, TLS, CLI, WEB = 3478, 5349, 5766, 8443
+PLAIN, TLS, CLI, WEB, PROXY = 3478, 5349, 5766, 8443, 5555
 ECHO = "192.0.2.200"  # a peer that sends back what the relay brings
 USERS = {"alice": "secret1", "quinn": "qpass", "quentin": "qpass", **{"flood%d" % i: "fpass" for i in range(20)},
          **{"customer%d" % i: "cpass" for i in range(50)}, **{"honest%d" % i: "hpass" for i in range(100)}}
@@ -82,14 +83,16 @@ def say_and(end, source, port, text, transport="tcp"):
 # ---- scenarios -----------------------------------------------------------------------------------------------------
 class Scenario:
     def __init__(self, name, kind, play, number, live=(None, None), replay=(None, None), phase=1, slow=False, family=4,
-                 log_alone=False, spare=None):
+                 log_alone=False, spare=None, address=None, three_resets=False):
         self.name, self.kind, self.play, self.phase, self.slow = name, kind, play, phase, slow
         # Without `verbose` and without the kernel's word, a log shows him as it shows a scanner.
         self.log_alone = log_alone
+        # He ends a good handshake by RST: half a point by the kernel's word, and a whole one where the log is all there is.
+        self.three_resets = three_resets
         self.live = dict(zip(("default", "verbose"), live))
         self.replay = dict(zip(("default", "verbose"), replay))
         net4, net6 = ("192.0.2", "2001:db8:600d") if kind in ("honest", "victim") else ("203.0.113", "2001:db8:bad")
-        self.address = "%s.%d" % (net4, number) if family == 4 else "%s:%d::1" % (net6, number)
+        self.address = address or "%s.%d" % (net4, number) if family == 4 else "%s:%d::1" % (net6, number)
         # Who stops before the measure is full: nobody may ban him. One try before, or `spare` tries where some of them may
         # leave less than the others (a connection that the kernel's sample happened to see, a line glued to another).
         self.spare = spare
@@ -587,6 +590,9 @@ def forged_against(source, times):
 @scenario("in whose name lines are forged (IPv6)", "victim", 99, phase=2, family=6)
 def forged_against_too(source, times):
     pass  # the other one speaks of both
+
+
+import matrix_checks  # its players are scenarios, too
 
 
 def addresses():

@@ -46,6 +46,20 @@ TEST_CASE("a gateway and an open breaker are told as the daemon knows them", "[d
   CHECK(worst(findings) == Health::warn);
 }
 
+TEST_CASE("private sources and health checks are told as the daemon knows them", "[doctor]") {
+  Facts facts = healthy();
+  facts.live->health_checks = "203.0.113.50 tls-plain, every 2.0 s";
+  auto findings = check_customers(facts);
+  REQUIRE(findings.size() == 1);
+  CHECK(worst(findings) == Health::ok);
+  CHECK(findings[0].what.find("203.0.113.50 tls-plain, every 2.0 s") != std::string::npos);
+  facts.live->private_sources = "10.1.0.9/32 proxy-protocol";
+  findings = check_customers(facts);
+  REQUIRE(findings.size() == 2);
+  CHECK(findings[0].health == Health::warn);
+  CHECK(findings[0].remedy.find("PROXY protocol") != std::string::npos);
+}
+
 TEST_CASE("a healthy machine has only good findings, and whoever is ill is told a remedy", "[doctor]") {
   for (const auto& finding : examine(healthy())) {
     INFO(finding.what);
