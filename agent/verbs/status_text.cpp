@@ -112,7 +112,7 @@ std::string status_text(const Json& status, const Paint& paint) {
                paint.yellow(text_of(get(status, "gateway")) +
                             " carries most logins: a proxy in front of coturn? It is measured per user"));
   if (const std::string checks = some_of(get(status, "health_checks")); !checks.empty())
-    screen.row("health checks", checks + ": told by their regularity, not banned while they go on like that");
+    screen.row("checks", checks + ": told by their regularity, not banned while they go on like that");
   if (const std::string sources = some_of(get(status, "private_sources")); !sources.empty())
     screen.row("private",
                paint.yellow(sources + ": not banned, for many may stand behind a private address: is a "

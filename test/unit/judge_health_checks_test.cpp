@@ -93,6 +93,7 @@ TEST_CASE("times in whole seconds name a check of any interval", "[judge][health
     for (std::int64_t i = 0; i < 500; ++i) {
       const auto second = milliseconds((3'600'000 + i * interval) / 1000 * 1000);
       spared += checks.take({.network = *Prefix::parse("203.0.113.50"),
+                             .address = *Address::parse("203.0.113.50"),
                              .rule = kRule,
                              .client_port = static_cast<std::uint16_t>(1000 + i),
                              .coarse = true},
@@ -215,7 +216,7 @@ TEST_CASE("more than three connections without a probe are not one at a time", "
 TEST_CASE("what is not known to the moment says nothing of regularity", "[judge][health]") {
   HealthChecks checks(kSeed);
   Source monitor(checks);
-  const Probe vague{.network = monitor.network(), .rule = kOther, .vague = true};
+  const Probe vague{.network = monitor.network(), .address = {}, .rule = kOther, .vague = true};
   CHECK_FALSE(checks.take(vague, at(1h)));
   for (int i = 0; i < 8; ++i) {
     static_cast<void>(monitor.probes(2s));
