@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Health checks, a balancer without its PROXY header and an office, for test/matrix: honest, and irregular scanners that do the same.
+"""Health checks and an office behind a private NAT, for test/matrix: honest, and irregular scanners that do the same. (A balancer
+without its PROXY header is played by test/system/balancer_test.py: with tcp-proxy-port coturn serves no other TCP.)
 
 The checks are a real HAProxy's (Debian's package) and those of small monitors, each a process of its own, for about half a minute:
 as long as others of the first phase need anyway.
@@ -8,7 +9,7 @@ import os, subprocess, sys, tempfile, time
 
 import matrix_players as players
 import turn_client as turn
-from matrix_players import PLAIN, PROXY, SERVER4, TLS, quietly, say_and, scenario
+from matrix_players import PLAIN, SERVER4, TLS, quietly, say_and, scenario
 
 SECONDS = 32  # sixteen probes each two seconds: twice what it takes to be named
 
@@ -133,29 +134,6 @@ def mixes(source, times):
 
 
 # ---- who stands for many -------------------------------------------------------------------------------------------------
-def without_header(source, times):
-    """Forwards its customers' connections and says nothing of where they come from."""
-    for i in range(16):
-        stream = quietly(players.connect, source, PROXY)
-        if stream:
-            quietly(stream.sendall, turn.request(turn.BINDING, b""))
-            quietly(stream.recv, 100)
-            stream.close()
-        time.sleep(PAUSES[i % len(PAUSES)] / 3)
-
-
-scenario("a private balancer without its PROXY header", "honest", 0, address="10.1.0.9")(without_header)
-
-
-@scenario("somebody on the proxy's port", "attack", 106, live=(3, 3), replay=(3, 3), spare=2)
-@players.each(pause=0.7)
-def on_proxy_port(source, i):
-    stream = players.connect(source, PROXY)
-    stream.sendall(turn.request(turn.BINDING, b""))
-    quietly(stream.recv, 100)
-    stream.close()
-
-
 @scenario("an office behind one private NAT, of whom one guesses", "honest", 0, address="10.1.0.20")
 def office(source, times):
     for i in range(4):

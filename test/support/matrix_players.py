@@ -14,7 +14,7 @@ sys.modules.setdefault("matrix_players", sys.modules[__name__])  # for matrix_ch
 import turn_client as turn
 
 SERVER4, SERVER6 = "198.51.100.10", "2001:db8::10"
-PLAIN, TLS, CLI, WEB, PROXY = 3478, 5349, 5766, 8443, 5555
+PLAIN, TLS, CLI, WEB = 3478, 5349, 5766, 8443
 ECHO = "192.0.2.200"  # a peer that sends back what the relay brings
 USERS = {"alice": "secret1", "quinn": "qpass", "quentin": "qpass", **{"flood%d" % i: "fpass" for i in range(20)},
          **{"customer%d" % i: "cpass" for i in range(50)}, **{"honest%d" % i: "hpass" for i in range(100)}}
