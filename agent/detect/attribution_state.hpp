@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What attribution knows, and its steps: within attribution*.cpp only. attribution.cpp takes what comes,
+// attribution_pending.cpp has what waits for its client, attribution_accusations.cpp what may be one's or
+// another's, attribution_saved.cpp what outlives the process.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "detect/attribution.hpp"
+#include "detect/session_table.hpp"
+#include "detect/shared_accusations.hpp"
+#include "detect/what_numbers.hpp"
+
+namespace coturn_guard {
+
+// An event without points of a rule that has some was counted already (Rule::unless_counted): it only tells.
+// One of a rule that the operator switched off costs nothing, but is counted.
+inline bool is_offence(const Rule& rule, const Event& event) {
+  return !rule.tells_only() && (event.points.milli > 0 || rule.trait.points.milli == 0);
+}
+inline bool goes_on(const Rule& rule, const Event& event) {
+  return is_offence(rule, event) || (rule.tells_only() && !rule.report.empty());
+}
+// In coturn a session keeps its user (ns_turn_server.c answers another one with 437 or 441): who logged in
+// guesses no more there.
+inline bool is_excused(const Rule& rule, const SessionTable::Record& record) {
+  return record.logged_in && (rule.trait.credit == Credit::spares || !rule.misdeed.empty());
+}
+
+struct Attribution::State {
+  using Record = SessionTable::Record;
+  using Pending = SessionTable::Pending;
+
+  explicit State(const HashSeed& random) : seed(random), table(random) {}
+
+  std::uint32_t seconds(const Now& now);
+  [[nodiscard]] std::uint64_t what(const Event& event, Distinct distinct) const {
+    return what_number(event, distinct, seed);
+  }
+  void take_nameless(const Event& event, const Rule& rule, const RuleSet& rules, std::uint32_t time,
+                     std::vector<Attributed>& out);
+  void take_named(const Event& event, const Rule& rule, const RuleSet& rules, std::uint32_t time,
+                  std::vector<Attributed>& out);
+  void tie(Record& record, const Event& event, const RuleSet& rules, std::vector<Attributed>& out);
+  void charge_pending(Record& record, const RuleSet& rules, std::vector<Attributed>& out);
+  std::uint32_t told_anew(Record& record, RuleId rule, std::uint32_t count, const RuleSet& rules);
+  void wait(Record& record, const Event& event, const Rule& rule, std::uint32_t time);
+  void charge_late(const Event& event, const Rule& rule, Record& record, const RuleSet& rules,
+                   std::uint32_t time, std::vector<Attributed>& out);
+  void accuse(const Accusation& accusation, const RuleSet& rules, std::uint32_t time,
+              std::vector<Attributed>& out);
+  void put_decided(const RuleSet& rules, std::vector<Attributed>& out);
+  void make_room(const Record& except);
+  void put(const Record& record, RuleId rule, std::uint32_t count, std::uint64_t what, const RuleSet& rules,
+           std::vector<Attributed>& out) const;
+  void tell_login(Record& record, RuleId rule, std::vector<Attributed>& out) const;
+  [[nodiscard]] SavedRecord saved(Record& record);
+  bool load(const SavedRecord& from, const std::vector<std::optional<RuleId>>& rules, std::uint32_t now);
+  Record& obtain(std::uint32_t log, std::uint64_t session, std::uint32_t time);
+  void forget(Record& record);
+  std::uint64_t drop_waiting(Record& record);
+
+  HashSeed seed;
+  SessionTable table;
+  SharedAccusations shared;
+  std::uint64_t waiting = 0;
+  std::uint64_t ambiguous = 0, ambiguous_milli = 0;  // but for those of `shared`
+  bool begun = false;
+  Now begin{};
+  std::uint32_t latest = 0;
+  AttributionCounters counters;
+};
+
+}  // namespace coturn_guard
