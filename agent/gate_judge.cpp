@@ -15,8 +15,7 @@ using Bytes = std::vector<std::uint8_t>;
 
 // The segment as it would be had it borne all that its stream began with.
 Bytes with_payload(const Packet& packet, const PacketHeaders& headers, const Bytes& payload) {
-  const auto begin = headers.payload.data() - packet.bytes.data();
-  Bytes whole(packet.bytes.begin(), packet.bytes.begin() + begin);
+  Bytes whole(packet.bytes.begin(), packet.bytes.begin() + static_cast<std::ptrdiff_t>(headers.payload_at));
   whole.insert(whole.end(), payload.begin(), payload.end());
   const bool v4 = whole[0] >> 4 == 4;
   const std::size_t length = whole.size() - (v4 ? 0 : 40), at = v4 ? 2 : 4;
@@ -25,13 +24,8 @@ Bytes with_payload(const Packet& packet, const PacketHeaders& headers, const Byt
   return whole;
 }
 
-// FIN or RST, where its place is plain. It need not be: a connection that ended stands among the heard ones
-// until its time is over, nothing else.
-bool ends(const Packet& packet) {
-  const bool v4 = packet.bytes[0] >> 4 == 4;
-  const std::size_t header = v4 ? (packet.bytes[0] & 0x0f) * std::size_t{4} : 40;
-  const bool plain = v4 || packet.bytes[6] == 6;
-  return plain && packet.bytes.size() > header + 13 && (packet.bytes[header + 13] & 0x05) != 0;
+bool ends(const PacketHeaders& headers) {
+  return (headers.flags & (PacketHeaders::kFin | PacketHeaders::kRst)) != 0;
 }
 
 }  // namespace
@@ -61,7 +55,7 @@ void GateJudge::taken(const Packet& packet, const SegmentProof& proof, const Now
   // What nobody took may be anybody's. It makes no difference where the connection has said enough.
   if (!proof.taken && starts_.follows(flow, proof.before)) return;
   const auto heard = starts_.take(flow, proof.before, headers->payload, headers->payload_bytes, now.mono);
-  if (heard.enough && !ends(packet)) heard_.push_back(flow);
+  if (heard.enough && !ends(*headers)) heard_.push_back(flow);
   if (!heard.known) return;
   if (proof.before == 0) {
     static_cast<void>(pipeline_.take(packet, now, outcome));

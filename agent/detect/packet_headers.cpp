@@ -40,6 +40,7 @@ Read read_udp(const Upper& upper, PacketHeaders headers) {
   const std::size_t length = read_u16(upper.bytes, 4);
   if (length < kUdpHeader || (length > upper.wire_bytes && !upper.fragment))
     return trouble(HeaderTrouble::malformed);
+  headers.payload_at = headers.upper_at + kUdpHeader;
   headers.payload_bytes = length - kUdpHeader;
   headers.payload = upper.bytes.subspan(kUdpHeader);
   headers.payload = headers.payload.first(std::min(headers.payload.size(), headers.payload_bytes));
@@ -55,6 +56,8 @@ Read read_tcp(const Upper& upper, PacketHeaders headers) {
   const std::size_t header = (upper.bytes[12] >> 4) * std::size_t{4};
   if (header < kTcpHeader || header > upper.wire_bytes) return trouble(HeaderTrouble::malformed);
   if (header > upper.bytes.size()) return trouble(HeaderTrouble::truncated);
+  headers.payload_at = headers.upper_at + header;
+  headers.flags = upper.bytes[13];
   headers.payload = upper.bytes.subspan(header);
   headers.payload_bytes = upper.wire_bytes - header;
   return headers;
@@ -85,6 +88,7 @@ Read read_v4(Bytes bytes, std::size_t wire_bytes) {
   PacketHeaders headers;
   headers.source.address = Address::v4(read_u32(bytes, 12));
   headers.destination.address = Address::v4(read_u32(bytes, 16));
+  headers.upper_at = header;
   const Bytes within = bytes.first(std::min(bytes.size(), total));  // a frame may be padded behind it
   return read_upper({.protocol = bytes[9],
                      .bytes = within.subspan(header),
@@ -139,7 +143,11 @@ Read read_v6(Bytes bytes, std::size_t wire_bytes) {
   for (unsigned extension = 0; extension < kMostExtensions; ++extension) {
     const auto skipped = skip_extension(upper);
     if (!skipped) return trouble(skipped.error());
-    if (!*skipped) return read_upper(upper, headers);
+    if (!*skipped) {
+      headers.upper_at = static_cast<std::size_t>(upper.bytes.data() - bytes.data());
+      headers.extended = extension != 0;
+      return read_upper(upper, headers);
+    }
   }
   return trouble(HeaderTrouble::malformed);
 }

@@ -21,6 +21,12 @@ struct PacketHeaders {
   Transport transport = Transport::udp;
   std::span<const std::uint8_t> payload;  // what is there of it; borrowed
   std::size_t payload_bytes = 0;  // all of it; more than `payload` where copy or fragment end before it
+  std::size_t upper_at = 0;       // where in the packet the header of UDP or TCP begins
+  std::size_t payload_at = 0;     // and the payload
+  // Of TCP; 0 for UDP.
+  static constexpr std::uint8_t kFin = 0x01, kSyn = 0x02, kRst = 0x04, kPush = 0x08, kUrgent = 0x20;
+  std::uint8_t flags = 0;
+  bool extended = false;  // extension headers stand between IPv6's and this one
 };
 
 enum class HeaderTrouble : std::uint8_t {

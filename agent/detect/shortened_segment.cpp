@@ -9,8 +9,8 @@ namespace {
 
 using Bytes = std::span<const std::uint8_t>;
 
-constexpr std::uint8_t kTcp = 6, kFin = 0x01, kSyn = 0x02, kPush = 0x08, kUrgent = 0x20;
-constexpr std::size_t kFlags = 13, kChecksum = 16, kLeastTcp = 20;
+constexpr std::uint8_t kTcp = 6;
+constexpr std::size_t kFlags = 13, kChecksum = 16;
 
 void put_u16(std::vector<std::uint8_t>& bytes, std::size_t at, std::size_t value) {
   bytes[at] = static_cast<std::uint8_t>(value >> 8);
@@ -40,17 +40,16 @@ std::vector<std::uint8_t> shortened_segment(Bytes bytes, std::size_t wire_bytes)
   const auto headers = read_headers(bytes, wire_bytes);
   if (!headers || headers->transport != Transport::tcp || headers->payload.size() < 2) return {};
   const bool v4 = bytes[0] >> 4 == 4;
-  if (!v4 && bytes[6] != kTcp) return {};
-  const std::size_t header = v4 ? (bytes[0] & 0x0f) * std::size_t{4} : 40;
-  const auto payload = static_cast<std::size_t>(headers->payload.data() - bytes.data());
+  if (headers->extended) return {};
+  const std::size_t header = headers->upper_at, payload = headers->payload_at;
   // What stands behind the packet's own length is no part of it.
   const std::size_t whole = payload + headers->payload_bytes;
-  if (whole > bytes.size() || payload < header + kLeastTcp) return {};
-  const std::uint8_t flags = bytes[header + kFlags];
-  if ((flags & (kSyn | kUrgent)) != 0) return {};
+  if (whole > bytes.size()) return {};
+  const std::uint8_t flags = headers->flags;
+  if ((flags & (PacketHeaders::kSyn | PacketHeaders::kUrgent)) != 0) return {};
   if (sum_of_segment(bytes.first(whole), v4, header) != 0xffff) return {};
   std::vector<std::uint8_t> out(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(payload) + 1);
-  out[header + kFlags] = static_cast<std::uint8_t>(flags & ~kFin) | kPush;
+  out[header + kFlags] = static_cast<std::uint8_t>(flags & ~PacketHeaders::kFin) | PacketHeaders::kPush;
   if (v4) {
     put_u16(out, 2, out.size());
     put_u16(out, 10, 0);

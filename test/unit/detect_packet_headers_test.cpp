@@ -48,6 +48,23 @@ TEST_CASE("TCP over IPv6 is read behind extension headers", "[detect][packet]") 
   CHECK(headers->source.address.to_string() == "2001:db8:bad::66");
   CHECK(headers->destination.port == 5349);
   CHECK(headers->payload_bytes == 2);
+  CHECK(headers->extended);
+  CHECK(headers->payload_at == packet.size() - 2);
+  CHECK(headers->upper_at == packet.size() - 22);
+}
+
+TEST_CASE("it is told where payload and header begin, and which flags TCP has", "[detect][packet]") {
+  const Bytes udp = packets::v4(packets::udp(4000, 3478, {1, 2, 3}), {.options = 12});
+  const auto datagram = read_headers(udp, udp.size());
+  REQUIRE(datagram);
+  CHECK((datagram->upper_at == 32 && datagram->payload_at == 40 && datagram->flags == 0));
+  Bytes end = packets::v6(packets::tcp(4000, 5349, {}), {.protocol = 6});
+  end[40 + 13] = 0x11;
+  const auto segment = read_headers(end, end.size());
+  REQUIRE(segment);
+  CHECK((segment->upper_at == 40 && segment->payload_at == 60 && !segment->extended));
+  CHECK((segment->flags & PacketHeaders::kFin) != 0);
+  CHECK((segment->flags & PacketHeaders::kRst) == 0);
 }
 
 TEST_CASE("a packet that ends anywhere is truncated, never read past its end", "[detect][packet]") {
