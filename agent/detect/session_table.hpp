@@ -7,28 +7,26 @@
 // Who can fill which table of the pipeline, and what goes first. "Forged" is whoever sends packets with
 // made-up sources; "real" whoever completes handshakes or echoes a nonce, from addresses of its own (of IPv6
 // as many as it likes, but networks are counted by /64).
-//   table                      filled by                 goes first
-//   sessions (here)            forged: one a packet      what forged packets can have made; tombstones;
-//   sessions
-//                                                        with few offences waiting; those with many; logins
-//                                                        only where they have over half
-//   pending (here)             forged, real              with its session, in the same order
-//   shared accusations         real: one a guess         the oldest, as lost; the same suspects are one case
-//   announcements, trials      real, one a guess; their  by lines and seconds, so that they fit; a trial
-//   without
-//                              own lines forged          an end is ended, what is clear by then is charged
-//   threads (announcements)    nobody: coturn's threads  by collision; then more lines fit than must
-//   waiting lines (testimony)  forged lines of a file    the oldest, as claimed: it loses its refutation
-//   living, brief ends         real connections          beyond the bound nothing is brief
-//   ledger (judge)             real only: what is not    one offence, then several, then who was banned, as
-//   long
-//                              bannable is not kept      as each has more than its share; then the oldest
-//   tally (judge)              real only                 one thing, as long as a quarter of it is that;
-//   oldest credit (judge)             real: a busy connection   the longest without earning
-//                              or a login
-//   reports (judge)            forged: spoofable floods  as the ledger; bans nobody, only tells
-//   request meter (judge)      forged: one a packet      the longest silent
-//   recipe mirror (judge)      forged lines of a file    the longest silent; bans nobody
+//   table                      filled by                goes first
+//   sessions (here)            forged: one a packet     what forged packets can have made; tombstones;
+//                                                       with few offences waiting; those with many;
+//                                                       logins only where they have over half
+//   pending (here)             forged, real             with its session, in the same order
+//   shared accusations         real: one a guess        the oldest, as lost; the same suspects are one case
+//   announcements, trials      real, one a guess;       by lines and seconds, so that they fit; an endless
+//                              their own lines forged   trial is ended, what is clear by then is charged
+//   threads (announcements)    nobody: coturn's own     by collision; then more lines fit than must
+//   waiting lines (testimony)  forged lines of a file   of those the oldest, as tainted; where all waiting
+//                                                       are nobody's forgeries the newest, as claimed
+//   living, brief ends         real connections         beyond the bound nothing is brief
+//   ledgers, wide (judge)      real: what cannot be     one offence, then several, then who was banned,
+//                              banned for is not kept   while each has more than its share; the oldest
+//   tally (judge)              real                     one thing, while a quarter of it is that; oldest
+//   credit (judge)             real: a login, or a      credit of bytes before that of logins; the longest
+//                              busy connection          without earning
+//   reports (judge)            forged floods            as the ledger; bans nobody, only tells
+//   request meter (judge)      forged: one a packet     the longest silent
+//   recipe mirror (judge)      forged lines of a file   the longest silent; bans nobody
 #pragma once
 
 #include <array>

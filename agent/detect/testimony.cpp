@@ -53,7 +53,7 @@ struct Ended {
 
 struct Testimony::State {
   explicit State(const HashSeed& seed)
-      : ended(seed), places(seed), living(seed), briefs(seed), exact(seed), seen(seed) {}
+      : ended(seed), places(seed), living(seed), briefs(seed), exact(seed), seen(seed), forgeable(seed) {}
 
   // One call of the owner's: what it settles, with which rules, and when.
   struct Call {
@@ -64,6 +64,7 @@ struct Testimony::State {
   };
 
   void take(const Event& event, const Call& call);
+  [[nodiscard]] bool has_room_for(const Event& event) const;
   void wait(const Event& event, const Call& call);
   // What becomes of a line.
   void hand(const Event& event, const Call& call, bool harmless = false);
@@ -103,9 +104,10 @@ struct Testimony::State {
   RecentTable<Time> places;  // addresses, with when a connection of theirs ended last
   LivingConnections living;
   BriefEnds briefs;
-  // Lines about resets, by endpoint, and about connections, by address.
-  WaitingLines exact, seen;
-  std::array<WaitingLines*, 2> all_waiting{&exact, &seen};
+  // Lines about resets, by endpoint, and about connections, by address; those that may be forged apart, by
+  // endpoint, for they make room for the others.
+  WaitingLines exact, seen, forgeable;
+  std::array<WaitingLines*, 3> all_waiting{&exact, &seen, &forgeable};
   std::vector<Address> busy;
   std::deque<WaitingLine> lent;  // whose texts the last call's events borrow
   TestimonyCounters counters;
@@ -133,18 +135,26 @@ void Testimony::State::take(const Event& event, const Call& call) {
   wait(event, call);
 }
 
-void Testimony::State::wait(const Event& event, const Call& call) {
+bool Testimony::State::has_room_for(const Event& event) const {
   std::size_t lines = 0;
   std::size_t bytes = event.user.size() + event.session.size();
   for (const WaitingLines* waiting : all_waiting) {
     lines += waiting->size();
     bytes += waiting->text_bytes();
   }
-  if (lines >= kMaxWaiting || bytes > kMaxWaitingBytes) {
+  return lines < kMaxWaiting && bytes <= kMaxWaitingBytes;
+}
+
+void Testimony::State::wait(const Event& event, const Call& call) {
+  const bool may_be_forged = event.evidence == Evidence::tainted;
+  while (!has_room_for(event)) {
     ++counters.overflowed;
-    return hand(event, call);
+    if (may_be_forged || forgeable.empty()) return hand(event, call);
+    hand(lend(forgeable.take_oldest()), call);
   }
-  if (call.rule(event).witnessed == Witnessed::exactly || event.evidence == Evidence::tainted)
+  if (may_be_forged)
+    forgeable.add(event, *event.client, call.now);
+  else if (call.rule(event).witnessed == Witnessed::exactly)
     exact.add(event, *event.client, call.now);
   else
     seen.add(event, {event.client->address, 0}, call.now);
@@ -255,6 +265,7 @@ void Testimony::State::closed(const Connection& connection, const Call& call) {
 
   std::vector<WaitingLine> lines;
   exact.take(client, lines);
+  forgeable.take(client, lines);  // after them: a connection is reset once
   bool line_tells = !lines.empty();
   seen.take({client.address, 0}, lines);
   for (WaitingLine& line : lines) {
@@ -333,7 +344,7 @@ void Testimony::State::settle_due(const Call& call) {
       const Time arrived = waiting->oldest().arrived;
       const bool certain = unbroken_around(arrived);
       const bool told_all =
-          heard_until >= arrived + kPatience && (waiting == &exact || samples_begun.front() > arrived);
+          heard_until >= arrived + kPatience && (waiting != &seen || samples_begun.front() > arrived);
       // The kernel's word until then may still wait in its socket, or the living be counted just now.
       if (certain && !told_all && call.now - arrived < kLongestPatience) break;
       const Event& event = lend(waiting->take_oldest());

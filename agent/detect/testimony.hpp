@@ -10,7 +10,7 @@
 // Refutation needs an unbroken witness from 2 s before the line came to 2 s after; without it a line is what
 // it was before. Either may come first. An offence is handed on at once when both are there, or when no
 // witness is. Bounded: kMaxWaiting lines and kMaxEnded connections, beyond which lines go on as they came,
-// counted.
+// counted; of those that wait the oldest that may be forged first, for a line that nobody can have forged.
 #pragma once
 
 #include <chrono>

@@ -504,6 +504,34 @@ TEST_CASE("too many waiting lines go on as they came", "[detect][testimony]") {
   CHECK(waited == Testimony::kMaxWaitingBytes / user.size());
 }
 
+// Whoever forges lines by the thousand must not have the reset of a phone, which the kernel would call
+// harmless, judged unseen.
+TEST_CASE("lines that may be forged take no room from one that nobody can have forged",
+          "[detect][testimony][hostile]") {
+  Court court;
+  for (std::size_t i = 0; i < Testimony::kMaxWaiting; ++i)
+    REQUIRE(court.take(line(kReset, kVictim, Evidence::tainted)).empty());
+  court.take(line(kReset, kClient));
+  CHECK(court.settled_is(kReset, Evidence::tainted, 1000));  // the oldest of them
+  court.take(line(kReset, kVictim, Evidence::tainted));
+  CHECK(court.settled_is(kReset, Evidence::tainted, 1000));  // itself
+  court.take(end_of(kClient, Testimony::kRealTrafficBytes, Testimony::kRealTrafficBytes));
+  CHECK(court.only().harmless);
+  CHECK(court.testimony.waiting() == Testimony::kMaxWaiting - 1);
+  CHECK(court.testimony.counters().overflowed == 2);
+}
+
+TEST_CASE("of two lines about one reset that waited the one that nobody can have forged is proven",
+          "[detect][testimony][hostile]") {
+  Court court;
+  REQUIRE(court.take(line(kReset, kClient, Evidence::tainted)).empty());
+  REQUIRE(court.take(line(kReset, kClient)).empty());
+  court.take(end_of(kClient));
+  REQUIRE(court.settled.size() == 2);
+  CHECK(court.settled[0].event.evidence == Evidence::proven);
+  CHECK(court.settled[1].event.evidence == Evidence::tainted);
+}
+
 TEST_CASE("a connection that was reset unread is told by the kernel alone", "[detect][testimony]") {
   Court court;
   SECTION("at once") {

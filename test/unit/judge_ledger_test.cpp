@@ -225,6 +225,22 @@ TEST_CASE("a ledger that somebody filled still counts newcomers who offend in tu
   CHECK(ledger.size() == 8000);
 }
 
+TEST_CASE("what cannot be banned for takes no room from anybody", "[judge][ledger][hostile]") {
+  Policy policy;
+  policy.max_addresses = 100;
+  Ledger ledger(policy, kSeed);
+  for (std::uint32_t i = 0; i < 100; ++i)
+    CHECK_FALSE(ledger.record(offence(Address::v4(0xcb007100U + i), 2000, Evidence::proven), at(0s)));
+  for (std::uint32_t i = 0; i < 10'000; ++i)
+    for (const Evidence forged : {Evidence::spoofable, Evidence::tainted})
+      CHECK_FALSE(ledger.record(offence(Address::v4(0x0a000000U + i), 3000, forged), at(1s)));
+  CHECK(ledger.size() == 100);
+  CHECK(ledger.counters().evicted == 0);
+  CHECK(ledger.counters().not_bannable == 20'000);
+  for (std::uint32_t i = 0; i < 100; ++i)
+    CHECK(ledger.record(offence(Address::v4(0xcb007100U + i), 1000, Evidence::proven), at(2s)));
+}
+
 TEST_CASE("what is forgotten anyway makes room and is no eviction", "[judge][ledger]") {
   Ledger ledger(Policy{}, kSeed);
   for (unsigned i = 0; i < 1000; ++i)

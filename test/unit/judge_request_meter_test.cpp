@@ -104,6 +104,15 @@ TEST_CASE("the addresses of one /64 are one source, two IPv4 addresses are two",
   CHECK(clocked.asks(*Address::parse("192.0.2.76")) == RequestMeter::Answer::within);
 }
 
+TEST_CASE("a source that was pushed out is counted anew, and owes nothing", "[judge][meter][hostile]") {
+  Clocked clocked;
+  for (int i = 0; i < 400; ++i) CHECK(clocked.asks(kVictim) == RequestMeter::Answer::within);
+  for (std::uint32_t n = 0; n <= RequestMeter::kMaxSources; ++n)
+    CHECK(clocked.asks(Address::v4(0x0a000000 + n)) == RequestMeter::Answer::within);
+  CHECK(clocked.meter.size() == RequestMeter::kMaxSources);
+  CHECK(clocked.asks(kVictim) == RequestMeter::Answer::within);
+}
+
 TEST_CASE("a flood of ever new sources does not hide the one that comes again, and memory is bounded",
           "[judge][meter]") {
   Clocked clocked;
