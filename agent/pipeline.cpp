@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "detect/session_number.hpp"
+#include "judge/ledger_records.hpp"
 
 namespace coturn_guard {
 namespace {
@@ -328,33 +329,36 @@ void Pipeline::judge(const Attributed& attributed, const Now& now, Outcome& outc
   if (crowd) counted_.gateway += event.count;
   Trait trait = crowd ? measured_per_user(rule.trait) : rule.trait;
   const Points plain = lightened(times(event.points, event.count), trait.credit, standing);
-  if (is_by_others(rule, standing, now)) {
+  const bool by_others = is_by_others(rule, standing, now);
+  if (by_others) {
     trait = for_good_name(trait, standing);
     if (trait.good_name) offence.points = trait.points;
   }
   const Points cost = tally_.cost(network, offence, shared_out(trait, standing), policy_.findtime, now);
   if (cost.milli == 0) {
     if (trait.free > 0 && !rule.session) checks_.opened(network, event.client->port);
-    return trace(offence, Effect::free, {}, standing, now, outcome);
+    return trace(offence, Effect::free, {}, standing, now, outcome, by_others);
   }
   const Points weight = lightened(cost, trait.credit, standing);
   if (weight.milli == 0) {
     counted_.credited += event.count;
-    return trace(offence, Effect::credited, {}, standing, now, outcome);
+    return trace(offence, Effect::credited, {}, standing, now, outcome, by_others);
   }
   const bool check = is_check(event, offence, event.points, now, outcome);
   if (is_spared_as_private(address, rule, network)) {
     offence.points = cost;
     counted_.private_sources += event.count;
     if (!check) alarm(offence, rule, now, outcome);
-    return trace(offence, Effect::private_source, {}, standing, now, outcome);
+    return trace(offence, Effect::private_source, {}, standing, now, outcome, by_others);
   }
   if (for_others) {
     offence.points = times(event.points, event.count);
     alarm(offence, rule, now, outcome);
   }
   offence.points = weight;
-  trace(offence, enter(offence, rule, standing, plain, check, now, outcome), weight, standing, now, outcome);
+  const bool own = rule.trait.distinct == Distinct::user && credit_.logged_in_as(network, offence.what, now);
+  const Effect effect = enter({offence, rule, network, standing, plain, by_others, own, check}, now, outcome);
+  trace(offence, effect, weight, standing, now, outcome, by_others);
 }
 
 // A health check's probe: then a ban is withheld. Anything else ends what its source may have had of that
@@ -424,69 +428,73 @@ bool Pipeline::is_crowd(const Prefix& network, const Standing& standing, const N
   return standing.users >= 5 && credit_.gateway(now) == network;
 }
 
-// A page or a call's other end may have made an honest client do it.
 bool Pipeline::is_by_others(const Rule& rule, const Standing& standing, const Now& now) const {
   return rule.trait.by_others() && credit_.is_customer(standing, now);
 }
 
 // Into the ledger, and where that makes a ban due, past the breaker.
-Effect Pipeline::enter(const Offence& offence, const Rule& rule, const Standing& standing, Points plain,
-                       bool check, const Now& now, Outcome& outcome) {
-  const Prefix network = ledger_.network_of(offence);
-  // It failed as a user that logged in from there.
-  const bool own = rule.trait.distinct == Distinct::user && credit_.logged_in_as(network, offence.what, now);
-  if (own && breaker_.spares_own_failures(now) && credit_.excuse(network, offence.what, offence.count, now)) {
-    breaker_.note_withheld();
-    ++counted_.withheld;
-    return Effect::withheld;
-  }
+Effect Pipeline::enter(const Weighed& weighed, const Now& now, Outcome& outcome) {
+  if (is_excused(weighed, now)) return Effect::withheld;
+  if (weighed.by_others && ledger_.meets_ban(weighed.offence, now)) return Effect::while_banned;
   const std::uint64_t while_banned = ledger_.counters().while_banned;
-  const bool by_others = is_by_others(rule, standing, now);
-  if (by_others && ledger_.meets_ban(offence, now)) return Effect::while_banned;
-  WideNetworks::Finding wide;
-  if (rule.trait.guess && !own) wide = look_wide(offence, plain, now);
-  std::optional<Verdict> verdict = wide.ban;
-  if (!verdict) {
-    Offence measured = offence;
-    measured.points = std::max(offence.points, wide.weight);
-    verdict = (by_others ? by_others_ : ledger_).due(measured, rule.trait.window, now);
-  }
-  if (!verdict) {
+  const Due due = look_for_ban(weighed, now);
+  if (!due.verdict)
     return ledger_.counters().while_banned != while_banned ? Effect::while_banned : Effect::counted;
-  }
-  if (check) {
+  if (weighed.check) {
     ++counted_.health_checks;
     return Effect::health_check;
   }
   std::optional<FailedUser> failed;
-  if (own) failed = FailedUser{offence.what, credit_.users(now)};
-  if (!breaker_.admits(verdict->prefix, rule.name, failed, now)) {
+  if (weighed.own) failed = FailedUser{weighed.offence.what, credit_.users(now)};
+  if (!breaker_.admits(due.verdict->prefix, weighed.rule.name, failed, now)) {
     ++counted_.withheld;
     return Effect::withheld;
   }
-  if (wide.ban) {
-    wide_.begin_ban(*verdict, now);
-  } else if (by_others) {
-    by_others_.forgive(verdict->prefix, true);
-    ledger_.begin_apart(*verdict, now);
-  } else {
-    ledger_.begin(*verdict, now);
-  }
-  checks_.end(network);
-  outcome.verdicts.push_back(*verdict);
+  begin_ban(due, weighed.by_others, now);
+  checks_.end(weighed.network);
+  outcome.verdicts.push_back(*due.verdict);
   return Effect::banned;
 }
 
+// By the open breaker.
+bool Pipeline::is_excused(const Weighed& weighed, const Now& now) {
+  const Offence& offence = weighed.offence;
+  if (!weighed.own || !breaker_.spares_own_failures(now) ||
+      !credit_.excuse(weighed.network, offence.what, offence.count, now))
+    return false;
+  breaker_.note_withheld();
+  ++counted_.withheld;
+  return true;
+}
+
+Pipeline::Due Pipeline::look_for_ban(const Weighed& weighed, const Now& now) {
+  WideNetworks::Finding wide;
+  if (weighed.rule.trait.guess && !weighed.own) wide = look_wide(weighed, now);
+  if (wide.ban) return {wide.ban, true};
+  Offence measured = weighed.offence;
+  measured.points = std::max(measured.points, wide.weight);
+  Ledger& measure = weighed.by_others ? by_others_ : ledger_;
+  return {measure.due(measured, weighed.rule.trait.window, now), false};
+}
+
 // What the guess is to the networks around its own.
-WideNetworks::Finding Pipeline::look_wide(Offence offence, Points plain, const Now& now) {
-  const Prefix network = ledger_.network_of(offence);
-  offence.points = plain;
+WideNetworks::Finding Pipeline::look_wide(const Weighed& weighed, const Now& now) {
+  Offence offence = weighed.offence;
+  offence.points = weighed.plain;
   return wide_.count(
-      offence, network,
+      offence, weighed.network,
       [&](const Prefix& wide) {
         return allowlist_.spares(wide).has_value() || credit_.logged_in_within(wide, now);
       },
       now);
+}
+
+void Pipeline::begin_ban(const Due& due, bool by_others, const Now& now) {
+  const Verdict& verdict = *due.verdict;
+  if (due.wide) return wide_.begin_ban(verdict, now);
+  if (!by_others) return ledger_.begin(verdict, now);
+  by_others_.forgive(verdict.prefix, true);
+  ledger_.begin_apart(verdict, now);
 }
 
 // Told at once where it weighs nothing (a login), else when it has become a flood: as often as the address
@@ -500,9 +508,8 @@ void Pipeline::report(const Offence& offence, const Rule& rule, const Now& now, 
 }
 
 void Pipeline::trace(const Offence& offence, Effect effect, Points weight, const Standing& standing,
-                     const Now& now, Outcome& outcome) const {
+                     const Now& now, Outcome& outcome, bool by_others) const {
   if (!tracing_) return;
-  const bool by_others = is_by_others(rules().rule(offence.rule), standing, now);
   outcome.judged.push_back(
       {.offence = offence,
        .effect = effect,
@@ -547,6 +554,7 @@ void Pipeline::begin(std::chrono::steady_clock::time_point origin) {
   credit_.begin(origin);
   tally_.begin(origin);
   ledger_.begin(origin);
+  by_others_.begin(origin);
   wide_.begin(origin);
   checks_.begin();
 }
@@ -555,7 +563,9 @@ void Pipeline::load(const SavedState& saved, const std::vector<std::optional<Rul
                     const Now& now) {
   for (const SavedOffender& offender : saved.offenders)
     if (!wide_.load(offender, now)) ledger_.load(offender, now);
+  load_from_records(by_others_, saved.records, now);
   ledger_.loaded_under(std::chrono::seconds(saved.head.findtime_seconds));
+  by_others_.loaded_under(std::chrono::seconds(saved.head.findtime_seconds));
   wide_.loaded_under(std::chrono::seconds(saved.head.findtime_seconds));
   tally_.load(saved.records, rules, now);
   checks_.load(saved.records, rules);
@@ -572,6 +582,7 @@ void Pipeline::note_everything() {
   tally_.note_everything();
   checks_.note_everything();
   ledger_.note_everything();
+  by_others_.note_everything();
   wide_.note_everything();
 }
 
@@ -587,6 +598,7 @@ void Pipeline::save_changes(StateBatch& batch) {
   }
   ledger_.save_changes(batch);
   wide_.save_changes(batch);
+  save_as_records(by_others_, batch);
 }
 
 std::vector<LinePlace> Pipeline::waiting() const {

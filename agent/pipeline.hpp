@@ -198,6 +198,21 @@ class Pipeline {
  private:
   static constexpr std::size_t kEvidenceKinds = 4;
   using ByEvidence = std::array<std::uint64_t, kEvidenceKinds>;
+  // An offence that costs something, on its way into the ledger.
+  struct Weighed {
+    Offence offence;  // its points: what it costs this address
+    const Rule& rule;
+    Prefix network;
+    Standing standing;
+    Points plain;            // what a guess costs whoever does it, by the number of its network's users
+    bool by_others = false;  // a page or a call's other end may have made an honest client do it
+    bool own = false;        // it failed as a user that logged in from there
+    bool check = false;      // a ban that it makes due is withheld
+  };
+  struct Due {
+    std::optional<Verdict> verdict;
+    bool wide = false;  // of a network around its own
+  };
 
   void offend(const Inspection& seen, bool on_probation, const Now& now, Outcome& outcome);
   [[nodiscard]] PacketFate measure(const Inspection& seen, bool on_probation, const Now& now,
@@ -222,14 +237,14 @@ class Pipeline {
   [[nodiscard]] bool stands_for_others(const Offence& offence, const Rule& rule, const Standing& standing,
                                        const Now& now) const;
   void alarm(const Offence& offence, const Rule& rule, const Now& now, Outcome& outcome);
-  // `plain`: what a guess costs whoever does it, by the number of its network's users. `check`: a ban that it
-  // makes due is withheld.
-  [[nodiscard]] Effect enter(const Offence& offence, const Rule& rule, const Standing& standing, Points plain,
-                             bool check, const Now& now, Outcome& outcome);
-  [[nodiscard]] WideNetworks::Finding look_wide(Offence offence, Points plain, const Now& now);
+  [[nodiscard]] Effect enter(const Weighed& weighed, const Now& now, Outcome& outcome);
+  [[nodiscard]] bool is_excused(const Weighed& weighed, const Now& now);
+  [[nodiscard]] Due look_for_ban(const Weighed& weighed, const Now& now);
+  [[nodiscard]] WideNetworks::Finding look_wide(const Weighed& weighed, const Now& now);
+  void begin_ban(const Due& due, bool by_others, const Now& now);
   void report(const Offence& offence, const Rule& rule, const Now& now, Outcome& outcome);
   void trace(const Offence& offence, Effect effect, Points weight, const Standing& standing, const Now& now,
-             Outcome& outcome) const;
+             Outcome& outcome, bool by_others = false) const;
 
   // In the order of the journey.
   Recogniser recogniser_;

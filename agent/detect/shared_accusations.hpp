@@ -3,6 +3,10 @@
 // of each of them, mostly at their ends. Then whoever must have done some of it is charged with as many. What
 // may have been one or the other is charged to nobody, and counted as lost. Bounded: the oldest goes first,
 // as lost, for all here is equally little proven.
+//
+// Nothing of it outlives the process. What is still on trial (detect/announcements) comes again with its
+// lines; what waits here for names is charged to nobody after a restart: guesses of two minutes, which forged
+// packets would mostly have hidden anyway. An attacker cannot restart us.
 #pragma once
 
 #include <chrono>

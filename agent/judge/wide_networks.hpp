@@ -12,8 +12,11 @@
 //
 // Who can fill it: only who guesses from addresses that are proven, or that nobody contradicts. Bounded: what
 // guessed once goes before what did it again (judge/offender_table); of the sets of /64s the one that was
-// used longest ago, and small ones before large ones. The sets do not outlive the process, so that after a
-// restart a ban comes as many /64s later; sums and ladder do.
+// used longest ago, and small ones before large ones.
+//
+// Sums and ladder outlive the process, the sets do not: an attacker cannot restart us, and gains by it that
+// the ban of a network whose measure is full comes with the guess of the 16th or 48th /64 from then on. Each
+// of these guesses counts in its own /64 as always. To save them would cost megabytes for each who spreads.
 #pragma once
 
 #include <array>

@@ -48,7 +48,8 @@ struct SavedBan {
 
 // What only its owner reads: a key and a value of bytes.
 struct SavedRecord {
-  enum class Kind : std::uint8_t { tally, credit, session, position, clock, health_check };
+  // Their numbers stand in the file.
+  enum class Kind : std::uint8_t { tally, credit, session, position, clock, health_check, by_others };
 
   Kind kind = Kind::tally;
   std::string key;

@@ -337,3 +337,39 @@ TEST_CASE("rules that are loaded anew lose what is not decided, and tell so", "[
   CHECK(world.guesses.empty());
   CHECK(world.lost() == 1);
 }
+
+TEST_CASE("after a restart what was on trial comes again, what waited for names is nobody's",
+          "[detect][accusation][saved]") {
+  const auto places = [](const World& world) {
+    std::vector<LinePlace> lines;
+    world.recogniser.waiting(lines);
+    return lines.size();
+  };
+  World world;
+  world.attribution.begin(world.now().mono);
+  world.error();
+  world.refusal(kForged);
+  world.refusal(kGuessing);
+  CHECK(places(world) == 2);  // read again by who begins now
+  world.wait(3s);
+  CHECK(places(world) == 0);
+  StateBatch batch;
+  world.attribution.save_changes(batch);
+
+  World after;
+  after.attribution.begin(after.now().mono);
+  std::vector<std::optional<RuleId>> numbers;
+  for (std::size_t id = 0; id < after.recogniser.rules().rules().size(); ++id)
+    numbers.emplace_back(static_cast<RuleId>(id));
+  after.time = 4s;
+  after.attribution.load(batch.records, numbers, after.now());
+  after.close(kForged, kVictim);
+  for (int i = 0; i < 5; ++i) {
+    after.error();
+    after.refusal(kGuessing);
+  }
+  after.wait(3s);
+  after.close(kGuessing, kGuesser);
+  CHECK(after.guesses[kVictim] == 0);
+  CHECK(after.guesses[kGuesser] == 5);
+}

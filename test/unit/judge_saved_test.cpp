@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "judge/credit.hpp"
+#include "judge/ledger_records.hpp"
 #include "judge/tally.hpp"
 #include "support/catch.hpp"
 #include "support/judge_words.hpp"
@@ -53,6 +54,41 @@ TEST_CASE("a restart gives no free offences again", "[judge][tally][saved]") {
   CHECK(cost(tally, kFlood, 10s).milli == 0);
   CHECK(cost(tally, kFlood, 11s).milli == 100);
   CHECK(cost(tally, kFlood, 1h + 10s).milli == 0);  // the first nine have left
+}
+
+TEST_CASE("what others had a customer do is known after a restart", "[judge][ledger][saved]") {
+  StateFile file;
+  const auto saves = [&](Ledger& ledger) {
+    StateBatch batch;
+    save_as_records(ledger, batch);
+    CHECK(batch.offenders.empty());  // that table is the other ledger's
+    file.apply(batch);
+  };
+  {
+    Ledger ledger(Policy{}, kSeed);
+    ledger.begin(kBegin);
+    CHECK_FALSE(ledger.record(offence("192.0.2.1", 2900), at(0s)));
+    CHECK_FALSE(ledger.record(offence("2001:db8::7", 100), at(1s)));
+    saves(ledger);
+  }
+  CHECK(file.size() == 2);
+  {
+    Ledger ledger(Policy{}, kSeed);
+    ledger.begin(kBegin);
+    load_from_records(ledger, file.records(), at(10s));
+    CHECK(ledger.points(kHome, at(10s)) == Points{100});
+    CHECK(ledger.record(offence("192.0.2.1", 100), at(11s)));
+    ledger.forgive(kOffice, true);
+    saves(ledger);
+  }
+  CHECK(file.size() == 1);
+  file.damage();
+  Ledger ledger(Policy{}, kSeed);
+  ledger.begin(kBegin);
+  load_from_records(ledger, file.records(), at(20s));
+  CHECK(ledger.size() == 0);
+  saves(ledger);
+  CHECK(file.size() == 0);
 }
 
 TEST_CASE("things that differ are known after a restart", "[judge][tally][saved]") {

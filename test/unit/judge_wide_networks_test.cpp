@@ -154,6 +154,27 @@ TEST_CASE("a restart keeps the sums and the ladder", "[judge][wide][saved]") {
   CHECK(world.guess(15, 1s).ban);
 }
 
+// The sets of /64s are not saved. That buys one guess at as many other /64s, and each is measured as always.
+TEST_CASE("after a restart the ban of a full /48 comes with the guess of the 48th /64, about",
+          "[judge][wide][saved]") {
+  StateBatch batch;
+  {
+    World world;
+    world.wide.begin(at(0s).mono);
+    for (unsigned i = 0; i < 399; ++i) CHECK_FALSE(world.guess(i * 13 % 5000 * 13).ban);
+    world.wide.save_changes(batch);
+  }
+  World world;
+  world.wide.begin(at(0s).mono);
+  for (const SavedOffender& saved : batch.offenders) CHECK(world.wide.load(saved, at(1s)));
+  std::optional<Verdict> ban;
+  unsigned guesses = 0;
+  for (; !ban && guesses < 200; ++guesses) ban = world.guess(guesses * 257, 1s).ban;
+  REQUIRE(ban);
+  CHECK(ban->prefix.to_string() == "2001:db8:bad::/48");
+  CHECK((guesses >= WideNetworks::kFewest48 && guesses < WideNetworks::kFewest48 + 12));
+}
+
 TEST_CASE("guesses from a million networks stay within bounds, and each loss is counted",
           "[judge][wide][hostile]") {
   World world;

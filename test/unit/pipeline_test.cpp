@@ -474,6 +474,66 @@ TEST_CASE("what a page does adds up with nothing that the client does", "[pipeli
   CHECK(own->duration == std::chrono::minutes(1));
 }
 
+TEST_CASE("what a page did counts on after a restart", "[pipeline][good name][saved]") {
+  const std::chrono::steady_clock::time_point origin;
+  StateBatch batch;
+  Story before;
+  before.pipeline.begin(origin);
+  logs_in(before, 1, "192.0.2.11:1001", "alice");
+  CHECK_FALSE(guesses(before, 2, "192.0.2.11:1002", "made-up", 99));
+  before.pipeline.save_changes(batch);
+
+  Story after;
+  after.now = before.now;
+  after.pipeline.begin(origin);
+  SavedState saved;
+  saved.head.findtime_seconds = 3600;
+  saved.offenders = batch.offenders;
+  saved.records = batch.records;
+  std::vector<std::optional<RuleId>> numbers;
+  for (std::size_t id = 0; id < after.pipeline.rules().rules().size(); ++id)
+    numbers.emplace_back(static_cast<RuleId>(id));
+  after.pipeline.load(saved, numbers, false, after.now);
+  const auto ban = guesses(after, 3, "192.0.2.11:1002", "made-up", 1);
+  REQUIRE(ban);
+  CHECK(ban->earlier_bans == 0);
+}
+
+// What only forged packets make: challenges to ever new victims, whose sessions end, and lines of ever new
+// addresses behind a forged text. More of it than the tables hold.
+TEST_CASE("what forged packets make takes no room from what is proven", "[pipeline][hostile]") {
+  Story story;
+  Policy small;
+  small.max_addresses = 64;
+  story.pipeline.set_policy(small);
+  logs_in(story, 1, "192.0.2.11:1001", "alice");
+  CHECK_FALSE(guesses(story, 2, "203.0.113.6:1001", "alice", 4));
+  const std::size_t tallied = story.pipeline.tally().size();
+  for (int i = 0; i < 500; ++i) {
+    CHECK_FALSE(story.says(
+        fmt::format("7: : {}: realm <example.org> user <>: incoming packet message processed, error 401: "
+                    "Unauthorized",
+                    session(1000 + i))));
+    CHECK_FALSE(story.says(
+        fmt::format("67: : {}: closed (2nd stage), user <> realm <example.org> origin <>, local "
+                    "198.51.100.10:3478, remote 10.1.{}.{}:40000, reason: allocation watchdog determined "
+                    "stale session state",
+                    session(1000 + i), i / 250, i % 250)));
+  }
+  for (int i = 0; i < 500; ++i) {
+    CHECK_FALSE(story.says("33: : ERROR: check_stun_auth: wrong username: x"));
+    CHECK_FALSE(story.reset(fmt::format("10.2.{}.{}:1234", i / 250, i % 250)));
+  }
+  CHECK(story.pipeline.counters().offences.at({"connection-reset", Evidence::tainted}) == 500);
+  CHECK(story.pipeline.ledger().size() == 1);
+  CHECK(story.pipeline.ledger().counters().evicted == 0);
+  CHECK(story.pipeline.tally().size() == tallied);
+  CHECK(story.pipeline.credit().size() == 1);
+  CHECK(story.pipeline.credit().standing(*Prefix::parse("192.0.2.11"), story.now).by_login);
+  story.pipeline.recogniser().forget_all();
+  CHECK(guesses(story, 3, "203.0.113.6:1001", "alice", 1));
+}
+
 namespace {
 
 // A session of somebody who logs in and asks to relay where nobody may; its last line names it.
