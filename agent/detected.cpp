@@ -119,9 +119,9 @@ std::string summary(const Detected& detected, const std::string& conf) {
 std::vector<OwnNetwork> own_networks(const Detected& detected) {
   std::vector<OwnNetwork> networks;
   for (const Address& address : detected.external_ip)
-    networks.push_back({Prefix(address, 128), "coturn's external-ip"});
+    networks.push_back({Prefix(address, 128), "coturn's external-ip", true});
   for (const Address& address : detected.listening_ip)
-    networks.push_back({Prefix(address, 128), "coturn's listening-ip"});
+    networks.push_back({Prefix(address, 128), "coturn's listening-ip", true});
   return networks;
 }
 

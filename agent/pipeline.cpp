@@ -179,7 +179,8 @@ void Pipeline::finish(const Now& now, Outcome& outcome) {
 void Pipeline::settle_events(const Now& now, Outcome& outcome) {
   settle_accusations(now, outcome);
   const bool settled_already = testimony_.passes_all();
-  for (const Event& event : events_) {
+  for (Event& event : events_) {
+    look_at_peer(event);
     if (settled_already) {
       if (event.blinded) note_blinded(event);
       attribute({.event = event}, now, outcome);
@@ -189,6 +190,13 @@ void Pipeline::settle_events(const Now& now, Outcome& outcome) {
     testimony_.take(event, rules(), now, settled_);
     settle(now, outcome);
   }
+}
+
+// What lies behind a peer that is this very host is no other end of a call, or seldom.
+void Pipeline::look_at_peer(Event& event) const {
+  if (!event.peer) return;
+  const auto own = rules().own_peer(event.rule);
+  if (own && allowlist_.is_here(*event.peer)) rules().pass_on(event, *own);
 }
 
 // Before the events of the same line, which may name the client of the accused or end its session.

@@ -219,6 +219,7 @@ class Pipeline {
                                    Outcome& outcome);
   void mirror(const Line& line, const Now& now, Outcome& outcome);
   void settle_events(const Now& now, Outcome& outcome);
+  void look_at_peer(Event& event) const;
   void settle_accusations(const Now& now, Outcome& outcome);
   void settle(const Now& now, Outcome& outcome);
   void note_restart();

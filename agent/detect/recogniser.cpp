@@ -73,7 +73,6 @@ struct Recogniser::State {
   void see_banner(const Visit& visit, std::string_view text);
   void recognise(const Visit& visit, const Record& record, bool own_format,
                  const std::optional<OwnText>& own);
-  void become(Event& event, RuleId other) const;
   [[nodiscard]] bool settle_announcement(Event& event, const Extent& extent);
   void pass_on_rest_name(Event& event) const;
   void hand_on(Stream& stream, Event& event, const Extent& extent, std::vector<Event>& events);
@@ -187,12 +186,6 @@ void Recogniser::State::see_banner(const Visit& visit, std::string_view text) {
   versions.emplace_back(visit.log, version);
 }
 
-void Recogniser::State::become(Event& event, RuleId other) const {
-  event.rule = other;
-  event.points = rules.trait(other).points;
-  if (event.evidence != Evidence::tainted) event.evidence = rules.rule(other).evidence;
-}
-
 // Where it can't be told whether the line was announced, the milder of the two rules has it, or, where the
 // announced one is worse, an accusation tells of it later.
 // True: then.
@@ -217,7 +210,7 @@ bool Recogniser::State::settle_announcement(Event& event, const Extent& extent) 
   }
   if (answer != Announcements::Answer::announced && (answer != Announcements::Answer::uncertain || milder)) {
     ++counters.unannounced;
-    become(event, *unannounced);
+    rules.pass_on(event, *unannounced);
   }
   pass_on_rest_name(event);
   return false;
@@ -232,7 +225,7 @@ void Recogniser::State::pass_on_rest_name(Event& event) const {
   const std::optional<std::chrono::seconds> until = good_until(event.user);
   if (!until) return;
   const std::optional<RuleId> other = *until < wall ? if_expired : if_unexpired;
-  if (other) become(event, *other);
+  if (other) rules.pass_on(event, *other);
 }
 
 void Recogniser::State::recognise(const Visit& visit, const Record& record, bool own_format,

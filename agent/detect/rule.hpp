@@ -67,6 +67,8 @@ struct Rule {
   // same user where it names no session. Without it the line is another thing, by the rule `unannounced`.
   std::vector<std::string> announced_by;
   std::string unannounced;
+  // The rule that has the line instead where the peer is this host itself; empty: no difference.
+  std::string own_peer;
   bool off = false;                   // the operator switched it off
   std::string report;                 // what to do about it, for the operator: reported, not only counted
   std::vector<std::string> examples;  // whole lines that must match

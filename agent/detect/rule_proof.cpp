@@ -51,8 +51,8 @@ void Proof::check_names(const Rule& rule, const RulePlaces& places) {
   std::vector<std::string_view> names;
   for (const Rule& other : book_.rules) {
     names.push_back(other.name);
-    passed_on_to |=
-        other.if_expired == rule.name || other.if_unexpired == rule.name || other.unannounced == rule.name;
+    passed_on_to |= other.if_expired == rule.name || other.if_unexpired == rule.name ||
+                    other.unannounced == rule.name || other.own_peer == rule.name;
     if (&other < &rule && ((rule.kernel != KernelSign::none && other.kernel == rule.kernel) ||
                            (rule.packet != PacketSign::none && other.packet == rule.packet)))
       problem(places.rule, "rule \"{}\": \"{}\" is for the same sign of the kernel's", rule.name, other.name);
@@ -71,11 +71,11 @@ void Proof::check_names(const Rule& rule, const RulePlaces& places) {
             near.empty() ? "" : fmt::format(", did you mean \"{}\"?", near));
     return nullptr;
   };
-  for (const std::string& name : {rule.if_expired, rule.if_unexpired, rule.unannounced}) {
+  for (const std::string& name : {rule.if_expired, rule.if_unexpired, rule.unannounced, rule.own_peer}) {
     const Rule* const other = name.empty() ? nullptr : find(name);
-    if (other != nullptr &&
-        (other->kernel != KernelSign::none || other->packet != PacketSign::none ||
-         !other->if_expired.empty() || !other->if_unexpired.empty() || !other->unannounced.empty()))
+    if (other != nullptr && (other->kernel != KernelSign::none || other->packet != PacketSign::none ||
+                             !other->if_expired.empty() || !other->if_unexpired.empty() ||
+                             !other->unannounced.empty() || !other->own_peer.empty()))
       problem(places.rule,
               "rule \"{}\": the rule \"{}\" cannot take its lines, it is the kernel's or passes on itself",
               rule.name, name);

@@ -139,6 +139,7 @@ void Reader::check_pattern(const YAML::Node& node, const Rule& rule, const Patte
   // The announcing line may name it instead.
   if (rule.trait.distinct == Distinct::peer)
     needs("distinct", pattern.names_peer() || !rule.announced_by.empty(), "{peer}");
+  needs("own_peer", pattern.names_peer() || !rule.announced_by.empty(), "{peer}");
   if (rule.login) needs("login", pattern.names_user(), "{user}");
   needs("if_expired", pattern.names_user(), "{user}");
   needs("if_unexpired", pattern.names_user(), "{user}");
@@ -148,8 +149,9 @@ void Reader::check_pattern(const YAML::Node& node, const Rule& rule, const Patte
 void Reader::check_keys(const YAML::Node& node, const Rule& rule) {
   static constexpr std::array<std::string_view, 4> kOfLine{"begins", "pattern", "examples",
                                                            "counterexamples"};
-  static constexpr std::array<std::string_view, 8> kAboutLine{
-      "ends", "login", "closes", "if_expired", "if_unexpired", "witnessed", "announced_by", "unannounced"};
+  static constexpr std::array<std::string_view, 9> kAboutLine{"ends",         "login",        "closes",
+                                                              "if_expired",   "if_unexpired", "witnessed",
+                                                              "announced_by", "unannounced",  "own_peer"};
   static constexpr std::array<std::string_view, 4> kAboutSession{"session", "unless_counted", "misdeed",
                                                                  "distinct"};
   const auto given = [&](std::string_view key) { return node[std::string(key)].IsDefined(); };
@@ -204,13 +206,13 @@ void Reader::check_causes(const YAML::Node& node, const Rule& rule) {
 }
 
 void Reader::read_rule(const YAML::Node& node) {
-  static constexpr std::array<std::string_view, 31> kKnown{
+  static constexpr std::array<std::string_view, 32> kKnown{
       "name",     "description",     "points",       "window",      "distinct",     "free",
       "from",     "points_from",     "credit",       "evidence",    "witnessed",    "kernel",
       "packet",   "begins",          "ends",         "pattern",     "session",      "login",
       "closes",   "unless_counted",  "misdeed",      "if_expired",  "if_unexpired", "report",
       "examples", "counterexamples", "announced_by", "unannounced", "caused_by",    "good_name",
-      "guess"};
+      "guess",    "own_peer"};
   static constexpr std::array<std::string_view, 4> kAll{"name", "description", "points", "caused_by"};
   // An operator's own rule may be older than "caused_by" (rule_file).
   const RuleFields::Keys kRequired = RuleFields::Keys(kAll).first(kind_ == RuleFileKind::main ? 4 : 3);
@@ -252,6 +254,7 @@ void Reader::read_rule(const YAML::Node& node) {
   read_name("if_expired", rule.if_expired);
   read_name("if_unexpired", rule.if_unexpired);
   read_name("unannounced", rule.unannounced);
+  read_name("own_peer", rule.own_peer);
   if (const YAML::Node given = node["announced_by"]; given.IsDefined()) {
     std::vector<std::string> at;
     rule.announced_by = fields.texts(given, "announced_by", at);

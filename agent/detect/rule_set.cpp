@@ -49,7 +49,7 @@ struct RuleSet::Compiled {
   // A rule of the book, ready to be asked. One that only takes what another passes on has no pattern.
   struct Ready {
     std::optional<Pattern> pattern;
-    std::optional<RuleId> if_expired, if_unexpired, unannounced;
+    std::optional<RuleId> if_expired, if_unexpired, unannounced, own_peer;
     std::vector<RuleId> announced_by;
     bool announces = false;
   };
@@ -81,9 +81,10 @@ Result<> RuleSet::Compiled::get_ready() {
     Ready made{.pattern = std::nullopt,
                .if_expired = find(rule.if_expired),
                .if_unexpired = find(rule.if_unexpired),
-               .unannounced = find(rule.unannounced)};
+               .unannounced = find(rule.unannounced),
+               .own_peer = find(rule.own_peer)};
     std::vector<std::string> named = rule.announced_by;
-    named.insert(named.end(), {rule.if_expired, rule.if_unexpired, rule.unannounced});
+    named.insert(named.end(), {rule.if_expired, rule.if_unexpired, rule.unannounced, rule.own_peer});
     for (const std::string& name : named)
       if (!name.empty() && !find(name)) return fail("rule {}: there is no rule \"{}\"", rule.name, name);
     for (const std::string& name : rule.announced_by) made.announced_by.push_back(*find(name));
@@ -226,6 +227,14 @@ const Rule& RuleSet::rule(RuleId rule) const {
 }
 std::optional<RuleId> RuleSet::find(std::string_view name) const {
   return compiled_->find(name);
+}
+void RuleSet::pass_on(Event& event, RuleId to) const {
+  event.rule = to;
+  event.points = trait(to).points;
+  if (event.evidence != Evidence::tainted) event.evidence = rule(to).evidence;
+}
+std::optional<RuleId> RuleSet::own_peer(RuleId rule) const {
+  return rule < compiled_->ready.size() ? compiled_->ready[rule].own_peer : std::nullopt;
 }
 std::optional<RuleId> RuleSet::if_expired(RuleId rule) const {
   return rule < compiled_->ready.size() ? compiled_->ready[rule].if_expired : std::nullopt;

@@ -45,6 +45,9 @@ class RuleSet {
   [[nodiscard]] const Trait& trait(RuleId id) const { return rule(id).trait; }
   [[nodiscard]] std::string_view name(RuleId id) const { return rule(id).name; }
   [[nodiscard]] std::optional<RuleId> find(std::string_view name) const;
+  // The event is one of that rule's instead.
+  void pass_on(Event& event, RuleId to) const;
+  [[nodiscard]] std::optional<RuleId> own_peer(RuleId rule) const;  // Rule::own_peer
   // Rule::if_expired and if_unexpired.
   [[nodiscard]] std::optional<RuleId> if_expired(RuleId rule) const;
   [[nodiscard]] std::optional<RuleId> if_unexpired(RuleId rule) const;

@@ -33,6 +33,10 @@ void Allowlist::set_listed(std::vector<OwnNetwork> networks) {
 
 void Allowlist::set_own(std::vector<OwnNetwork> networks) {
   own_ = std::move(networks);
+  here_.clear();
+  for (const OwnNetwork& network : own_)
+    if (network.here) here_.push_back(network.prefix);
+  std::sort(here_.begin(), here_.end());
   rebuild();
 }
 
@@ -49,6 +53,10 @@ void Allowlist::rebuild() {
   sorted_.clear();
   for (OwnNetwork& entry : all)
     if (sorted_.empty() || !sorted_.back().prefix.overlaps(entry.prefix)) sorted_.push_back(std::move(entry));
+}
+
+bool Allowlist::is_here(const Address& address) const {
+  return std::binary_search(here_.begin(), here_.end(), Prefix(address, kWholeAddress));
 }
 
 std::optional<std::string> Allowlist::spares(const Prefix& prefix) const {

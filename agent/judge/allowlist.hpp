@@ -23,6 +23,8 @@ class Allowlist {
 
   // Why nothing in this network may be banned; absent where it may. O(log n) of the listed networks.
   [[nodiscard]] std::optional<std::string> spares(const Prefix& prefix) const;
+  // Who sends to it reaches this host: an address of an interface's, coturn's listening-ip and external-ip.
+  [[nodiscard]] bool is_here(const Address& address) const;
 
  private:
   void rebuild();
@@ -31,6 +33,7 @@ class Allowlist {
   std::vector<OwnNetwork> listed_;
   std::vector<OwnNetwork> own_;
   std::vector<OwnNetwork> sorted_;  // all of them; what lies inside another is left out, so no two overlap
+  std::vector<Prefix> here_;        // of own_, sorted
 };
 
 }  // namespace coturn_guard

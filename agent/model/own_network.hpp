@@ -11,7 +11,8 @@ namespace coturn_guard {
 
 struct OwnNetwork {
   Prefix prefix;
-  std::string why;  // "own address", "default gateway", "resolver", "ignoreip", "loopback", ...
+  std::string why;    // "own address", "default gateway", "resolver", "ignoreip", "loopback", ...
+  bool here = false;  // who sends to it reaches this host
 };
 
 }  // namespace coturn_guard

@@ -46,7 +46,7 @@ class Answer {
       if (type == IFA_LOCAL) local = address_of(header->ifa_family, value);
       if (type == IFA_ADDRESS) address = address_of(header->ifa_family, value);
     });
-    add(local ? local : address, "own address");
+    add(local ? local : address, "own address", true);
   }
 
   void take_route(std::string_view payload) {
@@ -59,8 +59,8 @@ class Answer {
   }
 
  private:
-  void add(const std::optional<Address>& address, const char* why) {
-    if (address && networks_.size() < kMaxNetworks) networks_.push_back({Prefix(*address, 128), why});
+  void add(const std::optional<Address>& address, const char* why, bool here = false) {
+    if (address && networks_.size() < kMaxNetworks) networks_.push_back({Prefix(*address, 128), why, here});
   }
 
   void take_gateway(unsigned family, int type, std::string_view value) {

@@ -3,7 +3,7 @@
 import base64, hmac, time
 
 import turn_client as turn
-from adversary import VERBOSE, attack, eventually, ok
+from adversary import SERVER4, VERBOSE, attack, eventually, ok
 from turn_relay import Relay
 
 WANTED = turn.attribute(turn.REQUESTED_TRANSPORT, turn.RELAY_OVER_UDP)
@@ -152,6 +152,34 @@ def bind_inside(server, source, count, transport="tcp"):
     for number in range(count):
         relay.bind_channel(("127.0.0.%d" % (1 + number), 22 + number), 0x4000 + number)
     relay.close()
+
+
+def bind_here(server, count, ask):
+    """Channels to, or permissions for, ports of coturn's own public address."""
+    relay = Relay("tcp", server, 3478, "alice", "secret1", None)
+    relay.allocate()
+    for number in range(count):
+        if ask == "CHANNEL_BIND":
+            relay.bind_channel((SERVER4, 22 + number), 0x4000 + number)
+        else:
+            relay.ask(turn.CREATE_PERMISSION, turn.peer_attribute(SERVER4, 22 + number))
+    relay.close()
+
+
+@attack(VERBOSE, ci="journal6", seconds=16)
+def channels_to_coturns_own_address(arena):
+    """denied-peer-ip names the host itself: each refusal tells the address, and no port. Two customers of one coturn offer it to
+    each other, once or twice a call."""
+    arena.start("denied-peer-ip=%s-%s" % (SERVER4, SERVER4))
+    arena.at("customer", bind_here, arena.server, 4, "CHANNEL_BIND").wait()
+    arena.at("clumsy", bind_here, arena.server, 40, "CREATE_PERMISSION").wait()
+    try:
+        arena.at("attacker", bind_here, arena.server, 40, "CHANNEL_BIND").wait()
+    except AssertionError:
+        pass  # it was cut off half-way
+    arena.falls(arena.attacker_address, "the user who binds channels to forty ports of coturn's own address", rule="own-channel")
+    arena.spared(arena.customer_address, "the customer whose two calls end at the same coturn")
+    arena.spared(arena.clumsy_address, "who only asks permission for it, again and again,", settle=False)
 
 
 @attack(VERBOSE, ci="verbose", seconds=14)

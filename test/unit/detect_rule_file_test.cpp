@@ -99,6 +99,7 @@ TEST_CASE("each key of a rule is read", "[detect][rules]") {
       "    if_unexpired: new-name\n"
       "    announced_by: [login]\n"
       "    unannounced: old-name\n"
+      "    own_peer: new-name\n"
       "    report: look at it\n"
       "    begins: ['user ']\n"
       "    ends: [' 401']\n"
@@ -146,6 +147,7 @@ TEST_CASE("each key of a rule is read", "[detect][rules]") {
   CHECK(guess.if_unexpired == "new-name");
   CHECK(guess.announced_by == std::vector<std::string>{"login"});
   CHECK(guess.unannounced == "old-name");
+  CHECK(guess.own_peer == "new-name");
   CHECK(guess.report == "look at it");
   CHECK(guess.ends == std::vector<std::string>{" 401"});
   const Rule& idle = book->rules[3];
@@ -161,6 +163,8 @@ TEST_CASE("each key of a rule is read", "[detect][rules]") {
   CHECK_FALSE(rules->if_expired(1));
   CHECK(rules->announced_by(0) == std::vector<RuleId>{4});
   CHECK(rules->unannounced(0) == RuleId{1});
+  CHECK(rules->own_peer(0) == RuleId{2});
+  CHECK_FALSE(rules->own_peer(1));
   CHECK((rules->announces(4) && !rules->announces(0)));
   CHECK(rules->kernel_rule(KernelSign::idle) == RuleId{3});
   CHECK_FALSE(rules->kernel_rule(KernelSign::brief));
@@ -244,6 +248,7 @@ TEST_CASE("a rule that does not hold what it says is refused", "[detect][rules]"
            Case{"    session: true\n", "    closes: true\n", "\"closes\" needs \"session: true\""},
            Case{"    session: true\n", "    misdeed: a\n", "\"misdeed\" needs \"session: true\""},
            Case{"points: 0.25", "points: 0.25\n    if_expired: other", "needs {user} in the pattern"},
+           Case{"points: 0.25", "points: 0.25\n    own_peer: other", "needs {peer} in the pattern"},
            Case{"{client}'\n", "{client}'\n    ends: ['2.1:5', 'x']\n",
                 "8:21: rule \"reset\": no example ends like this"},
            Case{"points: 0.25", "points: 0.25\n    kernel: idle",

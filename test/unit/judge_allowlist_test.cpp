@@ -62,6 +62,21 @@ TEST_CASE("an IPv6 network from :: on says nothing of IPv4 and hides nothing beh
   CHECK_FALSE(list.spares(prefix("4000::1")));
 }
 
+TEST_CASE("who sends to an address of this host's reaches it, who sends to its gateway does not",
+          "[judge][allowlist]") {
+  Allowlist list;
+  list.set_ignored({prefix("192.0.2.7")});
+  list.set_own({{prefix("198.51.100.10"), "coturn's external-ip", true},
+                {prefix("2001:db8::10"), "own address", true},
+                {prefix("198.51.100.1"), "default gateway"}});
+  const auto is_here = [&](const char* text) { return list.is_here(*Address::parse(text)); };
+  CHECK((is_here("198.51.100.10") && is_here("::ffff:198.51.100.10") && is_here("2001:db8::10")));
+  CHECK_FALSE(
+      (is_here("198.51.100.1") || is_here("198.51.100.11") || is_here("192.0.2.7") || is_here("127.0.0.1")));
+  list.set_own({});
+  CHECK_FALSE(is_here("198.51.100.10"));
+}
+
 TEST_CASE("a new list replaces the old one of its kind only", "[judge][allowlist]") {
   Allowlist list;
   list.set_own({{prefix("192.0.2.1"), "own address"}});

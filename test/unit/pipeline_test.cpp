@@ -596,6 +596,44 @@ TEST_CASE("who binds channels or connects where nobody may is a scanner, good na
   }
 }
 
+TEST_CASE("who binds channels again and again to this host, where denied-peer-ip names it, is a scanner",
+          "[pipeline][good name]") {
+  Allowlist allowlist;
+  allowlist.set_own({{*Prefix::parse("198.51.100.10"), "coturn's external-ip", true},
+                     {*Prefix::parse("2001:db8::10"), "own address", true},
+                     {*Prefix::parse("10.0.0.1"), "default gateway"}});
+  Story story(test::shipped_rules(), std::move(allowlist));
+  int number = 0;
+  const auto asks_for = [&](const char* peer, const char* request, int times, bool named = false) {
+    story.now.mono += std::chrono::minutes(61);
+    const std::string id = session(++number);
+    const std::string client = fmt::format("203.0.113.{}:1001", number);
+    for (int i = 0; i < times; ++i) {
+      CHECK_FALSE(story.says(
+          named ? fmt::format("7: : ERROR: {}: A peer IP {} denied in the range: {}-{} in "
+                              "server 0 ",
+                              id, peer, peer, peer)
+                : fmt::format("7: : ERROR: A peer IP {} denied in the range: {}-{}", peer, peer, peer)));
+      CHECK_FALSE(story.says(
+          fmt::format("7: : {}: realm <example.org> user <alice>: incoming packet {} processed, error 403: "
+                      "Forbidden IP",
+                      id, request)));
+    }
+    return story.says(fmt::format("7: : {}: TCP socket closed remotely {}", id, client));
+  };
+  for (const char* const own : {"198.51.100.10", "2001:db8::10"})
+    for (const char* const request : {"CHANNEL_BIND", "CONNECT"})
+      for (const bool named : {false, true}) {
+        CHECK_FALSE(asks_for(own, request, 7, named));
+        const auto ban = asks_for(own, request, 8, named);
+        REQUIRE(ban);
+        CHECK(story.pipeline.rules().name(ban->rule) == "own-channel");
+      }
+  // A permission alone is none, nor is another address, again and again.
+  CHECK_FALSE(asks_for("198.51.100.10", "CREATE_PERMISSION", 60));
+  CHECK_FALSE(asks_for("10.0.0.1", "CHANNEL_BIND", 60));
+}
+
 TEST_CASE("a reset of who had a busy connection is half, and no ladder grows of it",
           "[pipeline][good name]") {
   Story story;  // a log without logins

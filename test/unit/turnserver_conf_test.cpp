@@ -115,7 +115,10 @@ TEST_CASE("addresses of ours are found, the unspecified ones say nothing", "[det
       "listening-ip=2001:db8::1\nexternal-ip=198.51.100.1/10.0.0.1\n"
       "external-ip=turn.example.org\nexternal-ip=198.51.100.2\n");
   std::vector<std::string> found;
-  for (const auto& [prefix, why] : own_networks(detected)) found.push_back(prefix.to_string() + " " + why);
+  for (const auto& [prefix, why, here] : own_networks(detected)) {
+    found.push_back(prefix.to_string() + " " + why);
+    CHECK(here);
+  }
   CHECK(found == Names{"198.51.100.1/32 coturn's external-ip", "10.0.0.1/32 coturn's external-ip",
                        "198.51.100.2/32 coturn's external-ip", "192.0.2.1/32 coturn's listening-ip",
                        "2001:db8::1/128 coturn's listening-ip"});
