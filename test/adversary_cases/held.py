@@ -3,7 +3,9 @@
 import os, random, signal, subprocess, time
 
 import turn_client as turn
-from adversary import Guard, attack, ok
+from addresses import guess_from_everywhere
+from adversary import Guard, attack, batch, eventually, ok, sh
+from coturn_world import rule_is_there
 from forged_lines import examples, forged_texts, inscribe, reset_line, reset_often, visit_coturn
 
 
@@ -92,6 +94,108 @@ def every_ephemeral_port_forged(arena):
         arena.at("attacker", inscribe, arena.server, lines[some:some + 7]).wait()
     visits.wait()
     arena.spared(arena.victim_address, "the customer who closes normally while every port is forged")
+
+
+# What writes the state file finds a disk that answers nothing, as long as that file is there.
+HUNG_DISK = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+#include <unistd.h>
+static void hang(int fd) {
+  char link[64], path[512];
+  snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+  ssize_t got = readlink(link, path, sizeof path - 1);
+  if (got <= 0) return;
+  path[got] = 0;
+  while (strstr(path, "state.db") && access(getenv("HUNG_WHILE"), F_OK) == 0) usleep(10000);
+}
+#define WRAP(name, result, declared, passed) \
+  result name declared { hang(fd); return ((result(*) declared)dlsym(RTLD_NEXT, #name)) passed; }
+WRAP(fsync, int, (int fd), (fd))
+WRAP(fdatasync, int, (int fd), (fd))
+WRAP(pwrite64, ssize_t, (int fd, const void *b, size_t n, off64_t o), (fd, b, n, o))
+WRAP(pwrite, ssize_t, (int fd, const void *b, size_t n, off_t o), (fd, b, n, o))
+"""
+
+
+def guess_beside(server, count):
+    """Over UDP, so that each guess is on trial -> how many were answered."""
+    session, answered = turn.Session(turn.connect("udp", server, 3478, None, 1.0), "alice", "wrong"), 0
+    for _ in range(count):
+        try:
+            session.ask(turn.ALLOCATE, turn.attribute(turn.REQUESTED_TRANSPORT, turn.RELAY_OVER_UDP))
+            answered += 1
+        except OSError:
+            pass
+    return answered
+
+
+def keep_asking(server, transport, seconds):
+    """A customer with a relay -> how often an answer was missing."""
+    missing, end = 0, time.monotonic() + seconds
+    session = turn.Session(turn.connect(transport, server, 3478, None, 2.0), "alice", "secret1")
+    if not session.allocate():
+        return "no relay"
+    while time.monotonic() < end:
+        try:
+            missing += not session.ask(turn.REFRESH, turn.attribute(turn.LIFETIME, b"\0\0\2\x58"))[0]
+        except OSError as problem:
+            return "%s" % problem
+        time.sleep(0.2)
+    return missing
+
+
+def elements(name):
+    return sh("nft list set inet coturn-guard-gate " + name, check=False).count(" . ")
+
+
+@attack("verbose verbose6", ci="verbose6", seconds=45)
+def firewall_reloads_while_the_disk_hangs(arena):
+    """What is on trial, sums of wide networks, bans and the gate's sets, while somebody loads the firewall anew and the state
+    file cannot be written."""
+    hung, six = arena.place + "/hung", arena.mode.six
+    with open(arena.place + "/hung.c", "w") as source:
+        source.write(HUNG_DISK)
+    sh("gcc -shared -fPIC -O1 -o {0}/hung.so {0}/hung.c -ldl; mkdir {0}/state".format(arena.place))
+    keep = dict(environment={"STATE_DIRECTORY": arena.place + "/state", "LD_PRELOAD": arena.place + "/hung.so", "HUNG_WHILE": hung})
+    arena.start("max-allocate-timeout=2", config="gate: on\n", **keep)
+    heard = "coturn-guard-heard-%d" % arena.net
+    talking = arena.at("customer", keep_asking, arena.server, "tcp", 14)
+    ok(eventually(lambda: elements(heard) > 0, 5), "the gate has heard a customer's connection", sh("nft list ruleset"))
+    first = arena.mark()
+    written = lambda: {name: os.stat(arena.place + "/state/" + name).st_mtime_ns for name in os.listdir(arena.place + "/state")}
+    open(hung, "w").close()
+    time.sleep(1.5)  # something was to be written meanwhile
+    before = written()
+    guessing = arena.at("attacker", guess_beside, arena.server, 8)
+    sources = ["2001:db8:bad:1%02x::1" % number for number in range(40)]
+    if six:
+        batch(("-n", "attacker"), ["addr add %s/128 dev eth0 nodad" % source for source in sources])
+        sh("ip -6 route add 2001:db8:bad::/48 dev to-attacker", check=False)
+        arena.at("attacker", guess_from_everywhere, arena.server, sources[:14], 4).wait()
+    for _ in range(2):
+        sh("until nft flush ruleset && ipset destroy; do :; done 2>/dev/null")
+        right = eventually(lambda: rule_is_there() and arena.banned(first) and heard in sh("nft list ruleset"), 8)
+        ok(right, "after a reload of the firewall rule, bans and the gate's sets are back while the disk hangs", arena.daemon.text[-1500:] + sh("nft list ruleset"))
+    ok(guessing.wait() > 5, "somebody guesses meanwhile")
+    arena.falls(arena.attacker_address, "the guesser whose guesses were on trial then")
+    if six:
+        arena.at("attacker", guess_from_everywhere, arena.server, sources[14:], 4)
+        arena.falls(sources[-1], "the /56 that had guessed from fourteen /64s before,", 30)
+    ok(eventually(lambda: elements(heard) > 0, 5), "the customer's connection is heard again", sh("nft list ruleset"))
+    missing = talking.wait()
+    ok(missing == 0, "each of its requests is answered", missing)
+    last = arena.mark()
+    ok(written() == before, "nothing was written all the time", (before, written()))
+    os.remove(hung)
+    ok(arena.daemon.stop() == 0, "the daemon ends in order when the disk is back", arena.daemon.text[-1500:])
+    sh("until nft flush ruleset && ipset destroy; do :; done 2>/dev/null")
+    arena.start_guard(config="gate: on\n", warm=False, **keep)
+    ok(eventually(lambda: arena.banned(last), 8), "what was judged while the disk hung was saved all the same", arena.daemon.text[-1500:])
 
 
 ODD = ["", "7:", "7: :", "7: : session", ": : : :", "7: : ERROR: session 000000000000000001:", "\\x00" * 40, "A" * 5000, "7: : " + "session " * 200,
