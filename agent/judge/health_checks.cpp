@@ -49,25 +49,45 @@ class Rhythm {
     return count_ < 2 ? 0 : (last() - times_[0]) / static_cast<Milli>(count_ - 1);
   }
 
-  // With one more probe at `at` they are as far from each other, within a tenth. Whole seconds tell of a
-  // distance to a second; but what is regular stays close to its grid.
+  // With one more probe at `at` they are as far from each other, within a tenth; or, where only whole seconds
+  // are told, as far as the whole seconds of such moments can be.
   [[nodiscard]] bool goes_on_with(Milli at, bool coarse) const {
     Rhythm with = *this;
     with.add(at);
-    const Milli period = with.period();
-    const Milli slack = coarse ? kSecond : 0;
-    const auto intervals = static_cast<Milli>(with.count_ - 1);
     // The shortest are a second, as clocks and networks keep it.
-    if ((period * intervals + slack) * 20 < intervals * kShortest * 19) return false;
-    for (std::size_t i = 1; i < with.count_; ++i) {
-      const Milli off = coarse ? with.times_[i] - with.times_[0] - static_cast<Milli>(i) * period
-                               : with.times_[i] - with.times_[i - 1] - period;
-      if ((off < 0 ? -off : off) > period / 10 + slack) return false;
+    if (with.period() * 20 < kShortest * 19) return false;
+    return with.is_even() || (coarse && with.has_even_seconds());
+  }
+
+ private:
+  [[nodiscard]] bool is_even() const {
+    const Milli mean = period();
+    for (std::size_t i = 1; i < count_; ++i) {
+      const Milli off = times_[i] - times_[i - 1] - mean;
+      if ((off < 0 ? -off : off) > mean / 10) return false;
     }
     return true;
   }
 
- private:
+  // Some grid has each moment within the second that is told, and a little for what jitters around its start.
+  // The best grid goes through two of them.
+  [[nodiscard]] bool has_even_seconds() const {
+    for (std::size_t a = 0; a < count_; ++a)
+      for (std::size_t b = a + 1; b < count_; ++b)
+        if (spread((times_[b] - times_[a]) / static_cast<Milli>(b - a)) <= kSecond + period() / 50)
+          return true;
+    return false;
+  }
+  [[nodiscard]] Milli spread(Milli step) const {
+    Milli least = 0, most = 0;
+    for (std::size_t i = 1; i < count_; ++i) {
+      const Milli off = times_[i] - times_[0] - static_cast<Milli>(i) * step;
+      least = std::min(least, off);
+      most = std::max(most, off);
+    }
+    return most - least;
+  }
+
   std::array<Milli, kRing> times_{};
   std::size_t count_ = 0;
 };
@@ -75,9 +95,10 @@ class Rhythm {
 enum class Stage : std::uint8_t { fresh, regular, named };
 constexpr std::size_t kStages = 3;
 
-struct Connection {
+struct Told {
   std::uint16_t port = 0;  // 0: not known
   Milli at = 0;
+  std::vector<RuleId> by;  // which rules, each once: who comes from the same port again is another
 };
 
 struct Source {
@@ -85,7 +106,7 @@ struct Source {
   Address address;
   std::vector<RuleId> rules;  // what a connection of it is told by: one rule, or two
   std::uint16_t local_port = 0;
-  std::array<Connection, 4> last{};  // connections, the newest first
+  std::array<Told, 4> last{};  // connections, the newest first
   Rhythm rhythm;
   std::uint32_t equal = 0;      // intervals
   std::uint32_t since_gap = 0;  // of them, since one was double
@@ -103,15 +124,18 @@ struct Source {
     const bool same_port = probe.local_port == 0 || local_port == 0 || probe.local_port == local_port;
     return same_port && (probe.weak || (stage == Stage::named && knows(probe.rule)));
   }
-  // The log's word may come when the kernel has told of the next already.
-  [[nodiscard]] bool knows_connection(const Probe& probe, Milli at) const {
-    return probe.client_port != 0 && std::any_of(last.begin(), last.end(), [&](const Connection& each) {
-             return each.port == probe.client_port && std::max(at - each.at, each.at - at) <= kSameConnection;
-           });
+  // What another rule told already. The log's word may come when the kernel has told of the next one.
+  [[nodiscard]] Told* known_connection(const Probe& probe, Milli at) {
+    if (probe.client_port == 0) return nullptr;
+    const auto known = std::find_if(last.begin(), last.end(), [&](const Told& each) {
+      return each.port == probe.client_port && std::max(at - each.at, each.at - at) <= kSameConnection &&
+             std::find(each.by.begin(), each.by.end(), probe.rule) == each.by.end();
+    });
+    return known == last.end() ? nullptr : &*known;
   }
   void note_connection(const Probe& probe, Milli at) {
     std::move_backward(last.begin(), last.end() - 1, last.end());
-    last.front() = {probe.client_port, at};
+    last.front() = {probe.client_port, at, {probe.rule}};
   }
 
   // False: not when it was to come.
@@ -307,12 +331,16 @@ struct HealthChecks::State {
     Source* const known = find(probe.network);
     if (known == nullptr) return begin(probe, at);
     Source& source = *known;
-    if (probe.vague) return source.spared();
+    if (probe.vague) {
+      if (++source.opened <= kMostOpened) return source.spared();
+      return odd(source, probe, true, at);
+    }
     source.coarse = source.coarse || probe.coarse;
-    if (source.knows_connection(probe, at)) {
+    if (Told* const connection = source.known_connection(probe, at)) {
       const bool joins = source.fits(probe) && (source.knows(probe.rule) || source.rules.size() < 2);
       if (!joins) return odd(source, probe, true, at);
       if (!source.knows(probe.rule)) source.rules.push_back(probe.rule);
+      connection->by.push_back(probe.rule);
       return source.spared();
     }
     source.note_connection(probe, at);

@@ -97,7 +97,7 @@ for number, (name, play, more) in enumerate((
 
 
 # ---- the same, irregularly -----------------------------------------------------------------------------------------------
-PAUSES = (1.2, 3.4, 2.1, 4.3, 1.7)
+PAUSES = (1.2, 5.4, 2.1, 7.3, 1.7)
 
 
 def irregularly(one):

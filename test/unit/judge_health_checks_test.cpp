@@ -107,6 +107,33 @@ TEST_CASE("times in whole seconds name a check of any interval", "[judge][health
   }
 }
 
+TEST_CASE("whole seconds do not make the uneven even", "[judge][health][hostile]") {
+  const std::vector<std::vector<std::int64_t>> pauses{{1400, 3400, 2200, 4600, 1900},
+                                                      {1000, 3000, 2000, 5000},
+                                                      {700, 700, 700, 700},
+                                                      {500, 2500},
+                                                      {10'000, 14'000, 12'000}};
+  for (const auto& story : pauses) {
+    HealthChecks checks(kSeed);
+    std::int64_t now = 3'600'400;
+    int spared = 0;
+    for (std::size_t i = 0; i < 100; ++i) {
+      spared += checks.take({.network = *Prefix::parse("203.0.113.50"),
+                             .address = *Address::parse("203.0.113.50"),
+                             .rule = kRule,
+                             .client_port = static_cast<std::uint16_t>(1000 + i),
+                             .coarse = true},
+                            at(milliseconds(now / 1000 * 1000)))
+                    ? 1
+                    : 0;
+      now += story[i % story.size()];
+    }
+    INFO(story.front());
+    CHECK(spared <= 100 / static_cast<int>(story.size()));  // at most one in each round, and never named
+    CHECK(checks.counters().named == 0);
+  }
+}
+
 TEST_CASE("less than a second apart nothing is a check", "[judge][health]") {
   HealthChecks checks(kSeed);
   Source scanner(checks);
@@ -223,6 +250,24 @@ TEST_CASE("what is not known to the moment says nothing of regularity", "[judge]
     CHECK(checks.take(vague, at(1h + 2s * i + 700ms)) == (i >= 3));
   }
   CHECK(monitor.named());
+}
+
+TEST_CASE("who scans from one port for ever, or in bursts that nobody can date, is no check",
+          "[judge][health][hostile]") {
+  HealthChecks checks(kSeed);
+  Source same_port(checks), bursts(checks, "203.0.113.51");
+  CHECK(same_port.withheld(20, 2s) == 17);
+  int spared = 0;
+  for (int i = 0; i < 20; ++i) spared += same_port.again(kRule) ? 1 : 0;
+  CHECK(spared <= static_cast<int>(HealthChecks::kOddities));
+  CHECK_FALSE(same_port.named());
+
+  CHECK(bursts.withheld(20, 2s) == 17);
+  const Probe vague{.network = bursts.network(), .address = {}, .rule = kRule, .vague = true};
+  spared = 0;
+  for (int i = 0; i < 20; ++i) spared += checks.take(vague, at(1h + 40s)) ? 1 : 0;
+  CHECK(spared <= static_cast<int>(HealthChecks::kMostOpened + HealthChecks::kOddities));
+  CHECK_FALSE(bursts.named());
 }
 
 TEST_CASE("256 checks are named, and nobody pushes out who comes in time", "[judge][health][hostile]") {
