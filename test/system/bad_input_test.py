@@ -65,6 +65,7 @@ def forgeries(victim, session=777):
         "silent-denial": forbidden * 105 + end,
         "forbidden-channel": [line for i in range(1, 70) for line in (denied(i), *unbound)] + end,
         "loopback-channel": unbound * 5 + end,
+        "own-channel": [error + "A peer IP %s denied in the range: %s" % (SERVER4, SERVER4), *unbound] * 9 + end,
         "mapped-channel": own("peer ::ffff:127.0.0.1 lifetime updated: 600") + end,
         "mapped-peer": own("peer ::ffff:127.0.0.1 lifetime updated: 300") + end,
         "connection-id-guess": own(TOLD % ("", "CONNECTION_BIND", "error 400: Wrong connection id"), 5) + end,
@@ -166,6 +167,9 @@ def forge_everything(world):
 def every_forgery_would_ban_if_it_were_believed(world):
     known = rules_that_ban()
     attempts = forgeries(VICTIM)
+    os.makedirs("/run/coturn-guard", exist_ok=True)
+    with open("/run/coturn-guard/detected.yaml", "w") as file:  # as the daemon knows it of its interfaces
+        file.write("external_ip: [%s]\n" % SERVER4)
     ok(set(attempts) | NAME_NOBODY == known, "there is a forgery for each rule that bans", sorted(known ^ (set(attempts) | NAME_NOBODY)))
     for victim in (VICTIM, VICTIM6):
         missing = [rule for rule, lines in forgeries(victim).items() if rule not in believed(world, lines, victim)]
