@@ -78,6 +78,13 @@ tl::expected<AllowEntry, std::string> parse_allow_entry(std::string_view text) {
 
 AllowList parse_allow_list(std::string_view text, std::size_t most_entries) {
   AllowList list;
+  // Editors of Windows put it there; as UTF-16 none of the lines can be read.
+  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  if (text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff")) {
+    note(list, {1, 1, "the file is UTF-16: save it as UTF-8"});
+    return list;
+  }
   for (std::size_t number = 1, at = 0; at < text.size(); ++number) {
     const auto end = std::min(text.find('\n', at), text.size());
     std::string_view line = text.substr(at, end - at);

@@ -86,3 +86,21 @@ TEST_CASE("a list has a bound of entries and of mistakes", "[model][allow]") {
   CHECK(list.more_mistakes == 900);
   CHECK(parse_allow_list("", 10).size() == 0);
 }
+
+TEST_CASE("a byte order mark before the first entry is no part of it", "[model][allow_list]") {
+  const AllowList list = parse_allow_list(
+      "\xef\xbb\xbf"
+      "192.0.2.7\r\n192.0.2.8\r\n",
+      100);
+  CHECK(list.networks.size() == 2);
+  CHECK(list.mistakes.empty());
+}
+
+TEST_CASE("a list in UTF-16 is told as that", "[model][allow_list]") {
+  const AllowList list = parse_allow_list(std::string_view("\xff\xfe"
+                                                           "1\0.\0",
+                                                           6),
+                                          100);
+  REQUIRE(list.mistakes.size() == 1);
+  CHECK(list.mistakes.front().what == "the file is UTF-16: save it as UTF-8");
+}
