@@ -29,6 +29,10 @@ namespace coturn_guard::doctor {
 [[nodiscard]] Findings check_proxy_port(const Facts& facts);
 [[nodiscard]] Findings check_customers(const Facts& facts);
 [[nodiscard]] Findings check_web_admin_on_workers(const Facts& facts);
+[[nodiscard]] Findings check_web_admin_password(const Facts& facts);
+[[nodiscard]] Findings check_no_auth(const Facts& facts);
+[[nodiscard]] Findings check_rate_limit(const Facts& facts);
+[[nodiscard]] Findings check_answers_arrive(const Facts& facts);
 [[nodiscard]] Findings check_version(const Facts& facts);
 [[nodiscard]] Findings check_namespace(const Facts& facts);
 [[nodiscard]] Findings check_witness(const Facts& facts);

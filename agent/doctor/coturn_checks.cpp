@@ -14,6 +14,12 @@ namespace {
 // Measured: a request of HTTP to such a listener ends coturn (a %s is given a number).
 constexpr CoturnVersion kFirstWorkersCrash{{4, 5, 2, 0}};
 constexpr CoturnVersion kLastWorkersCrash{{4, 6, 1, 0}};
+// Its check of an administrator's password was the wrong way round (coturn #1802).
+constexpr CoturnVersion kFirstAnyPassword{{4, 6, 3, 0}};
+constexpr CoturnVersion kAnyPasswordMended{{4, 9, 0, 0}};
+// Answers over UDP leave with a TTL of 1 (coturn #2043).
+constexpr CoturnVersion kFirstShortAnswers{{4, 17, 0, 0}};
+constexpr CoturnVersion kLastShortAnswers{{4, 17, 1, 0}};
 // From here on an attacker's newline does not end a record.
 constexpr CoturnVersion kNoForging{{4, 17, 0, 0}};
 
@@ -107,6 +113,51 @@ Findings check_web_admin_on_workers(const Facts& facts) {
            fmt::format("web-admin-listen-on-workers: anybody can end coturn {} with one HTTP request",
                        facts.version->to_string()),
            kRemedy}};
+}
+
+Findings check_web_admin_password(const Facts& facts) {
+  constexpr const char* kCheck = "coturn.web_admin_password";
+  if (!facts.coturn || !facts.coturn->web_admin || !facts.version) return {};
+  if (*facts.version < kFirstAnyPassword || *facts.version >= kAnyPasswordMended) return {};
+  return {
+      {Health::fail, kCheck,
+       fmt::format("web-admin of coturn {} lets in whoever knows an administrator's name, with any password "
+                   "but the right one",
+                   facts.version->to_string()),
+       "remove web-admin from /etc/turnserver.conf, or upgrade coturn to 4.9.0 or newer"}};
+}
+
+Findings check_no_auth(const Facts& facts) {
+  if (!facts.coturn || !facts.coturn->no_auth) return {};
+  return {
+      {Health::warn, "coturn.no_auth",
+       "no-auth: anybody may relay through coturn without a password, so that there are no guesses to see, "
+       "and whoever gets an allocation is taken for a customer, an abuser too: weak offences of its "
+       "address cost nothing for an hour",
+       "give clients passwords (lt-cred-mech or use-auth-secret), and remove no-auth from "
+       "/etc/turnserver.conf"}};
+}
+
+Findings check_rate_limit(const Facts& facts) {
+  if (!facts.coturn || !facts.coturn->unauthorized_ratelimit) return {};
+  return {
+      {Health::warn, "coturn.unauthorized_ratelimit",
+       "unauthorized-ratelimit: all clients share 4096 buckets of 10 answers a second, chosen by a hash that "
+       "anybody can reckon. Customers who share one with an attacker, or an address with each other, cannot "
+       "log in over UDP, and no line names them",
+       "remove it from /etc/turnserver.conf, and write gate: on in our configuration: that limits each "
+       "source "
+       "alone"}};
+}
+
+Findings check_answers_arrive(const Facts& facts) {
+  if (!facts.version || *facts.version < kFirstShortAnswers || *facts.version > kLastShortAnswers) return {};
+  return {
+      {Health::warn, "coturn.ttl",
+       fmt::format("coturn {} sends its answers over UDP with a TTL of 1: behind any router, Docker's too, "
+                   "logins by UDP time out, and only TCP and TLS work. No ban of ours does that",
+                   facts.version->to_string()),
+       "upgrade coturn beyond 4.17.1, or go back to 4.16.0 (coturn #2043)"}};
 }
 
 Findings check_version(const Facts& facts) {

@@ -23,6 +23,7 @@ constexpr std::array kHoles{
     Hole{{{4, 5, 2, 0}}, "CVE-2020-26262", "relaying to loopback as 0.0.0.0, ::1 or ::"},
     Hole{{{4, 8, 0, 0}}, "CVE-2025-69217", "predictable nonces and ports"},
     Hole{{{4, 9, 0, 0}}, "CVE-2026-27624", "::ffff:127.0.0.1 passes denied-peer-ip"},
+    Hole{{{4, 9, 0, 0}}, "coturn #1802", "web-admin takes any password of an administrator", {{4, 6, 3, 0}}},
     Hole{{{4, 10, 0, 0}}, "CVE-2026-40613", "crash by misaligned attributes"},
     Hole{{{4, 10, 0, 0}}, "CVE-2026-43994", "stack overflow in OAuth tokens (option oauth)"},
     Hole{{{4, 12, 0, 0}}, "GHSA-v8hj-2xx7-xmp5", "SQL injection by an administrator"},
@@ -57,7 +58,7 @@ std::string CoturnVersion::to_string() const {
 std::vector<Hole> holes_of(const CoturnVersion& version) {
   std::vector<Hole> holes;
   std::copy_if(kHoles.begin(), kHoles.end(), std::back_inserter(holes),
-               [&](const Hole& hole) { return version < hole.fixed; });
+               [&](const Hole& hole) { return hole.since <= version && version < hole.fixed; });
   return holes;
 }
 

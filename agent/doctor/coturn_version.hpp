@@ -28,6 +28,7 @@ struct Hole {
   CoturnVersion fixed;  // the first version without it
   std::string_view id;
   std::string_view what;
+  CoturnVersion since{};  // the first version that has it
 };
 // Those of `version`, the oldest first.
 [[nodiscard]] std::vector<Hole> holes_of(const CoturnVersion& version);

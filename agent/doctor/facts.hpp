@@ -27,6 +27,9 @@ struct CoturnOptions {
   std::uint16_t proxy_port = 0;  // tcp-proxy-port, 0: none
   bool on_loopback_only = false;
   bool web_admin_on_workers = false;
+  bool web_admin = false;
+  bool no_auth = false;
+  bool unauthorized_ratelimit = false;
 };
 
 // The last lines of a log, at most kTailLines of them.

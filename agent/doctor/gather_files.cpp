@@ -105,8 +105,14 @@ class Gatherer {
     CoturnOptions options{.path = kTurnserverConf, .log = detected.log, .verbose = detected.verbose};
     if (const auto port = turnserver_option(conf, "tcp-proxy-port"))
       options.proxy_port = static_cast<std::uint16_t>(std::strtoul(std::string(*port).c_str(), nullptr, 10));
-    if (const auto workers = turnserver_option(conf, "web-admin-listen-on-workers"))
-      options.web_admin_on_workers = turnserver_truth(*workers);
+    const auto is_on = [&](const char* name) {
+      const auto value = turnserver_option(conf, name);
+      return value && turnserver_truth(*value);
+    };
+    options.web_admin_on_workers = is_on("web-admin-listen-on-workers");
+    options.web_admin = is_on("web-admin");
+    options.no_auth = is_on("no-auth");
+    options.unauthorized_ratelimit = is_on("unauthorized-ratelimit");
     options.on_loopback_only = !detected.listening_ip.empty() &&
                                std::all_of(detected.listening_ip.begin(), detected.listening_ip.end(),
                                            [](const Address& address) { return address.is_loopback(); });

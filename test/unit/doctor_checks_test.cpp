@@ -14,7 +14,7 @@ Facts healthy() {
   Facts facts;
   facts.source = {"journal", {"coturn.service"}, "the journal is followed", true};
   facts.coturn = CoturnOptions{.path = "/etc/turnserver.conf", .log = CoturnLog::syslog, .verbose = true};
-  facts.version = CoturnVersion{{4, 17, 0, 0}};
+  facts.version = CoturnVersion{{4, 17, 2, 0}};
   facts.version_from = "its log";
   facts.live.emplace();
   auto& live = *facts.live;
@@ -196,4 +196,39 @@ TEST_CASE("the web admin on workers kills 4.5.2 to 4.6.1 and nobody else", "[doc
   }
   facts.version.reset();
   CHECK(worst(check_web_admin_on_workers(facts)) == Health::warn);
+}
+
+TEST_CASE("a web admin that takes any password is told from 4.6.3 up to before 4.9.0", "[doctor]") {
+  auto facts = healthy();
+  CHECK(check_web_admin_password(facts).empty());
+  facts.coturn->web_admin = true;
+  for (const auto* version : {"4.6.3", "4.7.0", "4.8.0"}) {
+    facts.version = CoturnVersion::parse(version);
+    CHECK(worst(check_web_admin_password(facts)) == Health::fail);
+  }
+  for (const auto* version : {"4.5.2", "4.6.1", "4.6.2", "4.9.0", "4.17.1"}) {
+    facts.version = CoturnVersion::parse(version);
+    CHECK(check_web_admin_password(facts).empty());
+  }
+}
+
+TEST_CASE("answers that no router passes on are told for 4.17.0 and 4.17.1", "[doctor]") {
+  auto facts = healthy();
+  for (const auto* version : {"4.17.0", "4.17.1"}) {
+    facts.version = CoturnVersion::parse(version);
+    CHECK(worst(check_answers_arrive(facts)) == Health::warn);
+  }
+  for (const auto* version : {"4.16.0", "4.17.2"}) {
+    facts.version = CoturnVersion::parse(version);
+    CHECK(check_answers_arrive(facts).empty());
+  }
+}
+
+TEST_CASE("no-auth and a rate limit that starves customers are told with their remedies", "[doctor]") {
+  auto facts = healthy();
+  CHECK(check_no_auth(facts).empty());
+  CHECK(check_rate_limit(facts).empty());
+  facts.coturn->no_auth = facts.coturn->unauthorized_ratelimit = true;
+  CHECK(worst(check_no_auth(facts)) == Health::warn);
+  CHECK(worst(check_rate_limit(facts)) == Health::warn);
 }
