@@ -50,6 +50,10 @@ std::string_view in_words(Wrapper wrapper) {
     case Wrapper::stamp: return "docker logs --timestamps";
     case Wrapper::compose: return "docker compose";
     case Wrapper::cri: return "CRI (Kubernetes)";
+    case Wrapper::dated: return "another time, or another of journalctl's forms";
+    case Wrapper::rfc5424: return "syslog (RFC 5424)";
+    case Wrapper::container: return "kubectl or stern";
+    case Wrapper::quoted: return "quoted or indented";
   }
   return "?";
 }

@@ -7,8 +7,11 @@
 #include <utility>
 #include <vector>
 
+#include "detect/time_guess.hpp"
 #include "judge/ledger.hpp"
 #include "judge/tally.hpp"
+#include "source/docker_log.hpp"
+#include "source/journal_json.hpp"
 
 namespace coturn_guard {
 namespace {
@@ -82,20 +85,34 @@ Measure fill_measure(const Rule& rule, const Event& event, const Policy& policy,
 }
 
 Explainer::Explainer(Recogniser recogniser, TimeFormat time_format, const Config& config)
-    : recogniser_(std::move(recogniser)), time_format_(std::move(time_format)), policy_(config.policy) {
+    : recogniser_(std::move(recogniser)),
+      time_format_(std::move(time_format)),
+      tags_(config.log_tags),
+      policy_(config.policy) {
+  recogniser_.set_tags(tags_);
   recogniser_.believe_announced();
   allowlist_.set_ignored(config.ignoreip);
   allowlist_.set_own(config.coturn_networks);
 }
 
-Explanation Explainer::explain(std::string_view line, const Now& now) {
+Explanation Explainer::explain(std::string_view given, const Now& now) {
   Explanation made;
-  made.line = line;
+  made.line = given;
+  // What keeps lines in JSON is unwrapped first, as replay does.
+  std::string inner;
+  if (const auto docker = decode_docker_line(given))
+    inner = docker->text.substr(0, docker->text.find('\n'));
+  else if (const auto journal = decode_journal_line(given))
+    inner = journal->text;
+  const std::string_view line = inner.empty() ? given : inner;
   ++stream_;
+  std::vector<std::string> tags = tags_;
+  for (std::string& name : guess_compose_names(std::string(line) + '\n')) tags.push_back(std::move(name));
+  recogniser_.set_tags(tags);
   std::vector<Event> events;
   recogniser_.take({.text = line, .stream = stream_, .log = stream_}, now, events);
   recogniser_.finish(events);
-  if (const auto record = parse_record(line, time_format_)) {
+  if (const auto record = parse_record(line, time_format_, tags)) {
     made.format = record->format;
     made.time = record->time;
     made.session = record->session;
@@ -105,7 +122,7 @@ Explanation Explainer::explain(std::string_view line, const Now& now) {
       made.taints_bytes = static_cast<std::uint32_t>(text->bytes);
     if (events.empty()) made.near_miss = nearest_rule(rules(), *record);
   } else {
-    made.wrapper_bytes = static_cast<std::uint32_t>(wrapper_bytes(line));
+    made.wrapper_bytes = static_cast<std::uint32_t>(wrapper_bytes(line, tags));
   }
   if (!events.empty()) judge(events.front(), made);
   recogniser_.forget(stream_);

@@ -62,6 +62,7 @@ class Explainer {
 
   Recogniser recogniser_;
   TimeFormat time_format_;
+  std::vector<std::string> tags_;
   Policy policy_;
   Allowlist allowlist_;
   StreamId stream_ = 0;

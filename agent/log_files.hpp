@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "model/flow.hpp"
@@ -26,6 +28,8 @@ class LogFiles {
   // a file cannot be read any further.
   [[nodiscard]] Result<> read(const std::function<void(const Line&)>& on_line,
                               const std::function<void(std::uint64_t)>& after_block);
+  // Before read(): shows each file's first bytes to `look`, where they are plain text.
+  void on_sample(std::function<void(std::string_view)> look) { on_sample_ = std::move(look); }
 
  private:
   struct File {
@@ -34,6 +38,7 @@ class LogFiles {
   };
 
   std::vector<File> files_;
+  std::function<void(std::string_view)> on_sample_;
   std::uint64_t total_bytes_ = 0;
 };
 

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "detect/time_guess.hpp"
 #include "util/random_seed.hpp"
 
 namespace coturn_guard {
@@ -33,11 +34,17 @@ Result<Replay> Replay::create(Setup setup) {
   allowlist.set_own(setup.config.coturn_networks);
   Pipeline pipeline(std::move(*recogniser), setup.config.policy, random_seed(), std::move(allowlist));
   pipeline.set_breaker(setup.config.breaker);
-  return Replay(std::move(pipeline), std::move(*clock));
+  pipeline.set_nat64(setup.config.nat64);
+  pipeline.recogniser().set_tags(setup.config.log_tags);
+  Replay made(std::move(pipeline), std::move(*clock));
+  made.tags_ = setup.config.log_tags;
+  made.guess_times_ = setup.config.log_timestamp_format.empty();
+  return made;
 }
 
 Result<> Replay::read(LogFiles& logs, const ReplayEvents& events) {
   pipeline_.set_tracing(static_cast<bool>(events.judged));
+  logs.on_sample([this](std::string_view sample) { learn(sample); });
   auto done = logs.read([&](const Line& line) { take(line, events); },
                         [&](std::uint64_t bytes) {
                           if (events.read) events.read(bytes);
@@ -46,6 +53,19 @@ Result<> Replay::read(LogFiles& logs, const ReplayEvents& events) {
   pipeline_.finish(now_, outcome_);
   tell(events);
   return {};
+}
+
+// A format of times or a container's name that nobody names shows in the lines.
+void Replay::learn(std::string_view sample) {
+  std::vector<std::string> tags = tags_;
+  for (std::string& name : guess_compose_names(sample)) tags.push_back(std::move(name));
+  pipeline_.recogniser().set_tags(std::move(tags));
+  if (!guess_times_) return;
+  const std::string format = guess_time_format(sample);
+  if (format.empty()) return;
+  // It compiled a moment ago.
+  static_cast<void>(pipeline_.recogniser().set_timestamp_format(format));
+  if (auto clock = LogClock::create(format)) clock_ = std::move(*clock);
 }
 
 void Replay::take(const Line& line, const ReplayEvents& events) {

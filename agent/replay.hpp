@@ -38,6 +38,7 @@ class Replay {
 
  private:
   Replay(Pipeline pipeline, LogClock clock);
+  void learn(std::string_view sample);
   void take(const Line& line, const ReplayEvents& events);
   void tell(const ReplayEvents& events);
   void tell_breaker(const ReplayEvents& events);
@@ -49,6 +50,8 @@ class Replay {
   std::chrono::system_clock::time_point wall_;
   Now now_{};
   Outcome outcome_;
+  bool guess_times_ = false;
+  std::vector<std::string> tags_;  // as configured
   std::uint64_t told_openings_ = 0;
   bool told_open_ = false;
 };

@@ -81,6 +81,7 @@ struct Recogniser::State {
 
   RuleSet rules;
   TimeFormat time_format;
+  std::vector<std::string> tags;
   Announcements announcements;
   bool all_announced = false;
   std::chrono::seconds wall{};  // since 1970, when the last line came
@@ -317,7 +318,7 @@ void Recogniser::State::take(Visit& visit) {
   const Line& line = visit.line;
   Stream& stream = visit.stream;
   const bool gap = stream.follow(line);
-  const std::optional<Record> record = parse_record(line.text, time_format);
+  const std::optional<Record> record = parse_record(line.text, time_format, tags);
   // Of several coturns that write to one log each has a tag of its own.
   visit.log = record && !record->tag.empty() ? log_number(record->tag, line.log) : line.log;
   if (gap) {
@@ -331,7 +332,9 @@ void Recogniser::State::take(Visit& visit) {
   if (!line.whole && stream.taint.concerns(line.offset)) {
     // In a wrapped stream the wrapper stands before each line of the attacker's text, too, and takes none of
     // its bytes.
-    const std::size_t wrapped = record ? record->wrapper_bytes : wrapper_bytes(line.text);
+    const std::size_t wrapped = !stream.may_be_wrapped() ? 0
+                                : record                 ? record->wrapper_bytes
+                                                         : wrapper_bytes(line.text, tags);
     visit.within = stream.taint.begin_line(line.text, line.offset, wrapped);
     visit.tainted_front = line.offset < stream.taint.reach().until;
     if (visit.tainted_front) announcements.doubt(visit.log, counters.lines);
@@ -392,6 +395,10 @@ Result<> Recogniser::set_timestamp_format(const std::string& timestamp_format) {
   }
   state_->time_format = std::move(format);
   return {};
+}
+
+void Recogniser::set_tags(std::vector<std::string> tags) {
+  state_->tags = std::move(tags);
 }
 
 void Recogniser::take(const Line& line, const Now& now, std::vector<Event>& events) {

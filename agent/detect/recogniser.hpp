@@ -97,6 +97,8 @@ class Recogniser {
   // For a reload: what is known of the streams stays, so that no taint is forgotten.
   void set_rules(RuleSet rules);
   [[nodiscard]] Result<> set_timestamp_format(const std::string& timestamp_format);
+  // Names of programs and containers whose lines are coturn's, besides those that hold "turn".
+  void set_tags(std::vector<std::string> tags);
   [[nodiscard]] const RuleSet& rules() const;
   [[nodiscard]] const DetectCounters& counters() const;
 

@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
+#include <string>
 #include <string_view>
 
 #include "detect/time_format.hpp"
@@ -43,6 +45,11 @@ enum class Wrapper : std::uint8_t {
   stamp,       // "2023-11-27T10:20:08.458142Z ", as `docker logs --timestamps` has it
   compose,     // "coturn   | "
   cri,         // "2023-11-27T10:20:08.458142Z stdout F "
+  dated,       // another time: "2022-08-23 08:50:40 ", "Mon 2022-08-23 08:50:40 CEST host turnserver[811]: ",
+               // "1661237440.123456 host turnserver[811]: ", "[ 1234.567890] …", "@400000006523a1b5 "
+  rfc5424,     // "<134>1 2023-10-11T22:14:15.003Z host turnserver 811 - - "
+  container,   // "[pod/coturn-7d9f/coturn] ", "coturn-7d9f coturn ", "default/coturn-0[coturn]: "
+  quoted,      // "> " or blanks, as in a mail or on a page
 };
 
 // The three together: a stream of lines has one, and a line of another is suspect.
@@ -61,6 +68,7 @@ struct Record {
   // Of a wrapper, whose line it is: "host turnserver[123]", or a container's name. Empty where it does not
   // say.
   std::string_view tag;
+  std::string_view stamp;    // the wrapper's time, empty where it has none
   std::uint32_t repeat = 1;  // rsyslog's "message repeated N times: [ ... ]", at most kMaxRepeat
   std::string_view time;     // coturn's own: "590556" or a time stamp
   std::string_view session;  // the digits of "session 000000000000000001: ", empty where there is none
@@ -69,10 +77,15 @@ struct Record {
 
 inline constexpr std::uint32_t kMaxRepeat = 1000;
 
+// Programs' names, containers' ids and the like that the operator says are coturn's. Others must hold "turn":
+// in a log that programs share, a line of another's must not pass for coturn's.
+using LogTags = std::span<const std::string>;
+
 // Absent: no record of coturn's starts in this line. `custom` is the operator's time format, empty for none.
-[[nodiscard]] std::optional<Record> parse_record(std::string_view line, const TimeFormat& custom);
+[[nodiscard]] std::optional<Record> parse_record(std::string_view line, const TimeFormat& custom,
+                                                 LogTags tags = {});
 
 // How many bytes of `line` a wrapper takes, whatever follows it; 0: it has none.
-[[nodiscard]] std::size_t wrapper_bytes(std::string_view line);
+[[nodiscard]] std::size_t wrapper_bytes(std::string_view line, LogTags tags = {});
 
 }  // namespace coturn_guard

@@ -31,6 +31,9 @@ class Stream {
   // From 4.17 on a record is one line, whatever is in it.
   [[nodiscard]] bool newlines_forgeable() const { return !format_known_ || format_.family != Family::level; }
 
+  // Others put something before its lines; what looks so in an attacker's text is the attacker's own.
+  [[nodiscard]] bool may_be_wrapped() const { return !format_known_ || format_.wrapper != Wrapper::none; }
+
   // `offset`: where a record begins that coturn may have cut.
   void may_be_cut(std::uint64_t offset) { glued_until_ = std::max(glued_until_, offset + kRecordLimitBytes); }
   // A line that begins there may hold the start of another record.
