@@ -76,7 +76,7 @@ void Announcer::reports(const std::vector<Notice>& reports, const RuleSet& rules
     const LogEvent& event = event_of(report.kind);
     if (log_.suppresses(event, now.mono)) continue;
     log_.write(event,
-               {{"address", report.address.to_string()},
+               {{"address", report.who()},
                 {"rule", std::string(rules.name(report.rule))},
                 {"text", text_of(report, rules)},
                 {"remedy", remedy_of(report, rules)}},

@@ -42,6 +42,8 @@ Result<std::unique_ptr<App>> App::create(RunOptions options, Setup setup, Log& l
   Pipeline pipeline(std::move(*recogniser), setup.config.policy, memory->seed(), std::move(allowlist));
   pipeline.set_quench(setup.config.quench);
   pipeline.set_breaker(setup.config.breaker);
+  pipeline.set_nat64(setup.config.nat64);
+  pipeline.recogniser().set_tags(setup.config.log_tags);
   std::unique_ptr<App> app(
       new App(std::move(options), std::move(setup.config), std::move(memory), std::move(pipeline), log));
   app->pipeline_.set_admin_ports(app->config_.admin_ports);

@@ -32,6 +32,8 @@ void App::apply(Setup setup, const Now& now) {
   pipeline_.set_admin_ports(config_.admin_ports);
   pipeline_.set_quench(config_.quench);
   pipeline_.set_breaker(config_.breaker);
+  pipeline_.set_nat64(config_.nat64);
+  pipeline_.recogniser().set_tags(config_.log_tags);
   pipeline_.allowlist().set_ignored(config_.ignoreip);
   const auto change_enforcer = [&] {
     const bool same = old.mode == config_.mode && old.enforcer == config_.enforcer;

@@ -65,12 +65,15 @@ struct Config {
   std::vector<std::string> log_file{"/var/log/coturn/coturn.log"};  // paths or globs, never empty
   bool log_timestamp_automatic = true;
   std::string log_timestamp_format;  // strftime text of new-log-timestamp-format; empty: coturn's own forms
+  // Names of programs and containers whose lines are coturn's, besides those that hold "turn".
+  std::vector<std::string> log_tags;
   std::string rules_file = "/usr/share/coturn-guard/rules/coturn.yaml";
   std::vector<RuleSetting> rules;
   Policy policy;
   BreakerPolicy breaker;
   std::vector<Prefix> ignoreip;
   std::vector<HostName> ignored_names;  // of ignoreip, too
+  std::vector<Prefix> nat64;            // the operator's own, besides those that everybody knows
   bool ports_automatic = true;          // `ports: auto`: `ports` below was found, not written
   std::vector<PortRange> ports{{3478, 3479}, {5349, 5350}};  // empty: all
   std::uint32_t max_bans = 1'048'576;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The `ignoreip` key: networks and host names of whom is never judged.
+// The `ignoreip` key: networks and host names of whom is never judged; and of other
+// keys that are lists of words, `nat64` and `log_tags`.
 #include <fmt/format.h>
 
 #include <variant>
@@ -11,8 +12,30 @@ namespace coturn_guard {
 namespace {
 
 constexpr std::size_t kMostNetworks = 100'000;  // over all files
+constexpr std::size_t kMostNat64 = 64;
+constexpr std::size_t kMostTags = 64;
 
 }  // namespace
+
+void ConfigReader::nat64(const ConfigNode& node) {
+  if (node.replace) config_.nat64.clear();
+  each(node, [this](const ConfigNode& item) {
+    store(item, read_nat64(item.text), [&](const Prefix& prefix) {
+      if (config_.nat64.size() >= kMostNat64) return complain(item, "too many prefixes");
+      config_.nat64.push_back(prefix);
+    });
+  });
+}
+
+void ConfigReader::log_tags(const ConfigNode& node) {
+  if (node.replace) config_.log_tags.clear();
+  each(node, [this](const ConfigNode& item) {
+    store(item, read_log_tag(item.text), [&](std::string tag) {
+      if (config_.log_tags.size() >= kMostTags) return complain(item, "too many tags");
+      config_.log_tags.push_back(std::move(tag));
+    });
+  });
+}
 
 void ConfigReader::ignoreip(const ConfigNode& node) {
   if (node.replace) {

@@ -100,6 +100,8 @@ std::span<const ConfigReader::Key> ConfigReader::keys() {
       Key{"enforcer", [](R& r, const N& n) { r.enforcer(n); }},
       Key{"end_connections", [](R& r, const N& n) { r.end_connections(n); }},
       Key{"ignoreip", [](R& r, const N& n) { r.ignoreip(n); }},
+      Key{"log_tags", [](R& r, const N& n) { r.log_tags(n); }},
+      Key{"nat64", [](R& r, const N& n) { r.nat64(n); }},
       Key{"ports", [](R& r, const N& n) { r.ports(n); }},
       Key{"gate", [](R& r, const N& n) { r.gate(n); }},
       Key{"gate_queue", [](R& r, const N& n) { integer(r, n, r.config_.gate_queue, 0, 65'535); }},

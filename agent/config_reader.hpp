@@ -43,6 +43,8 @@ class ConfigReader {
   void state_file(const ConfigNode& node);
   void rules(const ConfigNode& node);
   void ignoreip(const ConfigNode& node);
+  void nat64(const ConfigNode& node);
+  void log_tags(const ConfigNode& node);
   void ports(const ConfigNode& node);
   void gate(const ConfigNode& node);
   void metrics(const ConfigNode& node);

@@ -7,6 +7,7 @@
 #include <charconv>
 #include <utility>
 
+#include "model/translated.hpp"
 #include "util/duration.hpp"
 #include "util/text.hpp"
 
@@ -69,6 +70,27 @@ Value<AllowEntry> read_ignored(std::string_view text) {
   auto entry = parse_allow_entry(text);
   if (!entry) return tl::unexpected<ValueProblem>({std::move(entry.error())});
   return std::move(*entry);
+}
+
+Value<std::string> read_log_tag(std::string_view text) {
+  constexpr std::size_t kLongest = 128;
+  const auto fits = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("-_./@").find(c) != std::string_view::npos;
+  };
+  if (text.empty() || text.size() > kLongest || !std::all_of(text.begin(), text.end(), fits))
+    return wrong("{} is no tag: the program's name in its lines, without [number] and colon", escape(text));
+  return std::string(text);
+}
+
+Value<Prefix> read_nat64(std::string_view text) {
+  const std::optional<Prefix> prefix = Prefix::parse(text);
+  if (!prefix || prefix->is_v4() || !TranslatedNetworks::is_nat64_length(prefix->length()))
+    return wrong(
+        "{} is no NAT64 prefix: an IPv6 network of 32, 40, 48, 56, 64 or 96 bits (RFC 6052), as "
+        "2001:db8:64::/96",
+        escape(text));
+  return *prefix;
 }
 
 Value<PortRange> read_ports(std::string_view text) {

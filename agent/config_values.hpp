@@ -35,6 +35,10 @@ using Value = tl::expected<T, ValueProblem>;
                                                         std::chrono::seconds most);
 // An address, a network or a host name; the whole world of a family is refused.
 [[nodiscard]] Value<AllowEntry> read_ignored(std::string_view text);
+// A program's or container's name as it stands in a syslog line.
+[[nodiscard]] Value<std::string> read_log_tag(std::string_view text);
+// An IPv6 network of a length that RFC 6052 knows.
+[[nodiscard]] Value<Prefix> read_nat64(std::string_view text);
 // "3478" or "5349-5350".
 [[nodiscard]] Value<PortRange> read_ports(std::string_view text);
 // A service of systemd's, "coturn.service" (systemd.unit(5)).

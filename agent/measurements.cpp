@@ -140,6 +140,8 @@ void add_judgement(Families& out, const Measured& from) {
             "Events of rules that the operator gave 0 points.", counted.switched_off);
   add_value(out, Kind::counter, "coturn_guard_credited_offences", "Offences that a good name made nothing.",
             counted.credited);
+  add_value(out, Kind::counter, "coturn_guard_taken_back_offences",
+            "Offences that a line beside them said to be none.", counted.taken_back);
   add_value(out, Kind::counter, "coturn_guard_gateway_offences",
             "Offences of an address that most customers come from, measured per user.", counted.gateway);
   add_value(out, Kind::counter, "coturn_guard_withheld_offences",

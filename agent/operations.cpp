@@ -172,7 +172,7 @@ void Operations::publish(const Outcome& outcome, const Now& now) {
     });
   for (const auto& report : outcome.reports)
     say(DecisionFeed::Kind::decision, "report", [&](Json& line) {
-      line["address"] = report.address.to_string();
+      line["address"] = report.who();
       line["rule"] = rules.name(report.rule);
       if (report.kind != Notice::Kind::rule) line["text"] = text_of(report, rules);
     });

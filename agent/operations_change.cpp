@@ -95,8 +95,9 @@ class BanReply final : public control::Reply {
     rooms.enforcer->ban(prefix, duration, now);
     // An earlier ban that lasts longer stands, with its own reason.
     if (before && *before >= now.mono + duration) return;
-    const std::uint32_t earlier = rooms.pipeline.ledger().earlier_bans(prefix);
-    rooms.pipeline.ledger().adopt(prefix, duration, now);
+    const Prefix judged = rooms.pipeline.judged_as(prefix);
+    const std::uint32_t earlier = rooms.pipeline.ledger().earlier_bans(judged);
+    rooms.pipeline.ledger().adopt(judged, duration, now);
     operations_.note_manual({.prefix = prefix,
                              .address = prefix.network(),
                              .since = now.wall,
@@ -247,7 +248,7 @@ class AdoptReply final : public control::Reply {
       return;
     }
     const Now now = read_clocks();
-    rooms.pipeline.ledger().adopt(ban.prefix, ban.left, now, ban.earlier_bans);
+    rooms.pipeline.ledger().adopt(rooms.pipeline.judged_as(ban.prefix), ban.left, now, ban.earlier_bans);
     if (ban.left.count() == 0) {
       ++ladder_;
       return;

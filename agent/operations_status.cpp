@@ -55,6 +55,7 @@ Json offences_of(const PipelineCounters& counted) {
   return {{"by_rule", rules},
           {"spared", counted.spared},
           {"credited", counted.credited},
+          {"taken_back", counted.taken_back},
           {"at_gateway", counted.gateway},
           {"of_health_checks", counted.health_checks},
           {"of_private_sources", counted.private_sources}};
@@ -181,7 +182,8 @@ std::string Operations::why(const Prefix& prefix, const Now& now) {
   const Pipeline& pipeline = rooms_.pipeline;
   const BanTable& bans = rooms_.enforcer->bans();
   std::string text;
-  const Prefix unit = pipeline.ledger().prefix_of(prefix.network());
+  const Prefix host = pipeline.judged_as(prefix);
+  const Prefix unit = pipeline.ledger().prefix_of(host.network());
   const auto covering = covering_ban(bans, prefix);
   if (covering)
     append_ban(text, bans_.find(*covering).value_or(unknown_ban(*covering)), *bans.expiry(*covering), now);

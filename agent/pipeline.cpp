@@ -2,6 +2,7 @@
 #include "pipeline.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "detect/session_number.hpp"
 #include "judge/ledger_records.hpp"
@@ -46,6 +47,7 @@ std::string_view to_string(Effect effect) {
     case Effect::not_bannable: return "not-bannable";
     case Effect::spared: return "spared";
     case Effect::refuted: return "refuted";
+    case Effect::taken_back: return "taken-back";
     case Effect::harmless: return "harmless";
   }
   return "?";
@@ -60,6 +62,7 @@ Pipeline::Pipeline(Recogniser recogniser, const Policy& policy, const HashSeed& 
       tally_(seed),
       ledger_(policy, seed),
       by_others_(policy, seed),
+      doors_(seed),
       wide_(policy, seed),
       checks_(seed),
       private_(policy, seed),
@@ -95,7 +98,8 @@ PacketFate Pipeline::take(const Packet& packet, const Now& now, Outcome& outcome
   ++packets_.kinds[static_cast<std::size_t>(seen.kind)];
   const bool of_interest = seen.sign != PacketSign::none || seen.asked_milli != 0;
   if (!of_interest) return seen.fate;
-  const bool on_probation = ledger_.ended_lately(ledger_.prefix_of(seen.source.address), kProbation, now);
+  const bool on_probation =
+      ledger_.ended_lately(ledger_.prefix_of(host_of(seen.source.address)), kProbation, now);
   if (on_probation) ++packets_.probation;
   if (seen.sign != PacketSign::none) offend(seen, on_probation, now, outcome);
   const PacketFate fate = measure(seen, on_probation, now, outcome);
@@ -121,7 +125,9 @@ void Pipeline::offend(const Inspection& seen, bool on_probation, const Now& now,
 
 PacketFate Pipeline::measure(const Inspection& seen, bool on_probation, const Now& now, Outcome& outcome) {
   if (seen.asked_milli == 0) return PacketFate::accept;
-  const Address& address = seen.source.address;
+  const std::optional<Translated> translated = translated_.find(seen.source.address);
+  const Address address = translated ? translated->host : seen.source.address;
+  const Prefix asks = translated ? translated->arrives : RequestMeter::source_of(address);
   std::uint32_t limit = kLimit;
   if (on_probation) {
     limit = kProbationLimit;
@@ -136,11 +142,12 @@ PacketFate Pipeline::measure(const Inspection& seen, bool on_probation, const No
       meter_.count(address, {seen.asked_milli, seen.packet_bytes, seen.answer_bytes}, limit, now, quench)) {
     case RequestMeter::Answer::within: return PacketFate::accept;
     case RequestMeter::Answer::too_many:
+      quench.prefix = asks;
       if (allowlist_.spares(quench.prefix)) return PacketFate::accept;
       outcome.quenches.push_back(quench);
       break;
     case RequestMeter::Answer::quenched:
-      if (allowlist_.spares(RequestMeter::source_of(address))) return PacketFate::accept;
+      if (allowlist_.spares(asks)) return PacketFate::accept;
       break;
   }
   ++packets_.quenched;
@@ -166,13 +173,16 @@ void Pipeline::tick(const Now& now, bool caught_up, Outcome& outcome) {
   attribution_.tick(now);
   settle_accusations(now, outcome);
   breaker_.tick(now);
-  for (const Address& address : testimony_.take_busy()) credit_.was_busy(ledger_.prefix_of(address), now);
+  for (const Address& address : testimony_.take_busy())
+    credit_.was_busy(ledger_.prefix_of(host_of(address)), now);
+  taken_back_.tick(now, charging(now, outcome));
 }
 
 void Pipeline::finish(const Now& now, Outcome& outcome) {
   events_.clear();
   recogniser_.finish(events_);
   settle_events(now, outcome);
+  taken_back_.finish(charging(now, outcome));
 }
 
 // One after the other: what the testimony hands on borrows its texts until its next call.
@@ -214,6 +224,7 @@ void Pipeline::settle_accusations(const Now& now, Outcome& outcome) {
 void Pipeline::let_pass(const Now& now, Outcome& outcome) {
   recogniser_.let_pass(now);
   settle_accusations(now, outcome);
+  taken_back_.tick(now, charging(now, outcome));
 }
 
 void Pipeline::settle(const Now& now, Outcome& outcome) {
@@ -222,7 +233,7 @@ void Pipeline::settle(const Now& now, Outcome& outcome) {
       if (settled.event.blinded) note_blinded(settled.event);
       attribute(settled, now, outcome);
     } else if (tracing_ && settled.event.client) {
-      trace({.address = settled.event.client->address, .rule = settled.event.rule, .points = {}},
+      trace({.address = host_of(settled.event.client->address), .rule = settled.event.rule, .points = {}},
             Effect::refuted, {}, {}, now, outcome);
     }
   }
@@ -231,13 +242,16 @@ void Pipeline::settle(const Now& now, Outcome& outcome) {
 void Pipeline::mirror(const Line& line, const Now& now, Outcome& outcome) {
   auto ban = recipe_.take(line.text, now);
   if (!ban) return;
-  ban->customer = credit_.standing(ledger_.prefix_of(ban->address), now).by_login;
+  ban->customer = credit_.standing(ledger_.prefix_of(host_of(ban->address)), now).by_login;
   outcome.recipe_bans.push_back(*ban);
 }
 
 // After the events of the same line: they stand before the banner.
 void Pipeline::note_restart() {
-  if (const auto log = recogniser_.take_restarted_log()) attribution_.restarted(*log);
+  const auto log = recogniser_.take_restarted_log();
+  if (!log) return;
+  attribution_.restarted(*log);
+  taken_back_.restarted(*log);
 }
 
 // What an accusation lost because its line stands where an attacker's text can stand: its own points, or
@@ -273,11 +287,63 @@ void Pipeline::attribute(const Settled& settled, const Now& now, Outcome& outcom
     // What its session did before is charged all the same.
     const bool itself = attributed.event.rule == event.rule && !attributed.login;
     if (harmless && itself)
-      trace({.address = attributed.event.client->address, .rule = attributed.event.rule, .points = {}},
-            Effect::harmless, {}, {}, now, outcome);
+      trace(
+          {.address = host_of(attributed.event.client->address), .rule = attributed.event.rule, .points = {}},
+          Effect::harmless, {}, {}, now, outcome);
     else
       judge(attributed, now, outcome);
   }
+  listen(event, now, outcome);
+  report_of_nobody(event, now, outcome);
+}
+
+// Its ports are used up, a limit was reached: the line is about coturn itself.
+void Pipeline::report_of_nobody(const Event& event, const Now& now, Outcome& outcome) {
+  const Rule& rule = rules().rule(event.rule);
+  if (event.client || rule.session || !rule.tells_only() || rule.report.empty()) return;
+  if (event.evidence == Evidence::tainted) return;
+  const auto [told, first] = told_of_nobody_.try_emplace(rule.name, now.mono);
+  if (!first && now.mono - told->second < kTellNobodysEvery) return;
+  told->second = now.mono;
+  Notice notice;
+  notice.rule = event.rule;
+  outcome.reports.push_back(notice);
+}
+
+// What the line says about offences that wait to be taken back. After its own: those of its session.
+void Pipeline::listen(const Event& event, const Now& now, Outcome& outcome) {
+  if (event.evidence == Evidence::tainted) return;
+  const std::uint64_t session = session_number(event.session);
+  if (event.client && session != 0 && !taken_back_.empty())
+    taken_back_.named(event.log, session, event.client->address, charging(now, outcome));
+  const bool closes = event.client && rules().rule(event.rule).closes;
+  if (!closes && !rules().takes_back(event.rule)) return;
+  taken_back_.hear(event, session != 0 ? attribution_.client_of(event.log, session) : std::nullopt, rules(),
+                   now, charging(now, outcome));
+}
+
+TakenBack::Charge Pipeline::charging(const Now& now, Outcome& outcome) {
+  return [this, now, &outcome](const Attributed& attributed) {
+    // What is known of the event at hand is another's.
+    const auto ended = std::exchange(ended_, std::nullopt);
+    const bool vague = std::exchange(vague_, true), did_more = std::exchange(did_more_, false);
+    charge(attributed, now, outcome);
+    ended_ = ended;
+    vague_ = vague;
+    did_more_ = did_more;
+  };
+}
+
+// Who is judged for what comes from there.
+Address Pipeline::host_of(const Address& address) const {
+  const std::optional<Translated> translated = translated_.find(address);
+  return translated ? translated->host : address;
+}
+
+Prefix Pipeline::judged_as(const Prefix& prefix) const {
+  const std::optional<Translated> translated = translated_.find(prefix.network());
+  if (!translated || prefix.length() < translated->arrives.length()) return prefix;
+  return translated->host.is_v4() ? ledger_.prefix_of(translated->host) : translated->arrives;
 }
 
 // Its network holds somebody who is never banned.
@@ -291,11 +357,27 @@ Prefix Pipeline::unit_of(const Address& address) const {
 
 void Pipeline::judge(const Attributed& attributed, const Now& now, Outcome& outcome) {
   const Event& event = attributed.event;
-  const Address& address = event.client->address;
   if (attributed.login) {
-    credit_.logged_in(unit_of(address), attributed.user, now);
+    credit_.logged_in(unit_of(host_of(event.client->address)), attributed.user, now);
     return;
   }
+  switch (taken_back_.take(attributed, rules(), now, charging(now, outcome))) {
+    case TakenBack::Fate::charged: return charge(attributed, now, outcome);
+    case TakenBack::Fate::waits: return;
+    case TakenBack::Fate::taken_back:
+      return trace({.address = host_of(event.client->address), .rule = event.rule, .points = {}},
+                   Effect::taken_back, {}, {}, now, outcome);
+  }
+}
+
+void Pipeline::charge(const Attributed& attributed, const Now& now, Outcome& outcome) {
+  const Event& event = attributed.event;
+  arrived_ = event.client->address;
+  const std::optional<Translated> translated = translated_.find(arrived_);
+  door_.reset();
+  if (translated)
+    door_ = allowlist_.spares(translated->arrives) ? Prefix(arrived_, kWholeAddress) : translated->arrives;
+  const Address address = translated ? translated->host : arrived_;
   const Rule& rule = rules().rule(event.rule);
   // Whoever writes lines into the log must not have the operator told of others either.
   const bool reported = !rule.report.empty() && event.evidence != Evidence::tainted;
@@ -316,8 +398,9 @@ void Pipeline::judge(const Attributed& attributed, const Now& now, Outcome& outc
     return;
   }
   // An attacker beside us, in our own /64, must not be safe there; nor may his ban reach us.
-  offence.alone = is_alone(address);
-  if (offence.alone && allowlist_.spares(Prefix(address, kWholeAddress))) {
+  offence.alone = is_alone(address) || (translated && !address.is_v4());
+  if ((offence.alone && allowlist_.spares(Prefix(address, kWholeAddress))) ||
+      (translated && allowlist_.spares(Prefix(arrived_, kWholeAddress)))) {
     counted_.spared += event.count;
     return trace(offence, Effect::spared, {}, {}, now, outcome);
   }
@@ -366,6 +449,7 @@ void Pipeline::judge(const Attributed& attributed, const Now& now, Outcome& outc
   offence.points = weight;
   const bool own = rule.trait.distinct == Distinct::user && credit_.logged_in_as(network, offence.what, now);
   const Effect effect = enter({offence, rule, network, standing, plain, by_others, own, check}, now, outcome);
+  if (effect == Effect::while_banned) shut_another_door(offence, now, outcome);
   trace(offence, effect, weight, standing, now, outcome, by_others);
 }
 
@@ -460,7 +544,7 @@ Effect Pipeline::enter(const Weighed& weighed, const Now& now, Outcome& outcome)
   }
   begin_ban(due, weighed.by_others, now);
   checks_.end(weighed.network);
-  outcome.verdicts.push_back(*due.verdict);
+  pass(*due.verdict, now, outcome);
   return Effect::banned;
 }
 
@@ -483,6 +567,35 @@ Pipeline::Due Pipeline::look_for_ban(const Weighed& weighed, const Now& now) {
   measured.points = std::max(measured.points, wide.weight);
   Ledger& measure = weighed.by_others ? by_others_ : ledger_;
   return {measure.due(measured, weighed.rule.trait.window, now), false};
+}
+
+// What is dropped is what arrives: of a host behind a translator the IPv6 addresses that it comes from.
+void Pipeline::pass(Verdict verdict, const Now& now, Outcome& outcome) {
+  const Address host = verdict.address;
+  if (door_) {
+    verdict.prefix = *door_;
+    verdict.address = arrived_;
+  }
+  if (door_ || doors_.knows(host)) doors_.shut(host, verdict.prefix, verdict.duration, now);
+  outcome.verdicts.push_back(verdict);
+}
+
+// It is banned and came all the same, by IPv4 instead of IPv6 or through another translator.
+void Pipeline::shut_another_door(const Offence& offence, const Now& now, Outcome& outcome) {
+  if (!door_ && !doors_.knows(offence.address)) return;
+  const Prefix network = ledger_.network_of(offence);
+  if (doors_.is_shut(offence.address, door_.value_or(network), now)) return;
+  const std::chrono::seconds left = ledger_.ban_left(network, now);
+  if (left.count() == 0) return;
+  pass({.prefix = network,
+        .duration = left,
+        .address = offence.address,
+        .rule = offence.rule,
+        .evidence = offence.evidence,
+        .points = offence.points,
+        .earlier_bans = std::max(ledger_.earlier_bans(network), 1U) - 1,
+        .protocol = offence.protocol},
+       now, outcome);
 }
 
 // What the guess is to the networks around its own.
@@ -535,9 +648,15 @@ void Pipeline::set_rules(RuleSet rules) {
   private_.clear_alarms();
   testimony_.rules_changed(recogniser_.rules(), rules);
   attribution_.rules_changed(recogniser_.rules(), rules);
+  taken_back_.rules_changed(recogniser_.rules(), rules);
   recogniser_.set_rules(std::move(rules));
   by_rule_.assign(recogniser_.rules().rules().size(), {});
   tally_.clear();
+}
+
+void Pipeline::set_nat64(std::vector<Prefix> prefixes) {
+  translated_.set_nat64(std::move(prefixes));
+  allowlist_.set_translated(translated_);
 }
 
 void Pipeline::set_policy(const Policy& policy) {
@@ -549,7 +668,9 @@ void Pipeline::set_policy(const Policy& policy) {
   reports_.set_policy(policy_of_reports(policy));
 }
 
-void Pipeline::forgive(const Prefix& prefix, bool ladder) {
+void Pipeline::forgive(const Prefix& arrives, bool ladder) {
+  const Prefix prefix = judged_as(arrives);
+  doors_.open(prefix.network());
   ledger_.forgive(prefix, ladder);
   by_others_.forgive(prefix, true);
   wide_.forgive(prefix, ladder);
@@ -613,12 +734,14 @@ std::vector<LinePlace> Pipeline::waiting() const {
   std::vector<LinePlace> lines;
   recogniser_.waiting(lines);
   testimony_.waiting(lines);
+  taken_back_.waiting(lines);
   std::sort(lines.begin(), lines.end());
   return lines;
 }
 
 PipelineCounters Pipeline::counters() const {
   PipelineCounters all = counted_;
+  all.taken_back = taken_back_.taken_back();
   for (std::size_t rule = 0; rule < by_rule_.size(); ++rule) {
     for (std::size_t kind = 0; kind < kEvidenceKinds; ++kind) {
       if (by_rule_[rule][kind] == 0) continue;

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,10 +15,12 @@
 #include "detect/attribution.hpp"
 #include "detect/packet_inspection.hpp"
 #include "detect/recogniser.hpp"
+#include "detect/taken_back.hpp"
 #include "detect/testimony.hpp"
 #include "judge/allowlist.hpp"
 #include "judge/breaker.hpp"
 #include "judge/credit.hpp"
+#include "judge/doors.hpp"
 #include "judge/health_checks.hpp"
 #include "judge/ledger.hpp"
 #include "judge/private_sources.hpp"
@@ -27,6 +30,7 @@
 #include "judge/wide_networks.hpp"
 #include "model/flow.hpp"
 #include "model/saved_state.hpp"
+#include "model/translated.hpp"
 
 namespace coturn_guard {
 
@@ -35,6 +39,7 @@ struct PipelineCounters {
   std::uint64_t spared = 0;         // offences of addresses that are never judged
   std::uint64_t switched_off = 0;   // events of rules that the operator gave 0 points
   std::uint64_t credited = 0;       // offences that a good name made nothing
+  std::uint64_t taken_back = 0;     // offences that a line beside them said to be none
   std::uint64_t withheld = 0;       // offences that the open breaker left out, or kept from being bans
   std::uint64_t gateway = 0;        // offences that were measured per user: of an address that most customers
                                     // come from
@@ -70,6 +75,7 @@ enum class Effect : std::uint8_t {
   not_bannable,    // spoofable or tainted
   spared,          // the address is never judged
   refuted,         // the kernel knows of no such connection
+  taken_back,      // a line that stands beside it says that it was none
   harmless,        // the connection had carried real traffic: a phone that lost its network
 };
 [[nodiscard]] std::string_view to_string(Effect effect);
@@ -95,6 +101,8 @@ struct Notice {
   RuleId rule = 0;
   Kind kind = Kind::rule;
   std::chrono::milliseconds interval{};  // of a health check
+
+  [[nodiscard]] std::string who() const { return address == Address() ? "-" : address.to_string(); }
 };
 
 // What calls led to; the caller clears it.
@@ -119,6 +127,8 @@ class Pipeline {
   // After the end of a ban an address is looked at more strictly for so long: what its packets show weighs
   // double, and it may ask for a tenth of the answers.
   static constexpr std::chrono::minutes kProbation{10};
+  // What names nobody is told so seldom, each rule's.
+  static constexpr std::chrono::minutes kTellNobodysEvery{10};
 
   Pipeline(Recogniser recogniser, const Policy& policy, const HashSeed& seed, Allowlist allowlist);
 
@@ -165,6 +175,11 @@ class Pipeline {
   void save_changes(StateBatch& batch);
   // Lines that were taken and whose effect waits, sorted.
   [[nodiscard]] std::vector<LinePlace> waiting() const;
+  // NAT64 prefixes of the operator's network, besides those that everybody knows.
+  void set_nat64(std::vector<Prefix> prefixes);
+  // By what a ban of this network is known to the ledger: an IPv6 network that an IPv4 host comes from
+  // through a translator is that host's.
+  [[nodiscard]] Prefix judged_as(const Prefix& prefix) const;
   void set_breaker(const BreakerPolicy& policy) { breaker_.set_policy(policy); }
   // An operator's pardon: the offences in the window, with `ladder` the earlier bans too.
   void forgive(const Prefix& prefix, bool ladder);
@@ -226,6 +241,13 @@ class Pipeline {
   void note_blinded(const Event& event);
   void attribute(const Settled& settled, const Now& now, Outcome& outcome);
   void judge(const Attributed& attributed, const Now& now, Outcome& outcome);
+  void charge(const Attributed& attributed, const Now& now, Outcome& outcome);
+  void listen(const Event& event, const Now& now, Outcome& outcome);
+  void report_of_nobody(const Event& event, const Now& now, Outcome& outcome);
+  [[nodiscard]] TakenBack::Charge charging(const Now& now, Outcome& outcome);
+  [[nodiscard]] Address host_of(const Address& address) const;
+  void pass(Verdict verdict, const Now& now, Outcome& outcome);
+  void shut_another_door(const Offence& offence, const Now& now, Outcome& outcome);
   [[nodiscard]] bool is_alone(const Address& address) const;
   [[nodiscard]] Prefix unit_of(const Address& address) const;  // whom a login from there is good for
   [[nodiscard]] bool is_crowd(const Prefix& network, const Standing& standing, const Now& now) const;
@@ -251,6 +273,8 @@ class Pipeline {
   Recogniser recogniser_;
   Testimony testimony_;
   Attribution attribution_;
+  TakenBack taken_back_;
+  TranslatedNetworks translated_;
   Allowlist allowlist_;
   CreditBook credit_;
   Tally tally_;
@@ -258,6 +282,7 @@ class Pipeline {
   // What others can make those do who have a good name: counted apart, so that it fills no other measure, and
   // no ladder grows of it.
   Ledger by_others_;
+  Doors doors_;
   WideNetworks wide_;
   HealthChecks checks_;
   PrivateSources private_;
@@ -272,6 +297,12 @@ class Pipeline {
   std::vector<ByEvidence> by_rule_;  // indexed by RuleId: the hot path touches no map
   PipelineCounters counted_;         // all but by_rule_
   PacketCounters packets_;
+  // Where the offence that is being judged came from: its own address, and what to drop where a translator
+  // stands between.
+  std::map<std::string, std::chrono::steady_clock::time_point>
+      told_of_nobody_;  // by rule name, bounded by them
+  Address arrived_;
+  std::optional<Prefix> door_;
 
   // Of the event that is being judged: when its connection ended, and whether its session did anything else.
   std::optional<std::chrono::steady_clock::time_point> ended_;

@@ -21,6 +21,7 @@ std::string_view in_words(Effect effect) {
     case Effect::credited: return "costs nothing with its good name";
     case Effect::not_bannable: return "never banned for";
     case Effect::spared: return "never judged: ignoreip, or an address of ours";
+    case Effect::taken_back: return "taken back: a line beside it says that it was none";
     case Effect::harmless: return "harmless: the connection had carried real traffic";
     case Effect::refuted: return "refuted by the kernel";
   }
@@ -72,6 +73,7 @@ void print_summary(const Pipeline& pipeline, std::uint64_t bans) {
   also(pipeline.testimony().counters().refuted, "refuted by the kernel");
   also(counted.spared, "of addresses that are never banned");
   also(counted.credited, "that a good name made nothing");
+  also(counted.taken_back, "taken back by a line beside them: a login, a data connection");
   also(counted.gateway, "measured per user: of an address that most customers come from");
   also(counted.switched_off, "of rules that are switched off");
   also(counted.withheld, "withheld while the breaker was open");
@@ -131,11 +133,11 @@ class Printer {
     if (options_.json)
       print_line({{"event", "report"},
                   {"time", time},
-                  {"address", notice.address.to_string()},
+                  {"address", notice.who()},
                   {"rule", rule},
                   {"remedy", remedy}});
     else
-      fmt::print("{}  report {}  {}: {}{}\n", escape(time), notice.address.to_string(), rule,
+      fmt::print("{}  report {}  {}: {}{}\n", escape(time), notice.who(), rule,
                  notice.kind == Notice::Kind::rule ? "" : text_of(notice, rules()) + ": ", remedy);
   }
 

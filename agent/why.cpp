@@ -57,7 +57,9 @@ class Teller {
     return standing.by_login || standing.by_bytes;
   }
   // An IPv6 network is judged as one, so what its other addresses did is against this one, too.
-  [[nodiscard]] bool asked_for(const Prefix& network) const { return network.overlaps(options_.network); }
+  [[nodiscard]] bool asked_for(const Prefix& network) const {
+    return network.overlaps(options_.network) || network.overlaps(pipeline().judged_as(options_.network));
+  }
 
   void offended(const Judged& judged, std::string_view time) {
     const Offence& offence = judged.offence;

@@ -41,6 +41,7 @@ void Attribution::State::put(const Record& record, RuleId rule, std::uint32_t co
   event.client = Endpoint{record.client, record.port};
   event.points = of.trait.points;
   event.evidence = proven ? Evidence::proven : of.evidence;
+  if (record.moved && !record.proven) event.evidence = Evidence::spoofable;
   event.count = count;
   event.log = record.log;
   event.fresh = record.fresh;
@@ -180,11 +181,23 @@ void Attribution::State::take_nameless(const Event& event, const Rule& rule, con
     table.mark_logged_in(record, time);
     if (record.tied) tell_login(record, event.rule, out);
   }
+  if (rule.moves) move(event.log, session);
   if (goes_on(rule, event)) {
     charge_late(event, rule, obtain(event.log, session, time), rules, time, out);
   }
   if (!rule.closes) return;
   if (Record* const record = table.find(event.log, session)) forget(*record);
+}
+
+// The session's client is another from here on, and may be anybody: coturn takes the nonce that the old one
+// was given, so that nothing proves that the new one hears it. What was done before stays the old client's,
+// or nobody's where no line names it.
+void Attribution::State::move(std::uint32_t log, std::uint64_t session) {
+  Record* const record = table.find(log, session);
+  if (record == nullptr) return;
+  counters.unattributed += drop_waiting(*record);
+  record->tied = record->proven = record->login_told = record->handshaken = false;
+  record->moved = true;
 }
 
 Attribution::Attribution(const HashSeed& seed) : state_(std::make_unique<State>(seed)) {}
@@ -256,6 +269,10 @@ void Attribution::tick(const Now& now) {
   forget_older(SessionTable::Kind::ended, kTombstone);
 }
 
+std::optional<Address> Attribution::client_of(std::uint32_t log, std::uint64_t session) const {
+  const Record* const record = state_->table.find(log, session);
+  return record != nullptr && record->tied ? std::optional(record->client) : std::nullopt;
+}
 std::size_t Attribution::sessions() const {
   return state_->table.size();
 }

@@ -92,6 +92,8 @@ class Attribution {
   void save_changes(StateBatch& batch);
   void note_everything();
 
+  // Whose the session is, where it was named.
+  [[nodiscard]] std::optional<Address> client_of(std::uint32_t log, std::uint64_t session) const;
   [[nodiscard]] std::size_t sessions() const;
   [[nodiscard]] std::size_t waiting() const;  // events, counted as unattributed when nobody is named in time
   // What would be charged to the client of that session if it were named now, about, in thousandths of a

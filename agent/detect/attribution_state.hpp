@@ -59,6 +59,7 @@ struct Attribution::State {
   [[nodiscard]] SavedRecord saved(Record& record);
   bool load(const SavedRecord& from, const std::vector<std::optional<RuleId>>& rules, std::uint32_t now);
   Record& obtain(std::uint32_t log, std::uint64_t session, std::uint32_t time);
+  void move(std::uint32_t log, std::uint64_t session);
   void forget(Record& record);
   std::uint64_t drop_waiting(Record& record);
 

@@ -55,6 +55,7 @@ struct Rule {
                          // waits for the line that names the session's client
   bool login = false;    // somebody proved good credentials (ALLOCATE success)
   bool closes = false;   // the session ends here
+  bool moves = false;    // the session goes on from another address (mobility)
   // Only where no other rule has counted this session already: one misdeed, one event.
   bool unless_counted = false;
   // The rules of one misdeed tell of the same thing in different words: of one session, the one that counted
@@ -69,6 +70,10 @@ struct Rule {
   std::string unannounced;
   // The rule that has the line instead where the peer is this host itself; empty: no difference.
   std::string own_peer;
+  // A line of one of these says that one of this rule's was no offence: that of the same client's address and
+  // port where it names them, else one that stands beside it (detect/taken_back). What may be taken back so
+  // waits for it. Where `taken_back_after` names rules, it waits only where lines of theirs came lately.
+  std::vector<std::string> taken_back_by, taken_back_after;
   bool off = false;                   // the operator switched it off
   std::string report;                 // what to do about it, for the operator: reported, not only counted
   std::vector<std::string> examples;  // whole lines that must match

@@ -128,8 +128,8 @@ void Reader::read_line(const YAML::Node& node, Rule& rule, RulePlaces& place) {
 void Reader::check_pattern(const YAML::Node& node, const Rule& rule, const Pattern& pattern) {
   const auto needs = [&](const char* key, bool has, const char* placeholder) {
     if (node[key].IsDefined() && !has)
-      fields.problem(node[key].Mark(), "\"{}: {}\" needs {} in the pattern", key, node[key].Scalar(),
-                     placeholder);
+      fields.problem(node[key].Mark(), "\"{}{}\" needs {} in the pattern", key,
+                     node[key].IsScalar() ? ": " + node[key].Scalar() : "", placeholder);
   };
   if (rule.witnessed == Witnessed::exactly || rule.witnessed == Witnessed::admin)
     needs("witnessed", pattern.names_port(), "{client} or {client_unbracketed}");
@@ -140,7 +140,9 @@ void Reader::check_pattern(const YAML::Node& node, const Rule& rule, const Patte
   if (rule.trait.distinct == Distinct::peer)
     needs("distinct", pattern.names_peer() || !rule.announced_by.empty(), "{peer}");
   needs("own_peer", pattern.names_peer() || !rule.announced_by.empty(), "{peer}");
-  if (rule.login) needs("login", pattern.names_user(), "{user}");
+  if (rule.closes && !rule.session) needs("closes", pattern.names_port(), "session: true, or a client");
+  if (!rule.taken_back_by.empty())
+    needs("taken_back_by", pattern.names_port(), "{client} or {client_unbracketed}");
   needs("if_expired", pattern.names_user(), "{user}");
   needs("if_unexpired", pattern.names_user(), "{user}");
 }
@@ -149,9 +151,9 @@ void Reader::check_pattern(const YAML::Node& node, const Rule& rule, const Patte
 void Reader::check_keys(const YAML::Node& node, const Rule& rule) {
   static constexpr std::array<std::string_view, 4> kOfLine{"begins", "pattern", "examples",
                                                            "counterexamples"};
-  static constexpr std::array<std::string_view, 9> kAboutLine{"ends",         "login",        "closes",
-                                                              "if_expired",   "if_unexpired", "witnessed",
-                                                              "announced_by", "unannounced",  "own_peer"};
+  static constexpr std::array<std::string_view, 10> kAboutLine{
+      "ends",      "login",        "closes",      "if_expired",    "if_unexpired",
+      "witnessed", "announced_by", "unannounced", "taken_back_by", "own_peer"};
   static constexpr std::array<std::string_view, 4> kAboutSession{"session", "unless_counted", "misdeed",
                                                                  "distinct"};
   const auto given = [&](std::string_view key) { return node[std::string(key)].IsDefined(); };
@@ -181,7 +183,9 @@ void Reader::check_keys(const YAML::Node& node, const Rule& rule) {
   }
   if (given("announced_by") != given("unannounced"))
     fields.problem(node.Mark(), "\"announced_by\" and \"unannounced\" need each other");
-  for (const char* const key : {"unless_counted", "login", "closes", "misdeed", "announced_by"})
+  if (given("taken_back_after") && !given("taken_back_by"))
+    fields.problem(node["taken_back_after"].Mark(), "\"taken_back_after\" needs \"taken_back_by\"");
+  for (const char* const key : {"unless_counted", "login", "moves", "misdeed", "announced_by"})
     if (given(key) && !rule.session) fields.problem(node[key].Mark(), "\"{}\" needs \"session: true\"", key);
   if (rule.trait.distinct == Distinct::session && !rule.session)
     fields.problem(node["distinct"].Mark(), "\"distinct: session\" needs \"session: true\"");
@@ -206,13 +210,19 @@ void Reader::check_causes(const YAML::Node& node, const Rule& rule) {
 }
 
 void Reader::read_rule(const YAML::Node& node) {
-  static constexpr std::array<std::string_view, 32> kKnown{
-      "name",     "description",     "points",       "window",      "distinct",     "free",
-      "from",     "points_from",     "credit",       "evidence",    "witnessed",    "kernel",
-      "packet",   "begins",          "ends",         "pattern",     "session",      "login",
-      "closes",   "unless_counted",  "misdeed",      "if_expired",  "if_unexpired", "report",
-      "examples", "counterexamples", "announced_by", "unannounced", "caused_by",    "good_name",
-      "guess",    "own_peer"};
+  static constexpr std::array<std::string_view, 35> kKnown{
+      "name",        "description",     "points",
+      "window",      "distinct",        "free",
+      "from",        "points_from",     "credit",
+      "evidence",    "witnessed",       "kernel",
+      "packet",      "begins",          "ends",
+      "pattern",     "session",         "login",
+      "closes",      "unless_counted",  "misdeed",
+      "if_expired",  "if_unexpired",    "report",
+      "examples",    "counterexamples", "announced_by",
+      "unannounced", "caused_by",       "good_name",
+      "guess",       "taken_back_by",   "taken_back_after",
+      "moves",       "own_peer"};
   static constexpr std::array<std::string_view, 4> kAll{"name", "description", "points", "caused_by"};
   // An operator's own rule may be older than "caused_by" (rule_file).
   const RuleFields::Keys kRequired = RuleFields::Keys(kAll).first(kind_ == RuleFileKind::main ? 4 : 3);
@@ -246,6 +256,7 @@ void Reader::read_rule(const YAML::Node& node) {
   read_boolean("session", rule.session);
   read_boolean("login", rule.login);
   read_boolean("closes", rule.closes);
+  read_boolean("moves", rule.moves);
   read_boolean("unless_counted", rule.unless_counted);
   const auto read_name = [&](const char* key, std::string& value) {
     if (const YAML::Node given = node[key]; given.IsDefined()) value = fields.name(given, key);
@@ -255,10 +266,13 @@ void Reader::read_rule(const YAML::Node& node) {
   read_name("if_unexpired", rule.if_unexpired);
   read_name("unannounced", rule.unannounced);
   read_name("own_peer", rule.own_peer);
-  if (const YAML::Node given = node["announced_by"]; given.IsDefined()) {
+  const auto read_names = [&](const char* key, std::vector<std::string>& names) {
     std::vector<std::string> at;
-    rule.announced_by = fields.texts(given, "announced_by", at);
-  }
+    if (const YAML::Node given = node[key]; given.IsDefined()) names = fields.texts(given, key, at);
+  };
+  read_names("announced_by", rule.announced_by);
+  read_names("taken_back_by", rule.taken_back_by);
+  read_names("taken_back_after", rule.taken_back_after);
   if (const YAML::Node report = node["report"]; report.IsDefined()) {
     rule.report = fields.text(report, "report");
     if (rule.report.size() > kMaxReportBytes)

@@ -50,8 +50,8 @@ struct RuleSet::Compiled {
   struct Ready {
     std::optional<Pattern> pattern;
     std::optional<RuleId> if_expired, if_unexpired, unannounced, own_peer;
-    std::vector<RuleId> announced_by;
-    bool announces = false;
+    std::vector<RuleId> announced_by, taken_back_by, taken_back_after;
+    bool announces = false, takes_back = false;
   };
 
   explicit Compiled(RuleBook from, LiteralIndex rule_begins, LiteralIndex forgeable_begins)
@@ -84,10 +84,17 @@ Result<> RuleSet::Compiled::get_ready() {
                .unannounced = find(rule.unannounced),
                .own_peer = find(rule.own_peer)};
     std::vector<std::string> named = rule.announced_by;
+    named.insert(named.end(), rule.taken_back_by.begin(), rule.taken_back_by.end());
+    named.insert(named.end(), rule.taken_back_after.begin(), rule.taken_back_after.end());
     named.insert(named.end(), {rule.if_expired, rule.if_unexpired, rule.unannounced, rule.own_peer});
     for (const std::string& name : named)
       if (!name.empty() && !find(name)) return fail("rule {}: there is no rule \"{}\"", rule.name, name);
-    for (const std::string& name : rule.announced_by) made.announced_by.push_back(*find(name));
+    const auto numbers = [&](const std::vector<std::string>& names, std::vector<RuleId>& ids) {
+      for (const std::string& name : names) ids.push_back(*find(name));
+    };
+    numbers(rule.announced_by, made.announced_by);
+    numbers(rule.taken_back_by, made.taken_back_by);
+    numbers(rule.taken_back_after, made.taken_back_after);
     if (!rule.begins.empty()) {
       Result<Pattern> pattern = Pattern::compile(rule.pattern);
       if (!pattern) return fail("rule {}: {}", rule.name, pattern.error().message());
@@ -95,8 +102,11 @@ Result<> RuleSet::Compiled::get_ready() {
     }
     ready.push_back(std::move(made));
   }
-  for (std::size_t i = 0; i < ready.size(); ++i)
+  for (std::size_t i = 0; i < ready.size(); ++i) {
     for (const RuleId id : ready[i].announced_by) ready[id].announces = true;
+    for (const RuleId id : ready[i].taken_back_by) ready[id].takes_back = true;
+    for (const RuleId id : ready[i].taken_back_after) ready[id].takes_back = true;
+  }
   return {};
 }
 
@@ -242,9 +252,20 @@ std::optional<RuleId> RuleSet::if_expired(RuleId rule) const {
 std::optional<RuleId> RuleSet::if_unexpired(RuleId rule) const {
   return rule < compiled_->ready.size() ? compiled_->ready[rule].if_unexpired : std::nullopt;
 }
+namespace {
+const std::vector<RuleId> kNoRules;
+}
 const std::vector<RuleId>& RuleSet::announced_by(RuleId rule) const {
-  static const std::vector<RuleId> nothing;
-  return rule < compiled_->ready.size() ? compiled_->ready[rule].announced_by : nothing;
+  return rule < compiled_->ready.size() ? compiled_->ready[rule].announced_by : kNoRules;
+}
+const std::vector<RuleId>& RuleSet::taken_back_by(RuleId rule) const {
+  return rule < compiled_->ready.size() ? compiled_->ready[rule].taken_back_by : kNoRules;
+}
+const std::vector<RuleId>& RuleSet::taken_back_after(RuleId rule) const {
+  return rule < compiled_->ready.size() ? compiled_->ready[rule].taken_back_after : kNoRules;
+}
+bool RuleSet::takes_back(RuleId rule) const {
+  return rule < compiled_->ready.size() && compiled_->ready[rule].takes_back;
 }
 std::optional<RuleId> RuleSet::unannounced(RuleId rule) const {
   return rule < compiled_->ready.size() ? compiled_->ready[rule].unannounced : std::nullopt;

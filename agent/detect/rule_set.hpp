@@ -56,6 +56,11 @@ class RuleSet {
   [[nodiscard]] std::optional<RuleId> unannounced(RuleId rule) const;
   // Whether some rule's lines are announced by this one's.
   [[nodiscard]] bool announces(RuleId rule) const;
+  // Rule::taken_back_by and taken_back_after, empty for most.
+  [[nodiscard]] const std::vector<RuleId>& taken_back_by(RuleId rule) const;
+  [[nodiscard]] const std::vector<RuleId>& taken_back_after(RuleId rule) const;
+  // Whether some rule's lines are taken back by this one's, or only after them.
+  [[nodiscard]] bool takes_back(RuleId rule) const;
   // The rule that says what a sign of the kernel's is worth. Absent: the operator switched it off.
   [[nodiscard]] std::optional<RuleId> kernel_rule(KernelSign sign) const;
   [[nodiscard]] std::optional<RuleId> packet_rule(PacketSign sign) const;

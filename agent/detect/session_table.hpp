@@ -90,6 +90,7 @@ class SessionTable {
     std::uint16_t pending_count = 0;
     bool handshaken : 1 = false;  // no forged packet made it
     bool shared : 1 = false;      // accused together with others
+    bool moved : 1 = false;       // its client is another than the one that logged in (mobility)
     std::uint32_t hash = 0;
     Index older = kNone, newer = kNone;
   };

@@ -60,6 +60,14 @@ bool Allowlist::is_here(const Address& address) const {
 }
 
 std::optional<std::string> Allowlist::spares(const Prefix& prefix) const {
+  if (auto why = listed(prefix)) return why;
+  const auto translated = translated_.find(prefix.network());
+  if (!translated || !translated->host.is_v4() || prefix.length() < translated->arrives.length())
+    return std::nullopt;
+  return listed(Prefix(translated->host, kWholeAddress));
+}
+
+std::optional<std::string> Allowlist::listed(const Prefix& prefix) const {
   // What contains `prefix` is the last that comes before it; what lies in `prefix` comes at it or after it.
   const auto after = std::partition_point(
       sorted_.begin(), sorted_.end(), [&](const OwnNetwork& entry) { return before(entry.prefix, prefix); });

@@ -315,6 +315,15 @@ std::uint32_t Ledger::earlier_bans(const Prefix& network) const {
   return index == OffenderTable::kNone ? 0 : static_cast<std::uint32_t>(state_->table.at(index).earlier_bans);
 }
 
+std::chrono::seconds Ledger::ban_left(const Prefix& network, const Now& now) const {
+  const Index index = state_->table.find(network);
+  if (index == OffenderTable::kNone) return {};
+  const Tick tick = state_->clock.at(now), until = state_->table.at(index).banned_until;
+  if (tick >= until) return {};
+  constexpr Tick kTicksOfSecond = ticks(seconds{1});
+  return seconds{static_cast<seconds::rep>((until - tick + kTicksOfSecond - 1) / kTicksOfSecond)};
+}
+
 bool Ledger::ended_lately(const Prefix& network, seconds lately, const Now& now) const {
   const Index index = state_->table.find(network);
   if (index == OffenderTable::kNone) return false;

@@ -83,6 +83,8 @@ class Ledger {
   [[nodiscard]] Points points(const Prefix& network, const Now& now) const;
   // How often this unit of judging was banned, as far as that is remembered.
   [[nodiscard]] std::uint32_t earlier_bans(const Prefix& network) const;
+  // So long its ban still runs.
+  [[nodiscard]] std::chrono::seconds ban_left(const Prefix& network, const Now& now) const;
   // A ban of this unit of judging ended within the last `lately`, and nobody pardoned it. Not of who was
   // never banned but apart.
   [[nodiscard]] bool ended_lately(const Prefix& network, std::chrono::seconds lately, const Now& now) const;

@@ -104,5 +104,57 @@ check([a for a in banned if a.startswith("192.0.2.")] == [f"192.0.2.{one}" for o
       "half of the eight customers are banned, the fifth, sixth and seventh are not", str(told[-1]))
 check("203.0.113.5" in banned, "after an hour bans pass again", str(banned))
 check(b": 5 users of 8 that had logged in were due for a ban within 10m for failing as themselves" in replay("-", stdin=text).stdout, "people are told in words")
+# ---- Honest people stay in: cases that banned them once, each with a twin that is banned as ever --------------------------
+HONEST = TREE / "test/data/honest"
+
+
+def bans_of(text, config=""):
+    done = replay("--json", "-", stdin=text if isinstance(text, bytes) else text.encode(), config=config)
+    assert done.returncode == 0, done.stderr
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    return [line["prefix"] for line in told if line["event"] == "ban"], told[-1]
+
+
+def case(name, twin, whom, sentence):
+    text = (HONEST / name).read_text()
+    banned, summary = bans_of(text)
+    check(not banned and summary["recognised"] == summary["lines"], f"{name}: nobody is banned", f"{banned} {summary}")
+    banned, summary = bans_of(twin(text))
+    check(whom in banned, f"{name}: {sentence}", f"{banned} {summary}")
+
+
+def without(word):
+    return lambda text: "".join(line for line in text.splitlines(keepends=True) if word not in line)
+
+
+case("rfc6062-4.6.1.log", without("CONNECTION_BIND"), "203.0.113.87/32", "who binds no data connection is banned for the same closes")
+case("rfc6062-4.6.1.log", lambda text: text.replace("CONNECTION_BIND processed, success", "CONNECTION_BIND processed, error 400: Wrong connection id", 4),
+     "203.0.113.87/32", "who guesses at connection ids is banned")
+case("rfc6062-4.6.1.log", lambda text: text + "".join(
+    f"1: : session {5000 + n:018}: closed (2nd stage), user <> realm <example.org> origin <>, local 198.51.100.10:3478, remote 203.0.113.99:{n}, reason: general\n"
+    for n in range(1, 11)), "203.0.113.99/32", "a scanner of HTTP beside it is banned")
+case("no-auth.log", without("ALLOCATE"), "203.0.113.95/32", "who has no allocation is banned for the same resets")
+case("own-cli-monitor.log", lambda text: text.replace("authentication success", "authentication error"), "10.0.0.5/32", "who fails is banned")
+case("own-cli-monitor.log", without("authentication"), "10.0.0.5/32", "who only connects is banned")
+case("nat64.log", lambda text: text.replace("7102", "7101").replace("7103", "7101"), "64:ff9b::cb00:7101/128", "one host that does all three is banned, alone")
+own_nat64 = (HONEST / "nat64.log").read_text().replace("64:ff9b::", "2001:db8:64::")
+check(bans_of(own_nat64)[0] == ["2001:db8:64::/64"] and bans_of(own_nat64, "nat64: ['2001:db8:64::/96']")[0] == [],
+      "an operator's own NAT64 prefix is named in the configuration", str(bans_of(own_nat64)[0]))
+check(bans_of((HONEST / "docker-json.log").read_bytes())[0] == ["203.0.113.61/32"], "Docker's JSON is read")
+
+RESETS = [f"session 00000000000000000{n}: TCP socket error: Connection reset by peer 203.0.113.61:{45880 + n}" for n in (1, 2, 3)]
+TAGS = "log_tags: [8f2b1d4c5e6a, matrix-synapse-voip]"
+unread = []
+prefixes = (HONEST / "prefixes.txt").read_text().splitlines()
+for prefix in prefixes:
+    lines = [re.sub(r"(?<=: )M|(?<=INFO )M", lambda _: reset, prefix) for reset in RESETS]
+    banned, summary = bans_of("\n".join(lines) + "\n", TAGS)
+    if banned != ["203.0.113.61/32"] or summary["recognised"] != 3:
+        unread.append(prefix)
+check(len(prefixes) == 54 and not unread, "lines behind all 54 prefixes that people have are read", str(unread))
+named = "".join(f"Oct 11 22:14:15 host 8f2b1d4c5e6a[830]: 31: : ERROR: {reset}\n" for reset in RESETS)
+check(bans_of(named)[1]["recognised"] == 0 and bans_of(named, TAGS)[0], "a tag that does not name coturn is believed once the operator names it")
+times = "".join(f"22/Nov/2026 12:15:0{n} : ERROR: {reset}\n" for n, reset in enumerate(RESETS))
+check(bans_of(times)[0] == ["203.0.113.61/32"], "a format of times that nobody names is learned from the lines")
 print(f"1..{number}")
 sys.exit(failures > 0)

@@ -19,7 +19,8 @@ ECHO = "192.0.2.200"  # a peer that sends back what the relay brings
 USERS = {"alice": "secret1", "quinn": "qpass", "quentin": "qpass", **{"flood%d" % i: "fpass" for i in range(20)},
          **{"customer%d" % i: "cpass" for i in range(50)}, **{"honest%d" % i: "hpass" for i in range(100)}}
 QUOTA = 12  # allocations of one user at once
-CONNECTION_BIND, CONNECTION_ID = 0x00B, 0x002A  # RFC 6062
+CONNECT, CONNECTION_BIND, CONNECTION_ID = 0x00A, 0x00B, 0x002A  # RFC 6062
+RELAY_OVER_TCP = b"\x06\0\0\0"
 IPV6_RELAY = b"\x02\0\0\0"  # REQUESTED-ADDRESS-FAMILY (RFC 8656 section 18.8)
 
 
@@ -469,6 +470,43 @@ def good_tls(source, times):
         log_in(source, "tls", traffic=20000)
 
 
+@scenario("reaches peers over TCP (RFC 6062)", "honest", 21)
+def tcp_relays(source, times):
+    control = Login(source, "tcp", user_of(source))
+    wanted = turn.attribute(turn.REQUESTED_TRANSPORT, RELAY_OVER_TCP)
+    control.ask(turn.ALLOCATE, wanted)
+    if not control.ask(turn.ALLOCATE, wanted)[0]:
+        raise AssertionError("no allocation over TCP: %s" % control.error)
+    for i in range(20):
+        ok, answer = control.ask(CONNECT, turn.peer_attribute(ECHO, 7))
+        if not ok:
+            raise AssertionError("no connection to the peer: %s" % control.error)
+        data = turn.Session(connect(source), control.user, control.password)
+        data.realm, data.nonce = control.realm, control.nonce
+        if not data.ask(CONNECTION_BIND, turn.attribute(CONNECTION_ID, answer[CONNECTION_ID]))[0]:
+            raise AssertionError("no data connection: %s" % data.error)
+        data.stream.sendall(b"hello")
+        if data.stream.recv(100) != b"hello":
+            raise AssertionError("nothing came back from the peer")
+        time.sleep(0.2)
+        data.stream.close()
+        time.sleep(0.2)
+    control.release()
+    control.stream.close()
+
+
+@scenario("monitors coturn by its command line", "honest", 22)
+def cli_monitor(source, times):
+    for i in range(20):
+        stream = connect(source, CLI)
+        stream.recv(1000)
+        stream.sendall(b"clisecret\r\n")
+        time.sleep(0.3)
+        stream.sendall(b"ps\r\nquit\r\n")
+        time.sleep(0.2)
+        stream.close()
+
+
 @scenario("vanishes over UDP", "honest", 14)
 def vanishes(source, times):
     for i in range(6):
@@ -611,6 +649,19 @@ def echo():
         stream.sendto(data, peer)
 
 
+def tcp_echo():
+    listener = socket.create_server((ECHO, 7))
+    while True:
+        stream, _ = listener.accept()
+        threading.Thread(target=echo_one, args=(stream,), daemon=True).start()
+
+
+def echo_one(stream):
+    while data := quietly(stream.recv, 65536):
+        quietly(stream.sendall, data)
+    stream.close()
+
+
 STAGE = threading.Lock()
 
 
@@ -628,6 +679,7 @@ def run(one, source, times):
 def main():
     phase, verbosity = int(sys.argv[1]), sys.argv[2]
     threading.Thread(target=echo, daemon=True).start()
+    threading.Thread(target=tcp_echo, daemon=True).start()
     players = []
     for one in SCENARIOS:
         if one.phase != phase:

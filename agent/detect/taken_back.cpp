@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "detect/taken_back.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <limits>
+
+#include "detect/session_number.hpp"
+#include "model/prefix.hpp"
+
+namespace coturn_guard {
+namespace {
+
+constexpr std::size_t kMaxExpected = 64;  // pairs of log and rule; an operator has a handful
+
+// A host's temporary addresses are one client's.
+bool same_host(const Address& a, const Address& b) {
+  constexpr unsigned kHost = 64;
+  return a == b || (!a.is_v4() && !b.is_v4() && Prefix(a, kHost) == Prefix(b, kHost));
+}
+
+bool has(const std::vector<RuleId>& rules, RuleId rule) {
+  return std::find(rules.begin(), rules.end(), rule) != rules.end();
+}
+
+const Address& client_of(const Attributed& offence) {
+  return offence.event.client->address;
+}
+
+}  // namespace
+
+// Whether the word takes back this one, too.
+bool TakenBack::use(Word& word, const Attributed& offence, const Charge& charge) {
+  if (word.used_up) return false;
+  const Address& address = client_of(offence);
+  if (word.client) {
+    if (!same_host(*word.client, address)) return false;
+    word.claims.push_back(offence);
+    ++taken_back_;
+    settle(word, *word.client, charge);
+    return true;
+  }
+  const auto is_same = [&](const Attributed& claim) { return same_host(client_of(claim), address); };
+  if (std::any_of(word.claims.begin(), word.claims.end(), is_same)) return false;
+  if (word.claims.size() >= kMaxClaims) return false;
+  if (!word.claims.empty() && disputes_.size() >= kMaxDisputes) return false;
+  word.claims.push_back(offence);
+  ++taken_back_;
+  return true;
+}
+
+// Whose word it is, is known. Where the client claims nothing, nobody can tell that it was not its connection
+// all the same: it may have two addresses.
+void TakenBack::settle(Word& word, const Address& client, const Charge& charge) {
+  word.client = client;
+  const auto is_clients = [&](const Attributed& claim) { return same_host(client_of(claim), client); };
+  if (std::none_of(word.claims.begin(), word.claims.end(), is_clients)) return;
+  word.used_up = true;
+  std::vector<Attributed> others;
+  std::remove_copy_if(word.claims.begin(), word.claims.end(), std::back_inserter(others), is_clients);
+  std::erase_if(word.claims, [&](const Attributed& claim) { return !is_clients(claim); });
+  taken_back_ -= others.size();
+  for (const Attributed& other : others) charge(other);
+}
+
+void TakenBack::note_expected(std::uint32_t log, RuleId rule, Time now) {
+  for (Expected& known : expected_)
+    if (known.log == log && known.rule == rule) {
+      known.since = now;
+      return;
+    }
+  if (expected_.size() >= kMaxExpected) expected_.erase(expected_.begin());
+  expected_.push_back({log, rule, now});
+}
+
+bool TakenBack::expects(const Attributed& offence, const RuleSet& rules, Time now) const {
+  const std::vector<RuleId>& after = rules.taken_back_after(offence.event.rule);
+  if (after.empty()) return true;
+  return std::any_of(expected_.begin(), expected_.end(), [&](const Expected& known) {
+    return known.log == offence.event.log && has(after, known.rule) && now - known.since <= kExpected;
+  });
+}
+
+TakenBack::Fate TakenBack::take(const Attributed& offence, const RuleSet& rules, const Now& now,
+                                const Charge& charge) {
+  const std::vector<RuleId>& by = rules.taken_back_by(offence.event.rule);
+  if (by.empty() || !offence.event.client || offence.event.points.milli == 0) return Fate::charged;
+  // What may be forged uses up nobody's word.
+  if (offence.event.evidence == Evidence::tainted) return Fate::charged;
+  if (!expects(offence, rules, now.mono)) return Fate::charged;
+  Attributed rest = offence;
+  rest.event.count = 1;
+  // The nearest first.
+  for (auto word = words_.rbegin(); word != words_.rend(); ++word) {
+    if (word->log != offence.event.log || !has(by, word->rule)) continue;
+    if (now.mono - word->when > kWordHolds || !use(*word, rest, charge)) continue;
+    if (offence.event.count == 1) return Fate::taken_back;
+    rest.event.count = offence.event.count - 1;
+    charge(rest);
+    return Fate::taken_back;
+  }
+  const bool beside = std::any_of(by.begin(), by.end(), [&](RuleId id) { return rules.rule(id).session; });
+  if (waiting_.size() >= kMaxWaiting) {
+    const Attributed longest = waiting_.front().offence;
+    waiting_.pop_front();
+    charge(longest);
+  }
+  waiting_.push_back({offence, now.mono, beside});
+  return Fate::waits;
+}
+
+void TakenBack::add_word(Word word, const RuleSet& rules, const Charge& charge) {
+  std::vector<Attributed> rests;
+  for (std::size_t i = waiting_.size(); i-- > 0 && !word.used_up;) {  // the nearest first
+    Attributed one = waiting_[i].offence;
+    if (!waiting_[i].beside || one.event.log != word.log) continue;
+    if (!has(rules.taken_back_by(one.event.rule), word.rule)) continue;
+    one.event.count = 1;
+    if (!use(word, one, charge)) continue;
+    if (waiting_[i].offence.event.count > 1) {
+      rests.push_back(waiting_[i].offence);
+      --rests.back().event.count;
+    }
+    waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(i));
+  }
+  for (const Attributed& rest : rests) charge(rest);
+  if (word.used_up) return;
+  const auto of_session = [&](const Word& other) {
+    return other.log == word.log && other.session == word.session;
+  };
+  if (static_cast<std::size_t>(std::count_if(words_.begin(), words_.end(), of_session)) >=
+      kMaxWordsOfSession) {
+    const auto oldest = std::find_if(words_.begin(), words_.end(), of_session);
+    forget(*oldest);
+    words_.erase(oldest);
+  } else if (words_.size() >= kMaxWords) {
+    forget(words_.front());
+    words_.pop_front();
+  }
+  words_.push_back(std::move(word));
+}
+
+void TakenBack::hear(const Event& event, const std::optional<Address>& client, const RuleSet& rules,
+                     const Now& now, const Charge& charge) {
+  // Who writes lines into the log must not give back what it did, nor have others charged.
+  if (event.evidence == Evidence::tainted) return;
+  const bool about_client = event.client && !rules.rule(event.rule).session;
+  if (rules.takes_back(event.rule)) note_expected(event.log, event.rule, now.mono);
+  if (about_client) {
+    const auto found = std::find_if(waiting_.begin(), waiting_.end(), [&](const Waiting& waiting) {
+      return !waiting.beside && waiting.offence.event.log == event.log &&
+             *waiting.offence.event.client == *event.client;
+    });
+    if (found == waiting_.end()) return;
+    Attributed rest = found->offence;
+    const bool takes = has(rules.taken_back_by(rest.event.rule), event.rule);
+    if (!takes && !rules.rule(event.rule).closes) return;
+    waiting_.erase(found);
+    if (takes) {
+      ++taken_back_;
+      --rest.event.count;
+    }
+    if (rest.event.count != 0) charge(rest);
+    return;
+  }
+  const std::uint64_t session = session_number(event.session);
+  if (session == 0 || !rules.takes_back(event.rule)) return;
+  // One that only says that words may come takes nothing back.
+  bool is_word = false;
+  for (std::size_t id = 0; id < rules.rules().size(); ++id)
+    is_word = is_word || has(rules.taken_back_by(static_cast<RuleId>(id)), event.rule);
+  if (!is_word) return;
+  forget_old(now.mono);
+  const std::uint32_t words = std::min<std::uint32_t>(event.count, kMaxWordsOfSession);
+  for (std::uint32_t i = 0; i < words; ++i)
+    add_word({event.log, session, event.rule, now.mono, client, {}, false}, rules, charge);
+}
+
+void TakenBack::named(std::uint32_t log, std::uint64_t session, const Address& client, const Charge& charge) {
+  for (std::deque<Word>* const words : {&words_, &disputes_})
+    for (Word& word : *words)
+      if (word.log == log && word.session == session && !word.client) settle(word, client, charge);
+  std::erase_if(disputes_, [](const Word& word) { return word.client.has_value(); });
+}
+
+void TakenBack::forget_old(Time now) {
+  for (; !words_.empty() && now - words_.front().when > kWordHolds; words_.pop_front())
+    forget(words_.front());
+}
+
+// What several claim is settled when its client is named.
+void TakenBack::forget(Word& word) {
+  if (!word.client && word.claims.size() > 1 && disputes_.size() < kMaxDisputes)
+    disputes_.push_back(std::move(word));
+}
+
+void TakenBack::tick(const Now& now, const Charge& charge) {
+  forget_old(now.mono);
+  std::vector<Attributed> charged;
+  std::erase_if(waiting_, [&](const Waiting& waiting) {
+    if (now.mono - waiting.since <= (waiting.beside ? kBeside : kPatience)) return false;
+    charged.push_back(waiting.offence);
+    return true;
+  });
+  for (const Attributed& offence : charged) charge(offence);
+}
+
+void TakenBack::finish(const Charge& charge) {
+  while (!waiting_.empty()) {
+    const Attributed offence = waiting_.front().offence;
+    waiting_.pop_front();
+    charge(offence);
+  }
+}
+
+void TakenBack::restarted(std::uint32_t log) {
+  std::erase_if(words_, [log](const Word& word) { return word.log == log; });
+  std::erase_if(disputes_, [log](const Word& word) { return word.log == log; });
+}
+
+void TakenBack::rules_changed(const RuleSet& from, const RuleSet& to) {
+  constexpr RuleId kGone = std::numeric_limits<RuleId>::max();
+  const auto number = [&](RuleId id) { return to.find(from.name(id)).value_or(kGone); };
+  const auto is_gone = [&](Attributed& offence) {
+    offence.event.rule = number(offence.event.rule);
+    return offence.event.rule == kGone;
+  };
+  std::erase_if(waiting_, [&](Waiting& waiting) { return is_gone(waiting.offence); });
+  for (std::deque<Word>* const words : {&words_, &disputes_})
+    std::erase_if(*words, [&](Word& word) {
+      std::erase_if(word.claims, is_gone);
+      return (word.rule = number(word.rule)) == kGone;
+    });
+  std::erase_if(expected_, [&](Expected& known) { return (known.rule = number(known.rule)) == kGone; });
+}
+
+void TakenBack::waiting(std::vector<LinePlace>& lines) const {
+  for (const Waiting& waiting : waiting_) lines.push_back(waiting.offence.event.at);
+}
+
+}  // namespace coturn_guard

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What coturn's own word takes back: a connection to the command line whose login succeeds, a data connection
+// (RFC 6062) that coturn bound to its allocation. An offence of such a rule (Rule::taken_back_by) waits a
+// little for that word; one word takes back one connection.
+//
+// - A word that names a client is about that very address and port, and about what waits already.
+// - A word that names a session only (CONNECTION_BIND success stands in the control connection's session, the
+//   close that it explains in the data connection's) may come before or after. It takes back one connection
+//   of the session's client. As long as nobody has named that client it may be one of several addresses': one
+//   connection of each is spared, and when the client is named, those of the others are charged after all.
+//
+// So a word is worth one connection in the end, and no word about one client's excuses another's. Bounded:
+// what waited longest is charged first, the oldest word is forgotten first, and of one session there are so
+// many at most.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "detect/attribution.hpp"
+#include "detect/rule_set.hpp"
+#include "model/clock.hpp"
+#include "model/flow.hpp"
+
+namespace coturn_guard {
+
+class TakenBack {
+ public:
+  static constexpr std::size_t kMaxWaiting = 4096;
+  static constexpr std::size_t kMaxWords = 1024;
+  static constexpr std::size_t kMaxWordsOfSession = 64;
+  static constexpr std::size_t kMaxDisputes = 1024;
+  static constexpr std::size_t kMaxClaims = 4;  // addresses of which one word may be
+  // Until a word that names the client: somebody types a password.
+  static constexpr std::chrono::seconds kPatience{20};
+  // The two lines stand beside each other; threads of coturn's write them.
+  static constexpr std::chrono::seconds kBeside{2};
+  // What it explains may have waited for the kernel's word meanwhile (Testimony::kLongestPatience).
+  static constexpr std::chrono::seconds kWordHolds{15};
+  // After a line that says that such words may come (Rule::taken_back_after).
+  static constexpr std::chrono::hours kExpected{2};
+
+  enum class Fate : std::uint8_t { charged, taken_back, waits };
+  using Charge = std::function<void(const Attributed&)>;
+
+  // `charge` gets what waited and is to be charged.
+  [[nodiscard]] Fate take(const Attributed& offence, const RuleSet& rules, const Now& now,
+                          const Charge& charge);
+  // A line of a rule that RuleSet::takes_back() or that closes. `client`: of its session, where it is known.
+  void hear(const Event& event, const std::optional<Address>& client, const RuleSet& rules, const Now& now,
+            const Charge& charge);
+  // The session's client was named.
+  void named(std::uint32_t log, std::uint64_t session, const Address& client, const Charge& charge);
+  void tick(const Now& now, const Charge& charge);
+  void finish(const Charge& charge);  // nothing more comes
+  // Coturn began anew: its sessions are others.
+  void restarted(std::uint32_t log);
+  void rules_changed(const RuleSet& from, const RuleSet& to);
+
+  [[nodiscard]] std::uint64_t taken_back() const { return taken_back_; }
+  [[nodiscard]] bool empty() const { return waiting_.empty() && words_.empty() && disputes_.empty(); }
+  void waiting(std::vector<LinePlace>& lines) const;  // lines whose effect waits, appended
+
+ private:
+  using Time = std::chrono::steady_clock::time_point;
+  struct Waiting {
+    Attributed offence;
+    Time since;
+    bool beside = false;  // waits for a word about a session
+  };
+  struct Word {
+    std::uint32_t log = 0;
+    std::uint64_t session = 0;
+    RuleId rule = 0;
+    Time when;
+    std::optional<Address> client;
+    std::vector<Attributed> claims;  // what it took back, of one address each
+    bool used_up = false;
+  };
+  struct Expected {
+    std::uint32_t log = 0;
+    RuleId rule = 0;
+    Time since;
+  };
+
+  [[nodiscard]] bool use(Word& word, const Attributed& offence, const Charge& charge);
+  void settle(Word& word, const Address& client, const Charge& charge);
+  void note_expected(std::uint32_t log, RuleId rule, Time now);
+  [[nodiscard]] bool expects(const Attributed& offence, const RuleSet& rules, Time now) const;
+  void add_word(Word word, const RuleSet& rules, const Charge& charge);
+  void forget(Word& word);
+  void forget_old(Time now);
+
+  std::deque<Waiting> waiting_;
+  std::deque<Word> words_;
+  std::deque<Word> disputes_;  // old words that more than one address claims
+  std::vector<Expected> expected_;
+  std::uint64_t taken_back_ = 0;
+};
+
+}  // namespace coturn_guard

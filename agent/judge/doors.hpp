@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// By which doors an IPv4 host that comes through a translator (model/translated) is shut out: each prefix
+// that it comes from must be dropped on its own, and it may have several. Bounded: who was silent longest
+// goes first, and is shut out anew at its next offence.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <vector>
+
+#include "model/address.hpp"
+#include "model/clock.hpp"
+#include "model/prefix.hpp"
+#include "model/recent_table.hpp"
+
+namespace coturn_guard {
+
+class Doors {
+ public:
+  static constexpr std::size_t kMaxHosts = 16'384;
+  static constexpr std::size_t kMaxDoors = 8;  // of one host
+
+  explicit Doors(const HashSeed& seed) : hosts_(seed) {}
+
+  // The host was shut out by some door before.
+  [[nodiscard]] bool knows(const Address& host) { return hosts_.find({host, 0}) != nullptr; }
+  [[nodiscard]] bool is_shut(const Address& host, const Prefix& door, const Now& now) {
+    const std::vector<Door>* const doors = hosts_.find({host, 0});
+    if (doors == nullptr) return false;
+    for (const Door& known : *doors)
+      if (known.prefix == door) return now.mono < known.until;
+    return false;
+  }
+  void shut(const Address& host, const Prefix& door, std::chrono::seconds duration, const Now& now) {
+    std::vector<Door>& doors = hosts_.touch({host, 0}, now.mono);
+    std::erase_if(doors, [&](const Door& known) { return known.prefix == door || known.until <= now.mono; });
+    if (doors.size() >= kMaxDoors) doors.erase(doors.begin());
+    doors.push_back({door, now.mono + duration});
+    if (hosts_.size() > kMaxHosts) hosts_.drop_oldest();
+  }
+  void open(const Address& host) { hosts_.erase({host, 0}); }
+
+ private:
+  struct Door {
+    Prefix prefix;
+    RecentTable<int>::Time until;
+  };
+  RecentTable<std::vector<Door>> hosts_;
+};
+
+}  // namespace coturn_guard

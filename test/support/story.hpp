@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// One log told to a Pipeline record by record, with a clock of its own; who was banned is kept.
+#pragma once
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "pipeline.hpp"
+#include "support/detect.hpp"
+
+namespace coturn_guard::test {
+
+class LogStory {
+ public:
+  explicit LogStory(Allowlist allowlist = {})
+      : pipeline(make_recogniser(), Policy{}, {1, 2}, std::move(allowlist)) {
+    pipeline.set_nat64({});
+  }
+
+  void says(const std::string& line) {
+    pipeline.take({.text = line, .stream = 1, .offset = offset_}, now, outcome);
+    offset_ += line.size() + 1;
+    gather();
+  }
+  void pass(std::chrono::seconds time) {
+    for (; time.count() > 0; --time) {
+      now.mono += std::chrono::seconds(1);
+      now.wall += std::chrono::seconds(1);
+      pipeline.tick(now, true, outcome);
+      gather();
+    }
+  }
+  void ends() {
+    pipeline.finish(now, outcome);
+    gather();
+  }
+  [[nodiscard]] bool banned(const std::string& prefix) const {
+    return std::find(bans.begin(), bans.end(), prefix) != bans.end();
+  }
+
+  Pipeline pipeline;
+  std::vector<std::string> bans;
+  std::vector<std::string> reports;
+  Now now{std::chrono::steady_clock::time_point(std::chrono::hours(1)), {}};
+
+ private:
+  void gather() {
+    for (const Verdict& verdict : outcome.verdicts) bans.push_back(verdict.prefix.to_string());
+    for (const Notice& notice : outcome.reports)
+      reports.push_back(std::string(pipeline.rules().name(notice.rule)) + ' ' + notice.who());
+    outcome.clear();
+  }
+
+  Outcome outcome;
+  std::uint64_t offset_ = 0;
+};
+
+}  // namespace coturn_guard::test
