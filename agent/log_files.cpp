@@ -22,7 +22,6 @@ namespace coturn_guard {
 namespace {
 
 constexpr std::size_t kBlockBytes = std::size_t{256} * 1024;
-constexpr std::size_t kSampleBytes = std::size_t{16} * 1024;  // enough to see how the lines begin
 
 std::int64_t modified_nanoseconds(const std::string& path) {
   struct stat facts {};
@@ -76,7 +75,7 @@ Result<> LogFiles::read(const std::function<void(const Line&)>& on_line,
         log_number(without_rotation(file.name.substr(slash)), log_number(file.name.substr(0, slash)));
     LineSplitter splitter;
     DockerLog docker;
-    enum class Kind : std::uint8_t { plain, docker, journal };
+    enum class Kind : std::uint8_t { lines, docker_json, journal_json };
     std::optional<Kind> kind;
     const auto hand_over = [&](std::string_view text, std::uint64_t offset) {
       on_line({.text = text, .stream = stream, .offset = offset, .log = log});
@@ -85,30 +84,35 @@ Result<> LogFiles::read(const std::function<void(const Line&)>& on_line,
     const auto unwrap = [&](std::string_view line, std::uint64_t offset) {
       return docker.take(line, offset, hand_over);
     };
-    const auto decode = [&](std::string_view line, std::uint64_t offset) {
-      if (const auto journal = decode_journal_line(line))
-        on_line(
-            {.text = journal->text, .stream = stream, .offset = offset, .log = log, .whole = journal->whole});
-      else
-        hand_over(line, offset);
+    // Attackers' texts are bounded in coturn's bytes, not in JSON's.
+    std::uint64_t decoded_bytes = 0;
+    const auto decode = [&](std::string_view line, std::uint64_t) {
+      const auto journal = decode_journal_line(line);
+      if (!journal) return true;
+      on_line({.text = journal->text,
+               .stream = stream,
+               .offset = decoded_bytes,
+               .log = log,
+               .whole = journal->whole});
+      decoded_bytes += journal->text.size() + 1;
       return true;
     };
     for (;;) {
-      const auto got = read_at_least(kind ? 1 : kSampleBytes, file.fd.get(), block);
+      const auto got = read_at_least(kind ? 1 : kDockerLogBegins.size(), file.fd.get(), block);
       if (got < 0) return fail(errno, "read {}", file.name);
       if (got == 0) break;
       const std::string_view fresh(block.data(), static_cast<std::size_t>(got));
       if (!kind) {
-        kind = fresh.starts_with(kDockerLogBegins) ? Kind::docker
-               : fresh.starts_with(R"({")")        ? Kind::journal
-                                                   : Kind::plain;
-        if (*kind != Kind::plain) splitter.allow(kMaxDockerLineBytes);
-        if (*kind == Kind::plain && on_sample_) on_sample_(fresh);
+        kind = fresh.starts_with(kDockerLogBegins) ? Kind::docker_json
+               : fresh.starts_with(R"({")")        ? Kind::journal_json
+                                                   : Kind::lines;
+        if (*kind != Kind::lines) splitter.allow(kMaxDockerLineBytes);
+        if (*kind == Kind::lines && on_sample_) on_sample_(fresh);
       }
       switch (*kind) {
-        case Kind::docker: splitter.feed(fresh, unwrap); break;
-        case Kind::journal: splitter.feed(fresh, decode); break;
-        case Kind::plain: splitter.feed(fresh, hand_over); break;
+        case Kind::docker_json: splitter.feed(fresh, unwrap); break;
+        case Kind::journal_json: splitter.feed(fresh, decode); break;
+        case Kind::lines: splitter.feed(fresh, hand_over); break;
       }
       bytes += fresh.size();
       after_block(bytes);
