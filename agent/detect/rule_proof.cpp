@@ -80,8 +80,8 @@ void Proof::check_names(const Rule& rule, const RulePlaces& places) {
               "rule \"{}\": the rule \"{}\" cannot take its lines, it is the kernel's or passes on itself",
               rule.name, name);
   }
-  for (const auto* const names : {&rule.taken_back_by, &rule.taken_back_after})
-    for (const std::string& name : *names) {
+  for (const auto* const words : {&rule.taken_back_by, &rule.taken_back_after})
+    for (const std::string& name : *words) {
       const Rule* const other = find(name);
       if (other != nullptr && other->begins.empty())
         problem(places.rule, "rule \"{}\": the rule \"{}\" has no lines that could take one back", rule.name,

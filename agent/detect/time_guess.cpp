@@ -77,7 +77,7 @@ std::vector<std::string> guess_compose_names(std::string_view text) {
     if (record && record->tag != name) continue;
     if (record && parse_record(line, {})) return {};
     Seen& seen = names[name];
-    seen.records += record ? 1 : 0;
+    if (record) ++seen.records;
     ++seen.all;
   }
   std::vector<std::string> found;

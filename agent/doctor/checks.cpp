@@ -8,7 +8,7 @@ namespace coturn_guard::doctor {
 namespace {
 
 using Check = Findings (*)(const Facts&);
-constexpr std::array<Check, 22> kChecks{
+constexpr std::array<Check, 26> kChecks{
     &check_configuration,
     &check_service,
     &check_kernel,
