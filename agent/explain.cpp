@@ -23,12 +23,12 @@ constexpr std::string_view kAlone =
     "Each line is judged alone: what came before it (an attacker's text, failed logins, a good name) is not "
     "known here; replay and why know it.";
 
-std::string_view in_words(Family family) {
+std::string_view in_words(RecordFamily family) {
   switch (family) {
-    case Family::plain: return "coturn 4.5.0 to 4.5.1";
-    case Family::colon: return "coturn 4.5.2 to 4.6.1";
-    case Family::thread: return "coturn 4.6.2 to 4.16";
-    case Family::level: return "coturn 4.17 or newer";
+    case RecordFamily::plain: return "coturn 4.5.0 to 4.5.1";
+    case RecordFamily::colon: return "coturn 4.5.2 to 4.6.1";
+    case RecordFamily::thread: return "coturn 4.6.2 to 4.16";
+    case RecordFamily::level: return "coturn 4.17 or newer";
   }
   return "?";
 }
@@ -156,7 +156,7 @@ std::string evidence_text(const Explanation& explained, const Rule& rule) {
     text += "; with a witness: proven if the kernel saw this very connection within 2 s, else refuted";
   if (rule.witnessed == Witnessed::seen)
     text += "; with a witness: proven if the kernel saw a connection of that address, else refuted";
-  if (explained.format->family != Family::level)
+  if (explained.format->family != RecordFamily::level)
     text +=
         "; tainted if an attacker's text in a line before can reach over it (a file of coturn up to 4.16)";
   return text;

@@ -118,7 +118,8 @@ Explanation Explainer::explain(std::string_view given, const Now& now) {
     made.session = record->session;
     made.message = record->message;
     made.wrapper_bytes = record->wrapper_bytes;
-    if (const auto text = rules().forgeable(record->message); text && record->format.family != Family::level)
+    if (const auto text = rules().forgeable(record->message);
+        text && record->format.family != RecordFamily::level)
       made.taints_bytes = static_cast<std::uint32_t>(text->bytes);
     if (events.empty()) made.near_miss = nearest_rule(rules(), *record);
   } else {

@@ -67,21 +67,21 @@ bool take_colon_family(Cursor& cursor) {
   return true;
 }
 
-std::optional<Family> after_counter(Cursor& cursor) {
+std::optional<RecordFamily> after_counter(Cursor& cursor) {
   if (cursor.take(": ")) {
-    if (take_colon_family(cursor)) return Family::colon;
-    if (take_thread_family(cursor)) return Family::thread;
+    if (take_colon_family(cursor)) return RecordFamily::colon;
+    if (take_thread_family(cursor)) return RecordFamily::thread;
     take_any_level(cursor);
-    return Family::plain;
+    return RecordFamily::plain;
   }
-  if (take_level_family(cursor)) return Family::level;
+  if (take_level_family(cursor)) return RecordFamily::level;
   return std::nullopt;
 }
 
-std::optional<Family> after_stamp(Cursor& cursor) {
-  if (take_colon_family(cursor)) return Family::colon;
-  if (take_thread_family(cursor)) return Family::thread;
-  if (take_level_family(cursor)) return Family::level;
+std::optional<RecordFamily> after_stamp(Cursor& cursor) {
+  if (take_colon_family(cursor)) return RecordFamily::colon;
+  if (take_thread_family(cursor)) return RecordFamily::thread;
+  if (take_level_family(cursor)) return RecordFamily::level;
   return std::nullopt;
 }
 
@@ -104,7 +104,7 @@ bool take_prefix(Cursor& cursor, const TimeFormat& custom, Record& record) {
       record.time = {start.position(), bytes};
       // The format may end in a blank that got lost between coturn's configuration and ours.
       Cursor ahead = cursor;
-      std::optional<Family> family = after_stamp(ahead);
+      std::optional<RecordFamily> family = after_stamp(ahead);
       if (!family && ahead.take(' ')) family = after_stamp(ahead);
       if (family) {
         record.format.family = *family;
@@ -121,15 +121,15 @@ bool take_prefix(Cursor& cursor, const TimeFormat& custom, Record& record) {
     bool milliseconds = false;
     if (!take_iso(cursor, milliseconds)) return false;
     record.time = {start.position(), static_cast<std::size_t>(cursor.position() - start.position())};
-    const std::optional<Family> family = after_stamp(cursor);
+    const std::optional<RecordFamily> family = after_stamp(cursor);
     // Milliseconds there are from 4.17 on.
-    if (!family || (milliseconds && *family != Family::level)) return false;
+    if (!family || (milliseconds && *family != RecordFamily::level)) return false;
     record.format.family = *family;
     record.format.time_form = TimeForm::iso;
     return true;
   }
   record.time = {start.position(), digits};
-  const std::optional<Family> family = after_counter(cursor);
+  const std::optional<RecordFamily> family = after_counter(cursor);
   if (!family) return false;
   record.format.family = *family;
   record.format.time_form = TimeForm::counter;

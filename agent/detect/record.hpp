@@ -22,7 +22,7 @@ inline constexpr std::size_t kRecordLimitBytes = 1023;
 inline constexpr std::size_t kShortestCutBytes = 1022;
 
 // What stands before coturn's message, by version.
-enum class Family : std::uint8_t {
+enum class RecordFamily : std::uint8_t {
   plain,   // 4.5.0 to 4.5.1.3   "22: msg"
   colon,   // 4.5.2 to 4.6.1     "22: : msg"
   thread,  // 4.6.2 to 4.16      "22: (18659): INFO: msg"
@@ -54,7 +54,7 @@ enum class Wrapper : std::uint8_t {
 
 // The three together: a stream of lines has one, and a line of another is suspect.
 struct LineFormat {
-  Family family = Family::plain;
+  RecordFamily family = RecordFamily::plain;
   TimeForm time_form = TimeForm::counter;
   Wrapper wrapper = Wrapper::none;
 

@@ -29,7 +29,9 @@ class Stream {
   // A new coturn: any format, and session numbers begin again.
   void begin_anew();
   // From 4.17 on a record is one line, whatever is in it.
-  [[nodiscard]] bool newlines_forgeable() const { return !format_known_ || format_.family != Family::level; }
+  [[nodiscard]] bool newlines_forgeable() const {
+    return !format_known_ || format_.family != RecordFamily::level;
+  }
 
   // Others put something before its lines; what looks so in an attacker's text is the attacker's own.
   [[nodiscard]] bool may_be_wrapped() const { return !format_known_ || format_.wrapper != Wrapper::none; }

@@ -92,7 +92,7 @@ LogTail look_at_lines(const std::vector<std::string>& lines, const RuleSet& rule
     const auto record = parse_record(line, timestamp_format);
     if (!record) continue;
     ++tail.recognised;
-    if (record->format.family != Family::level)
+    if (record->format.family != RecordFamily::level)
       if (const auto text = rules.forgeable(record->message); text && !text->usual && text->tail.empty())
         ++tail.hostile_texts;
     const auto event = rules.match(record->message, record->session);

@@ -61,7 +61,7 @@ class NameReach {
  public:
   void see(std::string_view text, std::uint64_t offset) {
     if (const auto record = parse_record(text, {})) {
-      if (record->format.family == Family::level) certain_ = false;
+      if (record->format.family == RecordFamily::level) certain_ = false;
       if (record->message.starts_with(kForgeable))
         end_ = offset + static_cast<std::size_t>(record->message.data() - text.data()) + kForgeable.size() +
                kForgeableBytes;

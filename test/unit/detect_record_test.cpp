@@ -9,7 +9,7 @@ namespace {
 
 struct Expected {
   const char* line;
-  Family family;
+  RecordFamily family;
   TimeForm time_form;
   const char* time;
   const char* session;
@@ -31,7 +31,7 @@ void check(const Expected& expected, Wrapper wrapper, const TimeFormat& custom =
 }  // namespace
 
 TEST_CASE("each version's prefix is told from the others", "[detect][record]") {
-  using F = Family;
+  using F = RecordFamily;
   using T = TimeForm;
   const char* const stamp = "2026-11-22T12:15:03+0000";
   for (const Expected& expected : {
@@ -70,7 +70,7 @@ TEST_CASE("what is no record of coturn's is none", "[detect][record]") {
     INFO(line);
     CHECK_FALSE(parse_record(line, {}));
   }
-  CHECK(parse_record("22: (18659) INFO: msg", {})->format.family == Family::plain);
+  CHECK(parse_record("22: (18659) INFO: msg", {})->format.family == RecordFamily::plain);
 }
 
 TEST_CASE("a session is 18 digits or more and a colon", "[detect][record]") {
@@ -81,7 +81,7 @@ TEST_CASE("a session is 18 digits or more and a colon", "[detect][record]") {
 }
 
 TEST_CASE("wrappers of others are stripped first", "[detect][record]") {
-  const Expected colon{"", Family::colon, TimeForm::counter, "22", "", "msg"};
+  const Expected colon{"", RecordFamily::colon, TimeForm::counter, "22", "", "msg"};
   const auto wrapped = [&](const char* line) {
     return Expected{line, colon.family, colon.time_form, "22", "", "msg"};
   };
@@ -98,8 +98,8 @@ TEST_CASE("wrappers of others are stripped first", "[detect][record]") {
     check(wrapped(line), Wrapper::compose);
   check(wrapped("2023-11-27T10:20:08.458142123Z stdout F 22: : msg"), Wrapper::cri);
   check(wrapped("2023-11-27T10:20:08.458142123Z 22: : msg"), Wrapper::stamp);
-  check({"Nov 22 12:21:47 t turnserver: 2026-11-22T12:21:47.927+0000 INFO msg", Family::level, TimeForm::iso,
-         "2026-11-22T12:21:47.927+0000", "", "msg"},
+  check({"Nov 22 12:21:47 t turnserver: 2026-11-22T12:21:47.927+0000 INFO msg", RecordFamily::level,
+         TimeForm::iso, "2026-11-22T12:21:47.927+0000", "", "msg"},
         Wrapper::syslog);
   CHECK(parse_record("coturn   | 22: : msg", {})->wrapper_bytes == 11);
   CHECK(wrapper_bytes("coturn  | what ever") == 10);
@@ -130,17 +130,18 @@ TEST_CASE("an own time format stands before each family's rest", "[detect][recor
   REQUIRE(format);
   const auto custom = TimeForm::custom;
   const char* const time = "22/Nov/2026 12:14:58 ";
-  check({"22/Nov/2026 12:14:58 : msg", Family::colon, custom, time, "", "msg"}, Wrapper::none, *format);
-  check({"22/Nov/2026 12:14:58 : ERROR: session 000000000000000001: msg", Family::colon, custom, time,
+  check({"22/Nov/2026 12:14:58 : msg", RecordFamily::colon, custom, time, "", "msg"}, Wrapper::none, *format);
+  check({"22/Nov/2026 12:14:58 : ERROR: session 000000000000000001: msg", RecordFamily::colon, custom, time,
          "000000000000000001", "msg"},
         Wrapper::none, *format);
-  check({"22/Nov/2026 12:14:58 (18659): INFO: msg", Family::thread, custom, time, "", "msg"}, Wrapper::none,
+  check({"22/Nov/2026 12:14:58 (18659): INFO: msg", RecordFamily::thread, custom, time, "", "msg"},
+        Wrapper::none, *format);
+  check({"22/Nov/2026 12:14:58  INFO msg", RecordFamily::level, custom, time, "", "msg"}, Wrapper::none,
         *format);
-  check({"22/Nov/2026 12:14:58  INFO msg", Family::level, custom, time, "", "msg"}, Wrapper::none, *format);
-  check({"coturn | 22/Nov/2026 12:14:58 : msg", Family::colon, custom, time, "", "msg"}, Wrapper::compose,
-        *format);
-  check({"22: : msg", Family::colon, TimeForm::counter, "22", "", "msg"}, Wrapper::none, *format);
+  check({"coturn | 22/Nov/2026 12:14:58 : msg", RecordFamily::colon, custom, time, "", "msg"},
+        Wrapper::compose, *format);
+  check({"22: : msg", RecordFamily::colon, TimeForm::counter, "22", "", "msg"}, Wrapper::none, *format);
   const auto without_blank = TimeFormat::compile("%d/%b/%Y %H:%M:%S");
-  check({"22/Nov/2026 12:14:58 : msg", Family::colon, custom, "22/Nov/2026 12:14:58", "", "msg"},
+  check({"22/Nov/2026 12:14:58 : msg", RecordFamily::colon, custom, "22/Nov/2026 12:14:58", "", "msg"},
         Wrapper::none, *without_blank);
 }
