@@ -315,7 +315,7 @@ void Pipeline::listen(const Event& event, const Now& now, Outcome& outcome) {
   if (event.evidence == Evidence::tainted) return;
   const std::uint64_t session = session_number(event.session);
   if (event.client && session != 0 && !taken_back_.empty())
-    taken_back_.named(event.log, session, event.client->address, charging(now, outcome));
+    taken_back_.named(event.log, session, event.client->address, now, charging(now, outcome));
   const bool closes = event.client && rules().rule(event.rule).closes;
   if (!closes && !rules().takes_back(event.rule)) return;
   taken_back_.hear(event, session != 0 ? attribution_.client_of(event.log, session) : std::nullopt, rules(),
@@ -323,10 +323,10 @@ void Pipeline::listen(const Event& event, const Now& now, Outcome& outcome) {
 }
 
 TakenBack::Charge Pipeline::charging(const Now& now, Outcome& outcome) {
-  return [this, now, &outcome](const Attributed& attributed) {
+  return [this, now, &outcome](const Attributed& attributed, std::optional<TakenBack::Time> since) {
     // What is known of the event at hand is another's.
-    const auto ended = std::exchange(ended_, std::nullopt);
-    const bool vague = std::exchange(vague_, true), did_more = std::exchange(did_more_, false);
+    const auto ended = std::exchange(ended_, since);
+    const bool vague = std::exchange(vague_, !since), did_more = std::exchange(did_more_, false);
     charge(attributed, now, outcome);
     ended_ = ended;
     vague_ = vague;
@@ -474,7 +474,8 @@ bool Pipeline::is_check(const Event& event, const Offence& offence, Points each,
                     .local_port = event.local ? event.local->port : std::uint16_t{0},
                     .weak = each.milli < kOnePoint,
                     .coarse = rule.kernel == KernelSign::none && rule.packet == PacketSign::none,
-                    .vague = vague_},
+                    .vague = vague_,
+                    .proven = event.evidence == Evidence::proven},
                    when);
   for (const HealthCheck& named : checks_.take_named()) {
     Notice notice;

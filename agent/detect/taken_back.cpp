@@ -30,14 +30,14 @@ const Address& client_of(const Attributed& offence) {
 }  // namespace
 
 // Whether the word takes back this one, too.
-bool TakenBack::use(Word& word, const Attributed& offence, const Charge& charge) {
+bool TakenBack::use(Word& word, const Attributed& offence, Time now, const Charge& charge) {
   if (word.used_up) return false;
   const Address& address = client_of(offence);
   if (word.client) {
     if (!same_host(*word.client, address)) return false;
     word.claims.push_back(offence);
     ++taken_back_;
-    settle(word, *word.client, charge);
+    settle(word, *word.client, now, charge);
     return true;
   }
   const auto is_same = [&](const Attributed& claim) { return same_host(client_of(claim), address); };
@@ -49,9 +49,25 @@ bool TakenBack::use(Word& word, const Attributed& offence, const Charge& charge)
   return true;
 }
 
+// Another word that may be its client's, said in the same moments, and that nobody claims.
+bool TakenBack::claim_another(const Attributed& offence, const Word& word) {
+  const Address& client = client_of(offence);
+  for (std::deque<Word>* const words : {&words_, &disputes_})
+    for (Word& other : *words) {
+      if (&other == &word || other.log != word.log || other.rule != word.rule || other.used_up) continue;
+      if (!other.claims.empty() || (other.client && !same_host(*other.client, client))) continue;
+      if (std::max(other.when - word.when, word.when - other.when) > kWordHolds) continue;
+      other.claims.push_back(offence);
+      other.used_up = other.client.has_value();
+      return true;
+    }
+  return false;
+}
+
 // Whose word it is, is known. Where the client claims nothing, nobody can tell that it was not its connection
-// all the same: it may have two addresses.
-void TakenBack::settle(Word& word, const Address& client, const Charge& charge) {
+// all the same: it may have two addresses. What others claimed longer ago than offences count is forgotten:
+// hours of it are no misdeed of one moment.
+void TakenBack::settle(Word& word, const Address& client, Time now, const Charge& charge) {
   word.client = client;
   const auto is_clients = [&](const Attributed& claim) { return same_host(client_of(claim), client); };
   if (std::none_of(word.claims.begin(), word.claims.end(), is_clients)) return;
@@ -59,8 +75,12 @@ void TakenBack::settle(Word& word, const Address& client, const Charge& charge) 
   std::vector<Attributed> others;
   std::remove_copy_if(word.claims.begin(), word.claims.end(), std::back_inserter(others), is_clients);
   std::erase_if(word.claims, [&](const Attributed& claim) { return !is_clients(claim); });
-  taken_back_ -= others.size();
-  for (const Attributed& other : others) charge(other);
+  if (now - word.when > kDisputed) return;
+  for (const Attributed& other : others) {
+    if (claim_another(other, word)) continue;
+    --taken_back_;
+    charge(other, std::nullopt);
+  }
 }
 
 void TakenBack::note_expected(std::uint32_t log, RuleId rule, Time now) {
@@ -93,37 +113,37 @@ TakenBack::Fate TakenBack::take(const Attributed& offence, const RuleSet& rules,
   // The nearest first.
   for (auto word = words_.rbegin(); word != words_.rend(); ++word) {
     if (word->log != offence.event.log || !has(by, word->rule)) continue;
-    if (now.mono - word->when > kWordHolds || !use(*word, rest, charge)) continue;
+    if (now.mono - word->when > kWordHolds || !use(*word, rest, now.mono, charge)) continue;
     if (offence.event.count == 1) return Fate::taken_back;
     rest.event.count = offence.event.count - 1;
-    charge(rest);
+    charge(rest, now.mono);
     return Fate::taken_back;
   }
   const bool beside = std::any_of(by.begin(), by.end(), [&](RuleId id) { return rules.rule(id).session; });
   if (waiting_.size() >= kMaxWaiting) {
-    const Attributed longest = waiting_.front().offence;
+    const Waiting longest = waiting_.front();
     waiting_.pop_front();
-    charge(longest);
+    charge(longest.offence, longest.since);
   }
   waiting_.push_back({offence, now.mono, beside});
   return Fate::waits;
 }
 
 void TakenBack::add_word(Word word, const RuleSet& rules, const Charge& charge) {
-  std::vector<Attributed> rests;
+  std::vector<Waiting> rests;
   for (std::size_t i = waiting_.size(); i-- > 0 && !word.used_up;) {  // the nearest first
     Attributed one = waiting_[i].offence;
     if (!waiting_[i].beside || one.event.log != word.log) continue;
     if (!has(rules.taken_back_by(one.event.rule), word.rule)) continue;
     one.event.count = 1;
-    if (!use(word, one, charge)) continue;
+    if (!use(word, one, word.when, charge)) continue;
     if (waiting_[i].offence.event.count > 1) {
-      rests.push_back(waiting_[i].offence);
-      --rests.back().event.count;
+      rests.push_back(waiting_[i]);
+      --rests.back().offence.event.count;
     }
     waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(i));
   }
-  for (const Attributed& rest : rests) charge(rest);
+  for (const Waiting& rest : rests) charge(rest.offence, rest.since);
   if (word.used_up) return;
   const auto of_session = [&](const Word& other) {
     return other.log == word.log && other.session == word.session;
@@ -153,6 +173,7 @@ void TakenBack::hear(const Event& event, const std::optional<Address>& client, c
     });
     if (found == waiting_.end()) return;
     Attributed rest = found->offence;
+    const Time since = found->since;
     const bool takes = has(rules.taken_back_by(rest.event.rule), event.rule);
     if (!takes && !rules.rule(event.rule).closes) return;
     waiting_.erase(found);
@@ -160,7 +181,7 @@ void TakenBack::hear(const Event& event, const std::optional<Address>& client, c
       ++taken_back_;
       --rest.event.count;
     }
-    if (rest.event.count != 0) charge(rest);
+    if (rest.event.count != 0) charge(rest, since);
     return;
   }
   const std::uint64_t session = session_number(event.session);
@@ -176,40 +197,43 @@ void TakenBack::hear(const Event& event, const std::optional<Address>& client, c
     add_word({event.log, session, event.rule, now.mono, client, {}, false}, rules, charge);
 }
 
-void TakenBack::named(std::uint32_t log, std::uint64_t session, const Address& client, const Charge& charge) {
+void TakenBack::named(std::uint32_t log, std::uint64_t session, const Address& client, const Now& now,
+                      const Charge& charge) {
   for (std::deque<Word>* const words : {&words_, &disputes_})
     for (Word& word : *words)
-      if (word.log == log && word.session == session && !word.client) settle(word, client, charge);
-  std::erase_if(disputes_, [](const Word& word) { return word.client.has_value(); });
+      if (word.log == log && word.session == session && !word.client) settle(word, client, now.mono, charge);
+  std::erase_if(disputes_, [](const Word& word) { return word.client.has_value() && !word.claims.empty(); });
 }
 
 void TakenBack::forget_old(Time now) {
   for (; !words_.empty() && now - words_.front().when > kWordHolds; words_.pop_front())
     forget(words_.front());
+  std::erase_if(disputes_, [&](const Word& word) { return now - word.when > kDisputed; });
 }
 
-// What several claim is settled when its client is named.
+// What several claim is settled when its client is named; what nobody claims may be whose claim goes to
+// another then.
 void TakenBack::forget(Word& word) {
-  if (!word.client && word.claims.size() > 1 && disputes_.size() < kMaxDisputes)
+  if (!word.used_up && word.claims.size() != 1 && disputes_.size() < kMaxDisputes)
     disputes_.push_back(std::move(word));
 }
 
 void TakenBack::tick(const Now& now, const Charge& charge) {
   forget_old(now.mono);
-  std::vector<Attributed> charged;
+  std::vector<Waiting> charged;
   std::erase_if(waiting_, [&](const Waiting& waiting) {
     if (now.mono - waiting.since <= (waiting.beside ? kBeside : kPatience)) return false;
-    charged.push_back(waiting.offence);
+    charged.push_back(waiting);
     return true;
   });
-  for (const Attributed& offence : charged) charge(offence);
+  for (const Waiting& each : charged) charge(each.offence, each.since);
 }
 
 void TakenBack::finish(const Charge& charge) {
   while (!waiting_.empty()) {
-    const Attributed offence = waiting_.front().offence;
+    const Waiting first = waiting_.front();
     waiting_.pop_front();
-    charge(offence);
+    charge(first.offence, first.since);
   }
 }
 

@@ -42,11 +42,15 @@ class TakenBack {
   static constexpr std::chrono::seconds kBeside{2};
   // What it explains may have waited for the kernel's word meanwhile (Testimony::kLongestPatience).
   static constexpr std::chrono::seconds kWordHolds{15};
+  // An old word is kept until its client is named; what happened longer ago counts no more (findtime).
+  static constexpr std::chrono::hours kDisputed{1};
   // After a line that says that such words may come (Rule::taken_back_after).
   static constexpr std::chrono::hours kExpected{2};
 
   enum class Fate : std::uint8_t { charged, taken_back, waits };
-  using Charge = std::function<void(const Attributed&)>;
+  using Time = std::chrono::steady_clock::time_point;
+  // With when it was, where that is known.
+  using Charge = std::function<void(const Attributed&, std::optional<Time>)>;
 
   // `charge` gets what waited and is to be charged.
   [[nodiscard]] Fate take(const Attributed& offence, const RuleSet& rules, const Now& now,
@@ -55,7 +59,8 @@ class TakenBack {
   void hear(const Event& event, const std::optional<Address>& client, const RuleSet& rules, const Now& now,
             const Charge& charge);
   // The session's client was named.
-  void named(std::uint32_t log, std::uint64_t session, const Address& client, const Charge& charge);
+  void named(std::uint32_t log, std::uint64_t session, const Address& client, const Now& now,
+             const Charge& charge);
   void tick(const Now& now, const Charge& charge);
   void finish(const Charge& charge);  // nothing more comes
   // Coturn began anew: its sessions are others.
@@ -67,7 +72,6 @@ class TakenBack {
   void waiting(std::vector<LinePlace>& lines) const;  // lines whose effect waits, appended
 
  private:
-  using Time = std::chrono::steady_clock::time_point;
   struct Waiting {
     Attributed offence;
     Time since;
@@ -88,8 +92,9 @@ class TakenBack {
     Time since;
   };
 
-  [[nodiscard]] bool use(Word& word, const Attributed& offence, const Charge& charge);
-  void settle(Word& word, const Address& client, const Charge& charge);
+  [[nodiscard]] bool use(Word& word, const Attributed& offence, Time now, const Charge& charge);
+  [[nodiscard]] bool claim_another(const Attributed& offence, const Word& word);
+  void settle(Word& word, const Address& client, Time now, const Charge& charge);
   void note_expected(std::uint32_t log, RuleId rule, Time now);
   [[nodiscard]] bool expects(const Attributed& offence, const RuleSet& rules, Time now) const;
   void add_word(Word word, const RuleSet& rules, const Charge& charge);
@@ -98,7 +103,7 @@ class TakenBack {
 
   std::deque<Waiting> waiting_;
   std::deque<Word> words_;
-  std::deque<Word> disputes_;  // old words that more than one address claims
+  std::deque<Word> disputes_;  // old words that more than one address claims, or none
   std::vector<Expected> expected_;
   std::uint64_t taken_back_ = 0;
 };

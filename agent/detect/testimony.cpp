@@ -265,15 +265,17 @@ void Testimony::State::closed(const Connection& connection, const Call& call) {
 
   std::vector<WaitingLine> lines;
   exact.take(client, lines);
-  forgeable.take(client, lines);  // after them: a connection is reset once
   bool line_tells = !lines.empty();
+  forgeable.take(client, lines);  // after them: a connection is reset once
   seen.take({client.address, 0}, lines);
   for (WaitingLine& line : lines) {
     const Time arrived = line.arrived;
     const Event& event = lend(std::move(line));
     if (event.client == client) {
+      // Who could be forging it must not hide the connection's own end behind it.
+      const bool forgeable_line = event.evidence == Evidence::tainted;
       prove(event, end, arrived, call);
-      line_tells = line_tells || call.rule(event).is_offence();
+      line_tells = line_tells || (forgeable_line ? end.line_told : call.rule(event).is_offence());
     } else {
       hand(event, call);
     }

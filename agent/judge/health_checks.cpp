@@ -122,7 +122,8 @@ struct Source {
   }
   [[nodiscard]] bool fits(const Probe& probe) const {
     const bool same_port = probe.local_port == 0 || local_port == 0 || probe.local_port == local_port;
-    return same_port && (probe.weak || (stage == Stage::named && knows(probe.rule)));
+    // What costs a whole point is borne only where it may be the weaker one: the kernel's word was missing.
+    return same_port && (probe.weak || (!probe.proven && stage == Stage::named && knows(probe.rule)));
   }
   // What another rule told already. The log's word may come when the kernel has told of the next one.
   [[nodiscard]] Told* known_connection(const Probe& probe, Milli at) {
@@ -221,6 +222,7 @@ struct HealthChecks::State {
   std::vector<HealthCheck> fresh_names;
   HealthCheckCounters counters;
   bool noting = false, everything = false;
+  std::optional<Milli> first;  // probe after a start: a check of the state file has been waited for since
   std::vector<Prefix> noted, gone;
 
   [[nodiscard]] std::list<Source>& of(Stage stage) { return stages[static_cast<std::size_t>(stage)]; }
@@ -285,8 +287,9 @@ struct HealthChecks::State {
 
   // What a check does not do. Of a named one the same probe at another time is borne, seldom.
   bool odd(Source& source, const Probe& probe, bool at_its_time, Milli at) {
-    const bool borne = source.stage == Stage::named && source.fits(probe) && source.knows(probe.rule) &&
-                       source.odd < kOddities;
+    // A brief end is told of where the log's line about it comes late.
+    const bool known = source.knows(probe.rule) || (probe.client_port == 0 && source.rules.size() < 2);
+    const bool borne = source.stage == Stage::named && source.fits(probe) && known && source.odd < kOddities;
     if (!borne) {
       if (source.stage == Stage::named) ++counters.ended;
       erase(source);
@@ -298,8 +301,19 @@ struct HealthChecks::State {
     return true;
   }
 
+  [[nodiscard]] static Prefix site_of(const Prefix& network) {
+    return Prefix(network.network(), network.is_v4() ? 24 : 48);
+  }
+  [[nodiscard]] bool site_is_full(const Prefix& network) {
+    const Prefix site = site_of(network);
+    const std::list<Source>& named = of(Stage::named);
+    return static_cast<std::size_t>(std::count_if(named.begin(), named.end(), [&](const Source& other) {
+             return site_of(other.network) == site;
+           })) >= kMostNamedOfSite;
+  }
+
   bool name(Source& source, const Now& now) {
-    if (of(Stage::named).size() >= kMostNamed && !make_room(milli(now))) {
+    if (site_is_full(source.network) || (of(Stage::named).size() >= kMostNamed && !make_room(milli(now)))) {
       ++counters.refused;
       return false;
     }
@@ -318,7 +332,8 @@ struct HealthChecks::State {
     for (Source& source : of(Stage::named)) {
       const Milli period = source.rhythm.period();
       const Milli patience = period == 0 ? kUnknownPeriod : 3 * period + kSecond;
-      if (!source.rhythm.blank() && now - source.rhythm.last() <= patience) continue;
+      const Milli last = source.rhythm.blank() ? first.value_or(now) : source.rhythm.last();
+      if (now - last <= patience) continue;
       erase(source);
       ++counters.evicted;
       return true;
@@ -328,11 +343,13 @@ struct HealthChecks::State {
 
   bool take(const Probe& probe, const Now& now) {
     const Milli at = milli(now);
+    if (!first) first = at;
     Source* const known = find(probe.network);
     if (known == nullptr) return begin(probe, at);
     Source& source = *known;
     if (probe.vague) {
-      if (++source.opened <= kMostOpened) return source.spared();
+      const bool same = source.fits(probe) && (source.knows(probe.rule) || source.rules.size() < 2);
+      if (same && ++source.opened <= kMostOpened) return source.spared();
       return odd(source, probe, true, at);
     }
     source.coarse = source.coarse || probe.coarse;
@@ -354,7 +371,10 @@ struct HealthChecks::State {
       return true;
     }
     if (source.equal + 1 >= kProbes) return name(source, now);
-    if (source.equal < kIntervals) return false;
+    if (source.equal < kIntervals) {
+      move_to(source, source.stage);
+      return false;
+    }
     move_to(source, Stage::regular);
     bound(Stage::regular, kMostRegular);
     return true;

@@ -12,7 +12,8 @@
 //
 // Pure, by the times it is given. Bounded: sources that were not regular yet, those that were, and the named
 // ones have a table each; the longest silent goes first, counted. Of the named ones only who is overdue:
-// else who has 256 addresses could push out the operator's balancer. The named ones outlive the process.
+// else who has 256 addresses could push out the operator's balancer; and of one site, which somebody may have
+// whole, so many are named at most. The named ones outlive the process.
 #pragma once
 
 #include <chrono>
@@ -38,6 +39,7 @@ struct Probe {
   bool weak = true;                               // under a point
   bool coarse = false;                            // told by whole seconds
   bool vague = false;                             // it is known that it was, not when
+  bool proven = false;                            // the kernel bears it out
 };
 
 struct HealthCheck {
@@ -58,7 +60,8 @@ struct HealthCheckCounters {
 class HealthChecks {
  public:
   static constexpr std::size_t kMostNamed = 256;
-  static constexpr std::size_t kMostRegular = 4096;  // from the third equal interval on
+  static constexpr std::size_t kMostNamedOfSite = 32;  // an IPv6 /48, an IPv4 /24
+  static constexpr std::size_t kMostRegular = 4096;    // from the third equal interval on
   static constexpr std::size_t kMostFresh = 16'384;
   static constexpr std::uint32_t kIntervals = 3;  // equal ones, before a ban is withheld
   static constexpr std::uint32_t kProbes = 8;     // to be named

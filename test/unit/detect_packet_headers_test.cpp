@@ -58,7 +58,7 @@ TEST_CASE("it is told where payload and header begin, and which flags TCP has", 
   const auto datagram = read_headers(udp, udp.size());
   REQUIRE(datagram);
   CHECK((datagram->upper_at == 32 && datagram->payload_at == 40 && datagram->flags == 0));
-  Bytes end = packets::v6(packets::tcp(4000, 5349, {}), {.protocol = 6});
+  Bytes end = packets::v6(packets::tcp(4000, 5349, {}), {.protocol = 6, .extensions = {}});
   end[40 + 13] = 0x11;
   const auto segment = read_headers(end, end.size());
   REQUIRE(segment);

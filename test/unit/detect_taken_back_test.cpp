@@ -93,7 +93,7 @@ TEST_CASE("where the control connection's client is known, only its own connecti
     talk.binds(1);
     talk.closes(2000 + i, fmt::format("203.0.113.6:{}", 40000 + i));
     talk.closes(1000 + i, fmt::format("203.0.113.5:{}", 30000 + i));
-    talk.pass(std::chrono::seconds(4));
+    talk.pass(std::chrono::seconds(3 + 2 * (i % 3)));  // uneven: no health check
   }
   CHECK(talk.banned("203.0.113.6/32"));
   CHECK_FALSE(talk.banned("203.0.113.5/32"));
@@ -115,6 +115,53 @@ TEST_CASE("a scanner beside an honest client has nobody banned but itself", "[de
   CHECK(talk.banned("203.0.113.6/32"));
   CHECK(talk.banned("203.0.113.7/32"));
   CHECK_FALSE(talk.banned("203.0.113.5/32"));
+}
+
+TEST_CASE("two customers whose data connections end beside each other are both spared",
+          "[detect][taken_back]") {
+  Talk talk;
+  for (int i = 1; i <= 6; ++i) {
+    talk.connects(1);
+    talk.connects(2);
+    talk.binds(1);
+    talk.binds(2);
+    talk.closes(1000 + i, fmt::format("203.0.113.5:{}", 30000 + i));
+    talk.closes(2000 + i, fmt::format("203.0.113.6:{}", 40000 + i));
+    talk.pass(std::chrono::seconds(20));
+  }
+  talk.closes(2, "203.0.113.6:39999", "bob");
+  talk.pass(std::chrono::seconds(4));
+  talk.closes(1, "203.0.113.5:29999", "alice");
+  talk.pass(std::chrono::seconds(4));
+  CHECK(talk.bans.empty());
+}
+
+TEST_CASE("hours of claims are no misdeed of the moment in which they are settled", "[detect][taken_back]") {
+  Talk talk;
+  for (int i = 1; i <= 8; ++i) {
+    talk.connects(1);
+    talk.closes(2000 + i, fmt::format("203.0.113.6:{}", 40000 + i));  // one in half an hour is no ban
+    talk.binds(1);
+    talk.closes(1000 + i, fmt::format("203.0.113.5:{}", 30000 + i));
+    talk.pass(std::chrono::minutes(30));
+  }
+  talk.closes(1, "203.0.113.5:29999", "alice");
+  talk.pass(std::chrono::seconds(4));
+  CHECK(talk.bans.empty());
+}
+
+TEST_CASE("a health check is one where data connections may end meanwhile, too", "[detect][taken_back]") {
+  const auto checked = [](int unevenness) {
+    Talk talk;
+    talk.connects(1);
+    for (int i = 0; i < 20; ++i) {
+      talk.closes(1000 + i, fmt::format("203.0.113.53:{}", 30000 + i));
+      talk.pass(std::chrono::seconds(30 + unevenness * (i % 5)));
+    }
+    return talk.bans.empty();
+  };
+  CHECK(checked(0));
+  CHECK_FALSE(checked(7));
 }
 
 TEST_CASE("a word that stands in an attacker's text takes nothing back", "[detect][taken_back]") {

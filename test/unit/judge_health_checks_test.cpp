@@ -276,7 +276,7 @@ TEST_CASE("256 checks are named, and nobody pushes out who comes in time", "[jud
   CHECK(monitor.withheld(9, 60s) == 6);
   std::vector<Source> crowd;
   for (unsigned i = 0; i < 400; ++i)
-    crowd.emplace_back(checks, Address::v4(0xcb007200U + (i / 200 << 8) + i % 200).to_string());
+    crowd.emplace_back(checks, Address::v4(0x0b000001U + (i << 8)).to_string());
   for (Source& one : crowd) one.waits(480s);
   for (int probe = 0; probe < 40; ++probe)
     for (Source& one : crowd) static_cast<void>(one.probes(1s));
@@ -290,6 +290,29 @@ TEST_CASE("256 checks are named, and nobody pushes out who comes in time", "[jud
   CHECK(late.withheld(8, 2s) == 5);
   CHECK(late.named());
   CHECK(checks.named().size() == HealthChecks::kMostNamed);
+}
+
+TEST_CASE("who has a whole site takes few of the places", "[judge][health][hostile]") {
+  HealthChecks checks(kSeed);
+  std::vector<Source> crowd;
+  for (unsigned i = 0; i < 100; ++i) crowd.emplace_back(checks, Address::v4(0xcb007201U + i).to_string());
+  for (int probe = 0; probe < 20; ++probe)
+    for (Source& one : crowd) static_cast<void>(one.probes(1s));
+  CHECK(checks.named().size() == HealthChecks::kMostNamedOfSite);
+  Source monitor(checks, "198.51.100.7");
+  CHECK(monitor.withheld(8, 2s) == 5);
+  CHECK(monitor.named());
+}
+
+TEST_CASE("what costs a whole point and is proven is never a check's", "[judge][health][hostile]") {
+  HealthChecks checks(kSeed);
+  Source scanner(checks);
+  CHECK(scanner.withheld(9, 2s) == 6);
+  CHECK(scanner.named());
+  const Probe proven{
+      .network = scanner.network(), .address = {}, .rule = kRule, .weak = false, .proven = true};
+  CHECK_FALSE(checks.take(proven, at(2h)));
+  CHECK_FALSE(scanner.named());
 }
 
 TEST_CASE("100 000 sources that look like checks are bounded and counted", "[judge][health][hostile]") {
@@ -329,7 +352,7 @@ TEST_CASE("a named check outlives a restart, whenever it comes next", "[judge][h
   HealthChecks without(kSeed);
   without.load(batch.records, {0, 1, 2, std::nullopt});
   CHECK(without.named().empty());
-  batch.records.front().value = "x";
+  batch.records.front().value = std::string("x");
   without.load(batch.records, {0, 1, 2, RuleId{7}});
   CHECK(without.named().empty());
 }
