@@ -322,11 +322,17 @@ void Pipeline::listen(const Event& event, const Now& now, Outcome& outcome) {
                    now, charging(now, outcome));
 }
 
+// When the event at hand was.
+std::optional<TakenBack::Time> Pipeline::moment(const Now& now) const {
+  if (vague_) return std::nullopt;
+  return ended_ ? *ended_ : now.mono;
+}
+
 TakenBack::Charge Pipeline::charging(const Now& now, Outcome& outcome) {
-  return [this, now, &outcome](const Attributed& attributed, std::optional<TakenBack::Time> since) {
+  return [this, now, &outcome](const Attributed& attributed, std::optional<TakenBack::Time> when) {
     // What is known of the event at hand is another's.
-    const auto ended = std::exchange(ended_, since);
-    const bool vague = std::exchange(vague_, !since), did_more = std::exchange(did_more_, false);
+    const auto ended = std::exchange(ended_, when);
+    const bool vague = std::exchange(vague_, !when), did_more = std::exchange(did_more_, false);
     charge(attributed, now, outcome);
     ended_ = ended;
     vague_ = vague;
@@ -361,7 +367,7 @@ void Pipeline::judge(const Attributed& attributed, const Now& now, Outcome& outc
     credit_.logged_in(unit_of(host_of(event.client->address)), attributed.user, now);
     return;
   }
-  switch (taken_back_.take(attributed, rules(), now, charging(now, outcome))) {
+  switch (taken_back_.take(attributed, moment(now), rules(), now, charging(now, outcome))) {
     case TakenBack::Fate::charged: return charge(attributed, now, outcome);
     case TakenBack::Fate::waits: return;
     case TakenBack::Fate::taken_back:

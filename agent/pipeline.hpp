@@ -244,6 +244,7 @@ class Pipeline {
   void charge(const Attributed& attributed, const Now& now, Outcome& outcome);
   void listen(const Event& event, const Now& now, Outcome& outcome);
   void report_of_nobody(const Event& event, const Now& now, Outcome& outcome);
+  [[nodiscard]] std::optional<TakenBack::Time> moment(const Now& now) const;
   [[nodiscard]] TakenBack::Charge charging(const Now& now, Outcome& outcome);
   [[nodiscard]] Address host_of(const Address& address) const;
   void pass(Verdict verdict, const Now& now, Outcome& outcome);

@@ -101,8 +101,8 @@ bool TakenBack::expects(const Attributed& offence, const RuleSet& rules, Time no
   });
 }
 
-TakenBack::Fate TakenBack::take(const Attributed& offence, const RuleSet& rules, const Now& now,
-                                const Charge& charge) {
+TakenBack::Fate TakenBack::take(const Attributed& offence, std::optional<Time> when, const RuleSet& rules,
+                                const Now& now, const Charge& charge) {
   const std::vector<RuleId>& by = rules.taken_back_by(offence.event.rule);
   if (by.empty() || !offence.event.client || offence.event.points.milli == 0) return Fate::charged;
   // What may be forged uses up nobody's word.
@@ -116,16 +116,16 @@ TakenBack::Fate TakenBack::take(const Attributed& offence, const RuleSet& rules,
     if (now.mono - word->when > kWordHolds || !use(*word, rest, now.mono, charge)) continue;
     if (offence.event.count == 1) return Fate::taken_back;
     rest.event.count = offence.event.count - 1;
-    charge(rest, now.mono);
+    charge(rest, when);
     return Fate::taken_back;
   }
   const bool beside = std::any_of(by.begin(), by.end(), [&](RuleId id) { return rules.rule(id).session; });
   if (waiting_.size() >= kMaxWaiting) {
     const Waiting longest = waiting_.front();
     waiting_.pop_front();
-    charge(longest.offence, longest.since);
+    charge(longest.offence, longest.when);
   }
-  waiting_.push_back({offence, now.mono, beside});
+  waiting_.push_back({offence, now.mono, when, beside});
   return Fate::waits;
 }
 
@@ -143,7 +143,7 @@ void TakenBack::add_word(Word word, const RuleSet& rules, const Charge& charge) 
     }
     waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(i));
   }
-  for (const Waiting& rest : rests) charge(rest.offence, rest.since);
+  for (const Waiting& rest : rests) charge(rest.offence, rest.when);
   if (word.used_up) return;
   const auto of_session = [&](const Word& other) {
     return other.log == word.log && other.session == word.session;
@@ -173,7 +173,7 @@ void TakenBack::hear(const Event& event, const std::optional<Address>& client, c
     });
     if (found == waiting_.end()) return;
     Attributed rest = found->offence;
-    const Time since = found->since;
+    const std::optional<Time> when = found->when;
     const bool takes = has(rules.taken_back_by(rest.event.rule), event.rule);
     if (!takes && !rules.rule(event.rule).closes) return;
     waiting_.erase(found);
@@ -181,7 +181,7 @@ void TakenBack::hear(const Event& event, const std::optional<Address>& client, c
       ++taken_back_;
       --rest.event.count;
     }
-    if (rest.event.count != 0) charge(rest, since);
+    if (rest.event.count != 0) charge(rest, when);
     return;
   }
   const std::uint64_t session = session_number(event.session);
@@ -226,14 +226,14 @@ void TakenBack::tick(const Now& now, const Charge& charge) {
     charged.push_back(waiting);
     return true;
   });
-  for (const Waiting& each : charged) charge(each.offence, each.since);
+  for (const Waiting& each : charged) charge(each.offence, each.when);
 }
 
 void TakenBack::finish(const Charge& charge) {
   while (!waiting_.empty()) {
     const Waiting first = waiting_.front();
     waiting_.pop_front();
-    charge(first.offence, first.since);
+    charge(first.offence, first.when);
   }
 }
 

@@ -52,9 +52,9 @@ class TakenBack {
   // With when it was, where that is known.
   using Charge = std::function<void(const Attributed&, std::optional<Time>)>;
 
-  // `charge` gets what waited and is to be charged.
-  [[nodiscard]] Fate take(const Attributed& offence, const RuleSet& rules, const Now& now,
-                          const Charge& charge);
+  // `charge` gets what waited and is to be charged. `when`: it was, where that is known.
+  [[nodiscard]] Fate take(const Attributed& offence, std::optional<Time> when, const RuleSet& rules,
+                          const Now& now, const Charge& charge);
   // A line of a rule that RuleSet::takes_back() or that closes. `client`: of its session, where it is known.
   void hear(const Event& event, const std::optional<Address>& client, const RuleSet& rules, const Now& now,
             const Charge& charge);
@@ -75,6 +75,7 @@ class TakenBack {
   struct Waiting {
     Attributed offence;
     Time since;
+    std::optional<Time> when;
     bool beside = false;  // waits for a word about a session
   };
   struct Word {
