@@ -2,8 +2,8 @@
 """Health checks and an office behind a private NAT, for test/matrix: honest, and irregular scanners that do the same. (A balancer
 without its PROXY header is played by test/system/balancer_test.py: with tcp-proxy-port coturn serves no other TCP.)
 
-The checks are a real HAProxy's (Debian's package) and those of small monitors, each a process of its own, for about half a minute:
-as long as others of the first phase need anyway.
+The checks are a real HAProxy's (Debian's package) and those of small monitors, each a process of its own, for some 40 seconds: about
+as long as others of the first phase need.
 """
 import os, subprocess, sys, tempfile, time
 
@@ -11,7 +11,7 @@ import matrix_players as players
 import turn_client as turn
 from matrix_players import PLAIN, SERVER4, TLS, quietly, say_and, scenario
 
-SECONDS = 32  # sixteen probes each two seconds: twice what it takes to be named
+SECONDS = 44  # eleven probes each four seconds: eight are what it takes to be named
 
 HAPROXY = """
 global
@@ -22,7 +22,7 @@ defaults
   timeout client 30s
   timeout server 30s
   timeout check 1500
-  default-server inter 2s
+  default-server inter 4s
 backend checked
   source %(source)s
 %(options)s
@@ -73,7 +73,7 @@ while due < begun + seconds:
 """
 
 
-def monitor(port, end, interval=2.0):
+def monitor(port, end, interval=4.0):
     def play(source, times):
         subprocess.run([sys.executable, "-c", MONITOR, source, SERVER4, str(port), str(interval), str(SECONDS), end], check=True)
     return play
@@ -92,7 +92,7 @@ for number, (name, play, more) in enumerate((
         ("a monitor: TLS handshake", monitor(TLS, "tls"), {}),
         ("a monitor: GET over TLS", monitor(TLS, "get"), {}),
         ("a monitor each second: connect, reset", monitor(PLAIN, "reset", 1.0), {}),
-        ("a monitor each 4 s: connect, close on the TLS port", monitor(TLS, "close", 4.0), {}))):
+        ("a monitor each 2 s: connect, close on the TLS port", monitor(TLS, "close", 2.0), {}))):
     scenario(name, "honest", 101 + number, **more)(play)
 
 

@@ -238,7 +238,8 @@ def answers_of_every_kind(world):
     dns.zone = {**zone, "moving.example.org": {"a": [moved], "ttl": 1}, "gone.example.org": "nxdomain", "silent.example.org": "silent",
                 "rubbish.example.org": "garbage", "liar.example.org": "forged", "sick.example.org": "servfail",
                 "everybody.example.org": {"a": ["0.0.0.0"], "ttl": 1}}
-    ok(first == 2, "a time to live of a second does not make us ask each second", first)
+    # (Both families; on a busy machine a question that waits too long is asked once more.)
+    ok(2 <= first <= 4, "a time to live of a second does not make us ask each second", first)
     ok(eventually(lambda: dns.asked("steady.example.org") > first, 40), "after half a minute it is asked again")
     ok(time.monotonic() - began > 20, "and not before", time.monotonic() - began)
     for name in ("gone", "silent", "rubbish", "liar", "sick", "everybody"):

@@ -290,7 +290,7 @@ def a_web_server_is_told(world):
     ok(head.startswith("POST /a/b?c=d HTTP/1.1\r\n") and "Host: 127.0.0.1:%d" % server.port in head and "Content-Type: application/json" in head,
        "in a request as it should be", head)
     ok("hook." not in guard.text, "and nothing is complained of", guard.text)
-    ok(eventually(lambda: descriptors(guard) == before), "no connection stays open", (descriptors(guard), before))
+    ok(eventually(lambda: descriptors(guard) <= before), "no connection stays open", (descriptors(guard), before))
 
 
 @case
@@ -328,7 +328,7 @@ def web_servers_that_fail(world):
     ok([server.connections for server in (wrong, sick, resets, hangs)] == [1, 3, 3, 3], "it is tried again twice where that may help",
        [server.connections for server in servers])
     ok(guard.text.count("hook.failed") == 7, "each is told once", guard.text)
-    ok(eventually(lambda: descriptors(guard) == before), "no connection stays open", (descriptors(guard), before))
+    ok(eventually(lambda: descriptors(guard) <= before), "no connection stays open", (descriptors(guard), before))
 
 
 @case
