@@ -315,7 +315,7 @@ void Pipeline::listen(const Event& event, const Now& now, Outcome& outcome) {
   if (event.evidence == Evidence::tainted) return;
   const std::uint64_t session = session_number(event.session);
   if (event.client && session != 0 && !taken_back_.empty())
-    taken_back_.named(event.log, session, event.client->address, now, charging(now, outcome));
+    taken_back_.named(event.log, session, event.client->address);
   const bool closes = event.client && rules().rule(event.rule).closes;
   if (!closes && !rules().takes_back(event.rule)) return;
   taken_back_.hear(event, session != 0 ? attribution_.client_of(event.log, session) : std::nullopt, rules(),

@@ -29,58 +29,20 @@ const Address& client_of(const Attributed& offence) {
 
 }  // namespace
 
-// Whether the word takes back this one, too.
-bool TakenBack::use(Word& word, const Attributed& offence, Time now, const Charge& charge) {
+// Whether the word takes back one of this address's, too.
+bool TakenBack::use(Word& word, const Address& address) {
   if (word.used_up) return false;
-  const Address& address = client_of(offence);
   if (word.client) {
     if (!same_host(*word.client, address)) return false;
-    word.claims.push_back(offence);
-    ++taken_back_;
-    settle(word, *word.client, now, charge);
-    return true;
+    word.used_up = true;
+  } else {
+    const auto is_same = [&](const Address& claim) { return same_host(claim, address); };
+    if (word.claims.size() >= kMaxClaims || std::any_of(word.claims.begin(), word.claims.end(), is_same))
+      return false;
+    word.claims.push_back(address);
   }
-  const auto is_same = [&](const Attributed& claim) { return same_host(client_of(claim), address); };
-  if (std::any_of(word.claims.begin(), word.claims.end(), is_same)) return false;
-  if (word.claims.size() >= kMaxClaims) return false;
-  if (!word.claims.empty() && disputes_.size() >= kMaxDisputes) return false;
-  word.claims.push_back(offence);
   ++taken_back_;
   return true;
-}
-
-// Another word that may be its client's, said in the same moments, and that nobody claims.
-bool TakenBack::claim_another(const Attributed& offence, const Word& word) {
-  const Address& client = client_of(offence);
-  for (std::deque<Word>* const words : {&words_, &disputes_})
-    for (Word& other : *words) {
-      if (&other == &word || other.log != word.log || other.rule != word.rule || other.used_up) continue;
-      if (!other.claims.empty() || (other.client && !same_host(*other.client, client))) continue;
-      if (std::max(other.when - word.when, word.when - other.when) > kWordHolds) continue;
-      other.claims.push_back(offence);
-      other.used_up = other.client.has_value();
-      return true;
-    }
-  return false;
-}
-
-// Whose word it is, is known. Where the client claims nothing, nobody can tell that it was not its connection
-// all the same: it may have two addresses. What others claimed longer ago than offences count is forgotten:
-// hours of it are no misdeed of one moment.
-void TakenBack::settle(Word& word, const Address& client, Time now, const Charge& charge) {
-  word.client = client;
-  const auto is_clients = [&](const Attributed& claim) { return same_host(client_of(claim), client); };
-  if (std::none_of(word.claims.begin(), word.claims.end(), is_clients)) return;
-  word.used_up = true;
-  std::vector<Attributed> others;
-  std::remove_copy_if(word.claims.begin(), word.claims.end(), std::back_inserter(others), is_clients);
-  std::erase_if(word.claims, [&](const Attributed& claim) { return !is_clients(claim); });
-  if (now - word.when > kDisputed) return;
-  for (const Attributed& other : others) {
-    if (claim_another(other, word)) continue;
-    --taken_back_;
-    charge(other, std::nullopt);
-  }
 }
 
 void TakenBack::note_expected(std::uint32_t log, RuleId rule, Time now) {
@@ -113,7 +75,7 @@ TakenBack::Fate TakenBack::take(const Attributed& offence, std::optional<Time> w
   // The nearest first.
   for (auto word = words_.rbegin(); word != words_.rend(); ++word) {
     if (word->log != offence.event.log || !has(by, word->rule)) continue;
-    if (now.mono - word->when > kWordHolds || !use(*word, rest, now.mono, charge)) continue;
+    if (now.mono - word->when > kWordHolds || !use(*word, client_of(rest))) continue;
     if (offence.event.count == 1) return Fate::taken_back;
     rest.event.count = offence.event.count - 1;
     charge(rest, when);
@@ -136,7 +98,7 @@ void TakenBack::add_word(Word word, const RuleSet& rules, const Charge& charge) 
     if (!waiting_[i].beside || one.event.log != word.log) continue;
     if (!has(rules.taken_back_by(one.event.rule), word.rule)) continue;
     one.event.count = 1;
-    if (!use(word, one, word.when, charge)) continue;
+    if (!use(word, client_of(one))) continue;
     if (waiting_[i].offence.event.count > 1) {
       rests.push_back(waiting_[i]);
       --rests.back().offence.event.count;
@@ -151,10 +113,8 @@ void TakenBack::add_word(Word word, const RuleSet& rules, const Charge& charge) 
   if (static_cast<std::size_t>(std::count_if(words_.begin(), words_.end(), of_session)) >=
       kMaxWordsOfSession) {
     const auto oldest = std::find_if(words_.begin(), words_.end(), of_session);
-    forget(*oldest);
     words_.erase(oldest);
   } else if (words_.size() >= kMaxWords) {
-    forget(words_.front());
     words_.pop_front();
   }
   words_.push_back(std::move(word));
@@ -197,25 +157,17 @@ void TakenBack::hear(const Event& event, const std::optional<Address>& client, c
     add_word({event.log, session, event.rule, now.mono, client, {}, false}, rules, charge);
 }
 
-void TakenBack::named(std::uint32_t log, std::uint64_t session, const Address& client, const Now& now,
-                      const Charge& charge) {
-  for (std::deque<Word>* const words : {&words_, &disputes_})
-    for (Word& word : *words)
-      if (word.log == log && word.session == session && !word.client) settle(word, client, now.mono, charge);
-  std::erase_if(disputes_, [](const Word& word) { return word.client.has_value() && !word.claims.empty(); });
+void TakenBack::named(std::uint32_t log, std::uint64_t session, const Address& client) {
+  const auto is_clients = [&](const Address& claim) { return same_host(claim, client); };
+  for (Word& word : words_) {
+    if (word.log != log || word.session != session || word.client) continue;
+    word.client = client;
+    word.used_up = std::any_of(word.claims.begin(), word.claims.end(), is_clients);
+  }
 }
 
 void TakenBack::forget_old(Time now) {
-  for (; !words_.empty() && now - words_.front().when > kWordHolds; words_.pop_front())
-    forget(words_.front());
-  std::erase_if(disputes_, [&](const Word& word) { return now - word.when > kDisputed; });
-}
-
-// What several claim is settled when its client is named; what nobody claims may be whose claim goes to
-// another then.
-void TakenBack::forget(Word& word) {
-  if (!word.used_up && word.claims.size() != 1 && disputes_.size() < kMaxDisputes)
-    disputes_.push_back(std::move(word));
+  while (!words_.empty() && now - words_.front().when > kWordHolds) words_.pop_front();
 }
 
 void TakenBack::tick(const Now& now, const Charge& charge) {
@@ -239,7 +191,6 @@ void TakenBack::finish(const Charge& charge) {
 
 void TakenBack::restarted(std::uint32_t log) {
   std::erase_if(words_, [log](const Word& word) { return word.log == log; });
-  std::erase_if(disputes_, [log](const Word& word) { return word.log == log; });
 }
 
 void TakenBack::rules_changed(const RuleSet& from, const RuleSet& to) {
@@ -250,11 +201,7 @@ void TakenBack::rules_changed(const RuleSet& from, const RuleSet& to) {
     return offence.event.rule == kGone;
   };
   std::erase_if(waiting_, [&](Waiting& waiting) { return is_gone(waiting.offence); });
-  for (std::deque<Word>* const words : {&words_, &disputes_})
-    std::erase_if(*words, [&](Word& word) {
-      std::erase_if(word.claims, is_gone);
-      return (word.rule = number(word.rule)) == kGone;
-    });
+  std::erase_if(words_, [&](Word& word) { return (word.rule = number(word.rule)) == kGone; });
   std::erase_if(expected_, [&](Expected& known) { return (known.rule = number(known.rule)) == kGone; });
 }
 

@@ -7,11 +7,11 @@
 // - A word that names a session only (CONNECTION_BIND success stands in the control connection's session, the
 //   close that it explains in the data connection's) may come before or after. It takes back one connection
 //   of the session's client. As long as nobody has named that client it may be one of several addresses': one
-//   connection of each is spared, and when the client is named, those of the others are charged after all.
+//   connection of each of kMaxClaims is spared, for good: whom to charge later nobody could say, and two
+//   customers would pay for each other.
 //
-// So a word is worth one connection in the end, and no word about one client's excuses another's. Bounded:
-// what waited longest is charged first, the oldest word is forgotten first, and of one session there are so
-// many at most.
+// So no word about a client that is known excuses another's. Bounded: what waited longest is charged first,
+// the oldest word is forgotten first, and of one session there are so many at most.
 #pragma once
 
 #include <chrono>
@@ -34,7 +34,6 @@ class TakenBack {
   static constexpr std::size_t kMaxWaiting = 4096;
   static constexpr std::size_t kMaxWords = 1024;
   static constexpr std::size_t kMaxWordsOfSession = 64;
-  static constexpr std::size_t kMaxDisputes = 1024;
   static constexpr std::size_t kMaxClaims = 4;  // addresses of which one word may be
   // Until a word that names the client: somebody types a password.
   static constexpr std::chrono::seconds kPatience{20};
@@ -42,8 +41,6 @@ class TakenBack {
   static constexpr std::chrono::seconds kBeside{2};
   // What it explains may have waited for the kernel's word meanwhile (Testimony::kLongestPatience).
   static constexpr std::chrono::seconds kWordHolds{15};
-  // An old word is kept until its client is named; what happened longer ago counts no more (findtime).
-  static constexpr std::chrono::hours kDisputed{1};
   // After a line that says that such words may come (Rule::taken_back_after).
   static constexpr std::chrono::hours kExpected{2};
 
@@ -59,8 +56,7 @@ class TakenBack {
   void hear(const Event& event, const std::optional<Address>& client, const RuleSet& rules, const Now& now,
             const Charge& charge);
   // The session's client was named.
-  void named(std::uint32_t log, std::uint64_t session, const Address& client, const Now& now,
-             const Charge& charge);
+  void named(std::uint32_t log, std::uint64_t session, const Address& client);
   void tick(const Now& now, const Charge& charge);
   void finish(const Charge& charge);  // nothing more comes
   // Coturn began anew: its sessions are others.
@@ -68,7 +64,7 @@ class TakenBack {
   void rules_changed(const RuleSet& from, const RuleSet& to);
 
   [[nodiscard]] std::uint64_t taken_back() const { return taken_back_; }
-  [[nodiscard]] bool empty() const { return waiting_.empty() && words_.empty() && disputes_.empty(); }
+  [[nodiscard]] bool empty() const { return waiting_.empty() && words_.empty(); }
   void waiting(std::vector<LinePlace>& lines) const;  // lines whose effect waits, appended
 
  private:
@@ -84,7 +80,7 @@ class TakenBack {
     RuleId rule = 0;
     Time when;
     std::optional<Address> client;
-    std::vector<Attributed> claims;  // what it took back, of one address each
+    std::vector<Address> claims;  // whose connection it took back
     bool used_up = false;
   };
   struct Expected {
@@ -93,18 +89,14 @@ class TakenBack {
     Time since;
   };
 
-  [[nodiscard]] bool use(Word& word, const Attributed& offence, Time now, const Charge& charge);
-  [[nodiscard]] bool claim_another(const Attributed& offence, const Word& word);
-  void settle(Word& word, const Address& client, Time now, const Charge& charge);
+  [[nodiscard]] bool use(Word& word, const Address& address);
   void note_expected(std::uint32_t log, RuleId rule, Time now);
   [[nodiscard]] bool expects(const Attributed& offence, const RuleSet& rules, Time now) const;
   void add_word(Word word, const RuleSet& rules, const Charge& charge);
-  void forget(Word& word);
   void forget_old(Time now);
 
   std::deque<Waiting> waiting_;
   std::deque<Word> words_;
-  std::deque<Word> disputes_;  // old words that more than one address claims, or none
   std::vector<Expected> expected_;
   std::uint64_t taken_back_ = 0;
 };
