@@ -19,7 +19,7 @@ DPKG = "Package: coturn\nStatus: install ok installed\nVersion: %s\n\n"
 LOG = "/var/log/coturn/coturn.log"
 LINE = "22: : session 001000000000000001: TCP socket error: Connection reset by peer 192.0.2.%d:4000\n"
 LINES = "".join(LINE % (i % 200 + 1) for i in range(300)).replace(": session", ": ERROR: session")
-FINE = {"/etc/turnserver.conf": CONF, LOG: LINES, "/var/lib/dpkg/status": DPKG % "4.17.0-1"}
+FINE = {"/etc/turnserver.conf": CONF, LOG: LINES, "/var/lib/dpkg/status": DPKG % "4.17.2-1"}
 
 # name, files over the healthy ones (None: not there), check, health, a part of what is said or of the remedy
 CASES = [
