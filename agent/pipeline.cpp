@@ -216,9 +216,7 @@ void Pipeline::settle_accusations(const Now& now, Outcome& outcome) {
   attributed_.clear();
   for (const Accusation& accusation : accusations_) attribution_.take(accusation, rules(), now, attributed_);
   attribution_.take_decided(rules(), attributed_);
-  ended_.reset();
-  vague_ = did_more_ = false;
-  for (const Attributed& attributed : attributed_) judge(attributed, now, outcome);
+  for (const Attributed& attributed : attributed_) judge(attributed, {.when = now.mono}, now, outcome);
 }
 
 void Pipeline::let_pass(const Now& now, Outcome& outcome) {
@@ -277,10 +275,10 @@ void Pipeline::attribute(const Settled& settled, const Now& now, Outcome& outcom
   const bool harmless = settled.harmless;
   attributed_.clear();
   attribution_.take(event, rules(), now, attributed_);
-  ended_ = settled.ended;
-  vague_ = settled.vague;
+  Circumstances known;
+  if (!settled.vague) known.when = settled.ended.value_or(now.mono);
   // Of one and the same session, so that nobody can have forged it: it asked for a relay, say.
-  did_more_ = std::any_of(attributed_.begin(), attributed_.end(), [&](const Attributed& each) {
+  known.did_more = std::any_of(attributed_.begin(), attributed_.end(), [&](const Attributed& each) {
     return each.login || !can_be_check(rules().rule(each.event.rule));
   });
   for (const Attributed& attributed : attributed_) {
@@ -291,7 +289,7 @@ void Pipeline::attribute(const Settled& settled, const Now& now, Outcome& outcom
           {.address = host_of(attributed.event.client->address), .rule = attributed.event.rule, .points = {}},
           Effect::harmless, {}, {}, now, outcome);
     else
-      judge(attributed, now, outcome);
+      judge(attributed, known, now, outcome);
   }
   listen(event, now, outcome);
   report_of_nobody(event, now, outcome);
@@ -322,21 +320,9 @@ void Pipeline::listen(const Event& event, const Now& now, Outcome& outcome) {
                    now, charging(now, outcome));
 }
 
-// When the event at hand was.
-std::optional<TakenBack::Time> Pipeline::moment(const Now& now) const {
-  if (vague_) return std::nullopt;
-  return ended_ ? *ended_ : now.mono;
-}
-
 TakenBack::Charge Pipeline::charging(const Now& now, Outcome& outcome) {
   return [this, now, &outcome](const Attributed& attributed, std::optional<TakenBack::Time> when) {
-    // What is known of the event at hand is another's.
-    const auto ended = std::exchange(ended_, when);
-    const bool vague = std::exchange(vague_, !when), did_more = std::exchange(did_more_, false);
-    charge(attributed, now, outcome);
-    ended_ = ended;
-    vague_ = vague;
-    did_more_ = did_more;
+    charge(attributed, {.when = when}, now, outcome);
   };
 }
 
@@ -344,6 +330,13 @@ TakenBack::Charge Pipeline::charging(const Now& now, Outcome& outcome) {
 Address Pipeline::host_of(const Address& address) const {
   const std::optional<Translated> translated = translated_.find(address);
   return translated ? translated->host : address;
+}
+
+Pipeline::Arrival Pipeline::arrival_of(const Address& address) const {
+  const std::optional<Translated> translated = translated_.find(address);
+  if (!translated) return {address, address, std::nullopt};
+  const bool spared = allowlist_.spares(translated->arrives).has_value();
+  return {address, translated->host, spared ? Prefix(address, kWholeAddress) : translated->arrives};
 }
 
 Prefix Pipeline::judged_as(const Prefix& prefix) const {
@@ -361,14 +354,15 @@ Prefix Pipeline::unit_of(const Address& address) const {
   return is_alone(address) ? Prefix(address, kWholeAddress) : ledger_.prefix_of(address);
 }
 
-void Pipeline::judge(const Attributed& attributed, const Now& now, Outcome& outcome) {
+void Pipeline::judge(const Attributed& attributed, const Circumstances& known, const Now& now,
+                     Outcome& outcome) {
   const Event& event = attributed.event;
   if (attributed.login) {
     credit_.logged_in(unit_of(host_of(event.client->address)), attributed.user, now);
     return;
   }
-  switch (taken_back_.take(attributed, moment(now), rules(), now, charging(now, outcome))) {
-    case TakenBack::Fate::charged: return charge(attributed, now, outcome);
+  switch (taken_back_.take(attributed, known.when, rules(), now, charging(now, outcome))) {
+    case TakenBack::Fate::charged: return charge(attributed, known, now, outcome);
     case TakenBack::Fate::waits: return;
     case TakenBack::Fate::taken_back:
       return trace({.address = host_of(event.client->address), .rule = event.rule, .points = {}},
@@ -376,14 +370,11 @@ void Pipeline::judge(const Attributed& attributed, const Now& now, Outcome& outc
   }
 }
 
-void Pipeline::charge(const Attributed& attributed, const Now& now, Outcome& outcome) {
+void Pipeline::charge(const Attributed& attributed, const Circumstances& known, const Now& now,
+                      Outcome& outcome) {
   const Event& event = attributed.event;
-  arrived_ = event.client->address;
-  const std::optional<Translated> translated = translated_.find(arrived_);
-  door_.reset();
-  if (translated)
-    door_ = allowlist_.spares(translated->arrives) ? Prefix(arrived_, kWholeAddress) : translated->arrives;
-  const Address address = translated ? translated->host : arrived_;
+  const Arrival arrival = arrival_of(event.client->address);
+  const Address& address = arrival.host;
   const Rule& rule = rules().rule(event.rule);
   // Whoever writes lines into the log must not have the operator told of others either.
   const bool reported = !rule.report.empty() && event.evidence != Evidence::tainted;
@@ -404,9 +395,9 @@ void Pipeline::charge(const Attributed& attributed, const Now& now, Outcome& out
     return;
   }
   // An attacker beside us, in our own /64, must not be safe there; nor may his ban reach us.
-  offence.alone = is_alone(address) || (translated && !address.is_v4());
+  offence.alone = is_alone(address) || (arrival.door && !address.is_v4());
   if ((offence.alone && allowlist_.spares(Prefix(address, kWholeAddress))) ||
-      (translated && allowlist_.spares(Prefix(arrived_, kWholeAddress)))) {
+      (arrival.door && allowlist_.spares(Prefix(arrival.address, kWholeAddress)))) {
     counted_.spared += event.count;
     return trace(offence, Effect::spared, {}, {}, now, outcome);
   }
@@ -441,7 +432,7 @@ void Pipeline::charge(const Attributed& attributed, const Now& now, Outcome& out
     counted_.credited += event.count;
     return trace(offence, Effect::credited, {}, standing, now, outcome, by_others);
   }
-  const bool check = is_check(event, offence, event.points, now, outcome);
+  const bool check = is_check(event, offence, known, now, outcome);
   if (is_spared_as_private(address, rule, network)) {
     offence.points = cost;
     counted_.private_sources += event.count;
@@ -454,33 +445,34 @@ void Pipeline::charge(const Attributed& attributed, const Now& now, Outcome& out
   }
   offence.points = weight;
   const bool own = rule.trait.distinct == Distinct::user && credit_.logged_in_as(network, offence.what, now);
-  const Effect effect = enter({offence, rule, network, standing, plain, by_others, own, check}, now, outcome);
-  if (effect == Effect::while_banned) shut_another_door(offence, now, outcome);
+  const Weighed weighed{arrival, offence, rule, network, standing, plain, by_others, own, check};
+  const Effect effect = enter(weighed, now, outcome);
+  if (effect == Effect::while_banned) shut_another_door(weighed, now, outcome);
   trace(offence, effect, weight, standing, now, outcome, by_others);
 }
 
 // A health check's probe: then a ban is withheld. Anything else ends what its source may have had of that
-// name. `each`: what one costs.
-bool Pipeline::is_check(const Event& event, const Offence& offence, Points each, const Now& now,
-                        Outcome& outcome) {
+// name.
+bool Pipeline::is_check(const Event& event, const Offence& offence, const Circumstances& known,
+                        const Now& now, Outcome& outcome) {
   const Prefix network = ledger_.network_of(offence);
   const Rule& rule = rules().rule(offence.rule);
   constexpr std::int32_t kOnePoint = 1000;
-  if (!can_be_check(rule) || did_more_ || offence.count != 1) {
+  if (!can_be_check(rule) || known.did_more || offence.count != 1) {
     checks_.end(network);
     return false;
   }
   Now when = now;
-  if (ended_) when.mono = *ended_;
+  if (known.when) when.mono = *known.when;
   const bool check =
       checks_.take({.network = network,
                     .address = offence.address,
                     .rule = offence.rule,
                     .client_port = event.client->port,
                     .local_port = event.local ? event.local->port : std::uint16_t{0},
-                    .weak = each.milli < kOnePoint,
+                    .weak = event.points.milli < kOnePoint,
                     .coarse = rule.kernel == KernelSign::none && rule.packet == PacketSign::none,
-                    .vague = vague_,
+                    .vague = !known.when,
                     .proven = event.evidence == Evidence::proven},
                    when);
   for (const HealthCheck& named : checks_.take_named()) {
@@ -551,7 +543,7 @@ Effect Pipeline::enter(const Weighed& weighed, const Now& now, Outcome& outcome)
   }
   begin_ban(due, weighed.by_others, now);
   checks_.end(weighed.network);
-  pass(*due.verdict, now, outcome);
+  pass(*due.verdict, weighed.arrival, now, outcome);
   return Effect::banned;
 }
 
@@ -577,32 +569,33 @@ Pipeline::Due Pipeline::look_for_ban(const Weighed& weighed, const Now& now) {
 }
 
 // What is dropped is what arrives: of a host behind a translator the IPv6 addresses that it comes from.
-void Pipeline::pass(Verdict verdict, const Now& now, Outcome& outcome) {
-  const Address host = verdict.address;
-  if (door_) {
-    verdict.prefix = *door_;
-    verdict.address = arrived_;
+void Pipeline::pass(Verdict verdict, const Arrival& arrival, const Now& now, Outcome& outcome) {
+  if (arrival.door) {
+    verdict.prefix = *arrival.door;
+    verdict.address = arrival.address;
   }
-  if (door_ || doors_.knows(host)) doors_.shut(host, verdict.prefix, verdict.duration, now);
+  if (arrival.door || doors_.knows(arrival.host))
+    doors_.shut(arrival.host, verdict.prefix, verdict.duration, now);
   outcome.verdicts.push_back(verdict);
 }
 
 // It is banned and came all the same, by IPv4 instead of IPv6 or through another translator.
-void Pipeline::shut_another_door(const Offence& offence, const Now& now, Outcome& outcome) {
-  if (!door_ && !doors_.knows(offence.address)) return;
-  const Prefix network = ledger_.network_of(offence);
-  if (doors_.is_shut(offence.address, door_.value_or(network), now)) return;
-  const std::chrono::seconds left = ledger_.ban_left(network, now);
+void Pipeline::shut_another_door(const Weighed& weighed, const Now& now, Outcome& outcome) {
+  const Arrival& arrival = weighed.arrival;
+  const Offence& offence = weighed.offence;
+  if (!arrival.door && !doors_.knows(offence.address)) return;
+  if (doors_.is_shut(offence.address, arrival.door.value_or(weighed.network), now)) return;
+  const std::chrono::seconds left = ledger_.ban_left(weighed.network, now);
   if (left.count() == 0) return;
-  pass({.prefix = network,
+  pass({.prefix = weighed.network,
         .duration = left,
         .address = offence.address,
         .rule = offence.rule,
         .evidence = offence.evidence,
         .points = offence.points,
-        .earlier_bans = std::max(ledger_.earlier_bans(network), 1U) - 1,
+        .earlier_bans = std::max(ledger_.earlier_bans(weighed.network), 1U) - 1,
         .protocol = offence.protocol},
-       now, outcome);
+       arrival, now, outcome);
 }
 
 // What the guess is to the networks around its own.

@@ -213,8 +213,20 @@ class Pipeline {
  private:
   static constexpr std::size_t kEvidenceKinds = 4;
   using ByEvidence = std::array<std::uint64_t, kEvidenceKinds>;
+  // What is known of an offence besides its event.
+  struct Circumstances {
+    std::optional<TakenBack::Time> when;  // absent: some time ago
+    bool did_more = false;                // its session did something that no health check does
+  };
+  // Whence it came.
+  struct Arrival {
+    Address address;             // as it arrived
+    Address host;                // who is judged for it
+    std::optional<Prefix> door;  // what a ban drops, where a translator stands between
+  };
   // An offence that costs something, on its way into the ledger.
   struct Weighed {
+    const Arrival& arrival;
     Offence offence;  // its points: what it costs this address
     const Rule& rule;
     Prefix network;
@@ -240,21 +252,21 @@ class Pipeline {
   void note_restart();
   void note_blinded(const Event& event);
   void attribute(const Settled& settled, const Now& now, Outcome& outcome);
-  void judge(const Attributed& attributed, const Now& now, Outcome& outcome);
-  void charge(const Attributed& attributed, const Now& now, Outcome& outcome);
+  void judge(const Attributed& attributed, const Circumstances& known, const Now& now, Outcome& outcome);
+  void charge(const Attributed& attributed, const Circumstances& known, const Now& now, Outcome& outcome);
   void listen(const Event& event, const Now& now, Outcome& outcome);
   void report_of_nobody(const Event& event, const Now& now, Outcome& outcome);
-  [[nodiscard]] std::optional<TakenBack::Time> moment(const Now& now) const;
   [[nodiscard]] TakenBack::Charge charging(const Now& now, Outcome& outcome);
   [[nodiscard]] Address host_of(const Address& address) const;
-  void pass(Verdict verdict, const Now& now, Outcome& outcome);
-  void shut_another_door(const Offence& offence, const Now& now, Outcome& outcome);
+  [[nodiscard]] Arrival arrival_of(const Address& address) const;
+  void pass(Verdict verdict, const Arrival& arrival, const Now& now, Outcome& outcome);
+  void shut_another_door(const Weighed& weighed, const Now& now, Outcome& outcome);
   [[nodiscard]] bool is_alone(const Address& address) const;
   [[nodiscard]] Prefix unit_of(const Address& address) const;  // whom a login from there is good for
   [[nodiscard]] bool is_crowd(const Prefix& network, const Standing& standing, const Now& now) const;
   [[nodiscard]] bool is_by_others(const Rule& rule, const Standing& standing, const Now& now) const;
-  [[nodiscard]] bool is_check(const Event& event, const Offence& offence, Points each, const Now& now,
-                              Outcome& outcome);
+  [[nodiscard]] bool is_check(const Event& event, const Offence& offence, const Circumstances& known,
+                              const Now& now, Outcome& outcome);
   // A weak offence of a private address; `network` is whom it counts against.
   [[nodiscard]] bool is_spared_as_private(const Address& address, const Rule& rule,
                                           const Prefix& network) const;
@@ -298,16 +310,8 @@ class Pipeline {
   std::vector<ByEvidence> by_rule_;  // indexed by RuleId: the hot path touches no map
   PipelineCounters counted_;         // all but by_rule_
   PacketCounters packets_;
-  // Where the offence that is being judged came from: its own address, and what to drop where a translator
-  // stands between.
-  std::map<std::string, std::chrono::steady_clock::time_point>
-      told_of_nobody_;  // by rule name, bounded by them
-  Address arrived_;
-  std::optional<Prefix> door_;
-
-  // Of the event that is being judged: when its connection ended, and whether its session did anything else.
-  std::optional<std::chrono::steady_clock::time_point> ended_;
-  bool vague_ = false, did_more_ = false;
+  // By rule name, and bounded by them.
+  std::map<std::string, std::chrono::steady_clock::time_point> told_of_nobody_;
 
   // Kept for their memory.
   std::vector<Event> events_;
