@@ -2,6 +2,7 @@
 """Hard usage that the daemon has always stood, and must go on standing."""
 import os, random, signal, subprocess, time
 
+import slow_disk
 import turn_client as turn
 from addresses import guess_from_everywhere
 from adversary import Guard, attack, batch, eventually, ok, sh
@@ -96,32 +97,6 @@ def every_ephemeral_port_forged(arena):
     arena.spared(arena.victim_address, "the customer who closes normally while every port is forged")
 
 
-# What writes the state file finds a disk that answers nothing, as long as that file is there.
-HUNG_DISK = r"""
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/types.h>
-#include <unistd.h>
-static void hang(int fd) {
-  char link[64], path[512];
-  snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-  ssize_t got = readlink(link, path, sizeof path - 1);
-  if (got <= 0) return;
-  path[got] = 0;
-  while (strstr(path, "state.db") && access(getenv("HUNG_WHILE"), F_OK) == 0) usleep(10000);
-}
-#define WRAP(name, result, declared, passed) \
-  result name declared { hang(fd); return ((result(*) declared)dlsym(RTLD_NEXT, #name)) passed; }
-WRAP(fsync, int, (int fd), (fd))
-WRAP(fdatasync, int, (int fd), (fd))
-WRAP(pwrite64, ssize_t, (int fd, const void *b, size_t n, off64_t o), (fd, b, n, o))
-WRAP(pwrite, ssize_t, (int fd, const void *b, size_t n, off_t o), (fd, b, n, o))
-"""
-
-
 def guess_beside(server, count):
     """Over UDP, so that each guess is on trial -> how many were answered."""
     session, answered = turn.Session(turn.connect("udp", server, 3478, None, 1.0), "alice", "wrong"), 0
@@ -158,10 +133,8 @@ def firewall_reloads_while_the_disk_hangs(arena):
     """What is on trial, sums of wide networks, bans and the gate's sets, while somebody loads the firewall anew and the state
     file cannot be written."""
     hung, six = arena.place + "/hung", arena.mode.six
-    with open(arena.place + "/hung.c", "w") as source:
-        source.write(HUNG_DISK)
-    sh("gcc -shared -fPIC -O1 -o {0}/hung.so {0}/hung.c -ldl; mkdir {0}/state".format(arena.place))
-    keep = dict(environment={"STATE_DIRECTORY": arena.place + "/state", "LD_PRELOAD": arena.place + "/hung.so", "HUNG_WHILE": hung})
+    os.mkdir(arena.place + "/state")
+    keep = dict(environment={"STATE_DIRECTORY": arena.place + "/state", **slow_disk.environment(arena.place, hung_while=hung)})
     arena.start("max-allocate-timeout=2", config="gate: on\n", **keep)
     heard = "coturn-guard-heard-%d" % arena.net
     talking = arena.at("customer", keep_asking, arena.server, "tcp", 14)

@@ -6,33 +6,23 @@ test/data/health holds what coturn 4.6.1 wrote with `verbose` of a real HAProxy 
 connection left is written again with other times: every 1 to 60 s, and irregularly. And the operator's own balancer that forgot
 its PROXY protocol. Prints TAP.
 """
-import json, pathlib, re, subprocess, sys, tempfile
+import json, os, re, sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
+import replayed
+from replayed import TREE, check
 
 GUARD = sys.argv[1]
-TREE = pathlib.Path(__file__).resolve().parents[2]
 DATA = TREE / "test/data/health"
 CHECKS = {50: "HAProxy, check-ssl", 53: "HAProxy, HTTP", 55: "HAProxy, HTTPS", 62: "connect and RST on 5349", 63: "connect and FIN on 5349",
           64: "a TLS handshake", 66: "a GET over TLS"}
 SILENT = {60: "connect and RST on 3478", 61: "connect and FIN on 3478", 65: "a TLS handshake with a good end"}
 WORTH_A_BAN = (53, 55, 62, 63, 64, 66)  # what they leave costs under a point
 IRREGULAR = (1.3, 4.1, 2.2, 7.9, 3.1)
-number = failures = 0
-
-
-def check(right, sentence, detail=""):
-    global number, failures
-    number += 1
-    failures += not right
-    print(f"{'ok' if right else 'not ok'} {number} - {sentence}")
-    if not right and detail:
-        print(f"  {detail}")
 
 
 def replay(text):
-    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
-        file.write(f"rules_file: {TREE}/rules/coturn.yaml\n")
-        file.flush()
-        done = subprocess.run([GUARD, "replay", "--config", file.name, "--json", "-"], input=text.encode(), capture_output=True, timeout=120)
+    done = replayed.replay(GUARD, "--json", "-", stdin=text.encode())
     told = [json.loads(line) for line in done.stdout.splitlines()]
     return [line for line in told if line["event"] == "ban"], [line for line in told if line["event"] == "report"], told[-1]
 
@@ -93,5 +83,4 @@ check(any("PROXY protocol on" in report["remedy"] and report["address"] == "10.1
 public = (DATA / "own-proxy-without-header.log").read_text().replace("10.1.0.9", "203.0.113.9")
 bans, reports, summary = replay(public)
 check(len(bans) == 1, "a public address that does the same is banned at the third connection", str(bans))
-print(f"1..{number}")
-sys.exit(failures > 0)
+replayed.finish()

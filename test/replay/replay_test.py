@@ -5,10 +5,13 @@
 Every log of test/data/coturn goes through `coturn-guard replay --json`. What must come out is worked out here by other
 means: who sent more resets than a forgery could hide, who is honest, and whom the forged lines name. Prints TAP.
 """
-import collections, ipaddress, json, pathlib, re, subprocess, sys, tempfile
+import collections, ipaddress, json, os, re, sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
+import replayed
+from replayed import TREE, check
 
 GUARD = sys.argv[1]
-TREE = pathlib.Path(__file__).resolve().parents[2]
 LOGS = sorted((TREE / "test/data/coturn").glob("*.log"))
 ATTACKERS = [ipaddress.ip_network(n) for n in ("203.0.113.0/24", "2001:db8:bad::/64")]
 KEYS = {
@@ -19,24 +22,10 @@ KEYS = {
 }
 # The one whole form of a line that a reset has in every version, from the start of a record to its end.
 RESET = re.compile(rb"ERROR:? session \d{18}: (?:TLS/)?TCP socket error: Connection reset by peer (\S+):\d+$")
-number = failures = 0
 
 
-def check(right, sentence, detail=""):
-    global number, failures
-    number += 1
-    failures += not right
-    print(f"{'ok' if right else 'not ok'} {number} - {sentence}")
-    if not right and detail:
-        print(f"  {detail}")
-
-
-def replay(*arguments, config="", stdin=None):
-    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
-        file.write(f"rules_file: {TREE}/rules/coturn.yaml\n{config}\n")
-        file.flush()
-        return subprocess.run([GUARD, "replay", "--config", file.name, *map(str, arguments)], input=stdin,
-                              capture_output=True, timeout=120)
+def replay(*arguments, **more):
+    return replayed.replay(GUARD, *arguments, **more)
 
 
 def inside(prefix, networks):
@@ -156,5 +145,4 @@ named = "".join(f"Oct 11 22:14:15 host 8f2b1d4c5e6a[830]: 31: : ERROR: {reset}\n
 check(bans_of(named)[1]["recognised"] == 0 and bans_of(named, TAGS)[0], "a tag that does not name coturn is believed once the operator names it")
 times = "".join(f"22/Nov/2026 12:15:0{n} : ERROR: {reset}\n" for n, reset in enumerate(RESETS))
 check(bans_of(times)[0] == ["203.0.113.61/32"], "a format of times that nobody names is learned from the lines")
-print(f"1..{number}")
-sys.exit(failures > 0)
+replayed.finish()

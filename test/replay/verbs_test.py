@@ -7,10 +7,12 @@ windows are known. Prints TAP.
 """
 import json, os, pathlib, pty, random, re, select, subprocess, sys, tempfile, time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
+import replayed
+from replayed import TREE, check
+
 GUARD = sys.argv[1]
-TREE = pathlib.Path(__file__).resolve().parents[2]
 LOG = TREE / "test/data/coturn/4.6.1-default.log"
-number = failures = 0
 scratch = pathlib.Path(tempfile.mkdtemp(prefix="verbs-"))
 
 RULES = r"""
@@ -83,15 +85,6 @@ RESET = "{time}: : ERROR: session 000000000000000{session:03}: TCP socket error:
 GUESS = "{time}: : session 000000000000000{session:03}: realm <example.org> user <{user}>: incoming packet message processed, error 401: Unauthorized"
 CLOSED = "{time}: : session 000000000000000{session:03}: closed (2nd stage), user <alice> realm <example.org> origin <>, local 198.51.100.10:3478, remote {client}, reason: x"
 PROBE = "{time}: : A peer IP {peer} denied for {client}"
-
-
-def check(right, sentence, detail=""):
-    global number, failures
-    number += 1
-    failures += not right
-    print(f"{'ok' if right else 'not ok'} {number} - {sentence}")
-    if not right:
-        print(f"  {detail}")
 
 
 def configured(rules=None, more=""):
@@ -294,5 +287,4 @@ check(code == 0 and re.search(rb"\d+ MiB read, \d+ MiB/s", shown) and shown.ends
 for file in scratch.iterdir():
     file.unlink()
 scratch.rmdir()
-print(f"1..{number}")
-sys.exit(failures > 0)
+replayed.finish()

@@ -10,6 +10,9 @@ one offence of a known address, and in the end the state file must hold exactly 
 import argparse, contextlib, ipaddress, json, os, random, re, shutil, signal, socket, sqlite3, subprocess, sys, tempfile, threading, time
 
 TREE = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.."))
+sys.path.insert(0, TREE + "/test/support")
+import slow_disk
+
 CANARIES = {"198.51.100.254/31", "2001:db8:ffff:ffff::/64"}  # always in the sets, to prove that they live
 SETS = ("coturn-guard-4", "coturn-guard-6")
 
@@ -612,31 +615,6 @@ def hundred_thousand_bans_are_back_in_no_time(_):
     check(len(world.bans()) == 100000, "and all of them are still known", len(world.bans()))
 
 
-SLOW = r"""
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/types.h>
-#include <unistd.h>
-static void wait_for(int fd) {
-  char link[64], path[512];
-  snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-  ssize_t got = readlink(link, path, sizeof path - 1);
-  if (got <= 0) return;
-  path[got] = 0;
-  if (strstr(path, "state.db")) usleep(atoi(getenv("SLOW_MICROSECONDS")));
-}
-#define WRAP(name, result, declared, passed) \
-  result name declared { wait_for(fd); return ((result(*) declared)dlsym(RTLD_NEXT, #name)) passed; }
-WRAP(fsync, int, (int fd), (fd))
-WRAP(fdatasync, int, (int fd), (fd))
-WRAP(pwrite64, ssize_t, (int fd, const void *b, size_t n, off64_t o), (fd, b, n, o))
-WRAP(pwrite, ssize_t, (int fd, const void *b, size_t n, off_t o), (fd, b, n, o))
-"""
-
-
 def line_to_kernel(world, network, bans=150):
     """-> milliseconds from the third line to the kernel's yes, sorted"""
     sys.path.insert(0, TREE + "/test/bench")
@@ -658,12 +636,9 @@ def line_to_kernel(world, network, bans=150):
 @case
 def a_slow_disk_delays_no_ban(_):
     # No dm-delay and no FUSE program everywhere: each write and sync of the state file sleeps, which is worse than a disk.
-    source = Arguments.place + "/slow.c"
-    open(source, "w").write(SLOW)
-    sh("gcc -shared -fPIC -O1 -o %s/slow.so %s -ldl" % (Arguments.place, source))
     world = fresh("slow")
     told = {}
-    for name, preload in (("none", None), ("slow", {"LD_PRELOAD": Arguments.place + "/slow.so", "SLOW_MICROSECONDS": "300000"})):
+    for name, preload in (("none", None), ("slow", slow_disk.environment(Arguments.place, microseconds=300000))):
         world.configure(**({"state_file": "off"} if name == "none" else {}))
         world.start(preload=preload)
         times = line_to_kernel(world, "198.51.%d" % (120 if name == "none" else 121))

@@ -30,17 +30,11 @@ class Story {
   // What a connection leaves that says nothing to the TLS port, in a verbose log.
   int tls_plain(const std::string& client) {
     ++number_;
-    return says(
-        fmt::format("5: : session {:018}: closed (2nd stage), user <> realm <example.org> origin <>, local "
-                    "198.51.100.10:5349, remote {}:{}, reason: TCP connection closed by client (callback)",
-                    number_, client, number_));
+    return closes("", 5349, client, kByClient);
   }
   int http(const std::string& client) {
     ++number_;
-    return says(
-        fmt::format("5: : session {:018}: closed (2nd stage), user <> realm <example.org> origin <>, local "
-                    "198.51.100.10:3478, remote {}:{}, reason: general",
-                    number_, client, number_));
+    return closes("", 3478, client, "general");
   }
   int reset(const std::string& client) {
     ++number_;
@@ -65,10 +59,7 @@ class Story {
     says(fmt::format(
         "5: : session {:018}: realm <example.org> user <{}>: incoming packet ALLOCATE processed, success",
         number_, user));
-    says(
-        fmt::format("5: : session {:018}: closed (2nd stage), user <{}> realm <example.org> origin <>, local "
-                    "198.51.100.10:3478, remote {}:{}, reason: TCP connection closed by client (callback)",
-                    number_, user, client, number_));
+    closes(user, 3478, client, kByClient);
   }
   int guesses(const std::string& client, const std::string& user) {
     ++number_;
@@ -77,10 +68,7 @@ class Story {
         fmt::format("5: : session {:018}: realm <example.org> user <{}>: incoming packet message processed, "
                     "error 401: Unauthorized",
                     number_, user));
-    found += says(
-        fmt::format("5: : session {:018}: closed (2nd stage), user <{}> realm <example.org> origin <>, local "
-                    "198.51.100.10:3478, remote {}:{}, reason: TCP connection closed by client (callback)",
-                    number_, user, client, number_));
+    found += closes(user, 3478, client, kByClient);
     waits(2100ms);
     pipeline.tick(now, true, outcome);
     return found + bans();
@@ -100,6 +88,14 @@ class Story {
   Now now{std::chrono::steady_clock::time_point(1h), {}};
 
  private:
+  static constexpr const char* kByClient = "TCP connection closed by client (callback)";
+
+  int closes(const std::string& user, int port, const std::string& client, const char* reason) {
+    return says(
+        fmt::format("5: : session {:018}: closed (2nd stage), user <{}> realm <example.org> origin <>, local "
+                    "198.51.100.10:{}, remote {}:{}, reason: {}",
+                    number_, user, port, client, number_, reason));
+  }
   int bans() {
     const auto found = static_cast<int>(outcome.verdicts.size());
     told_.insert(told_.end(), outcome.reports.begin(), outcome.reports.end());
