@@ -6,6 +6,7 @@
 
 #include "detect/session_number.hpp"
 #include "judge/ledger_records.hpp"
+#include "model/private_address.hpp"
 
 namespace coturn_guard {
 namespace {
@@ -315,7 +316,7 @@ void Pipeline::listen(const Event& event, const Now& now, Outcome& outcome) {
   if (event.client && session != 0 && !taken_back_.empty())
     taken_back_.named(event.log, session, event.client->address);
   const bool closes = event.client && rules().rule(event.rule).closes;
-  if (!closes && !rules().takes_back(event.rule)) return;
+  if (!closes && !rules().takes_back(event.rule) && !rules().foretells(event.rule)) return;
   taken_back_.hear(event, session != 0 ? attribution_.client_of(event.log, session) : std::nullopt, rules(),
                    now, charging(now, outcome));
 }

@@ -51,7 +51,7 @@ struct RuleSet::Compiled {
     std::optional<Pattern> pattern;
     std::optional<RuleId> if_expired, if_unexpired, unannounced, own_peer;
     std::vector<RuleId> announced_by, taken_back_by, taken_back_after;
-    bool announces = false, takes_back = false;
+    bool announces = false, takes_back = false, foretells = false;
   };
 
   explicit Compiled(RuleBook from, LiteralIndex rule_begins, LiteralIndex forgeable_begins)
@@ -105,7 +105,7 @@ Result<> RuleSet::Compiled::get_ready() {
   for (std::size_t i = 0; i < ready.size(); ++i) {
     for (const RuleId id : ready[i].announced_by) ready[id].announces = true;
     for (const RuleId id : ready[i].taken_back_by) ready[id].takes_back = true;
-    for (const RuleId id : ready[i].taken_back_after) ready[id].takes_back = true;
+    for (const RuleId id : ready[i].taken_back_after) ready[id].foretells = true;
   }
   return {};
 }
@@ -266,6 +266,9 @@ const std::vector<RuleId>& RuleSet::taken_back_after(RuleId rule) const {
 }
 bool RuleSet::takes_back(RuleId rule) const {
   return rule < compiled_->ready.size() && compiled_->ready[rule].takes_back;
+}
+bool RuleSet::foretells(RuleId rule) const {
+  return rule < compiled_->ready.size() && compiled_->ready[rule].foretells;
 }
 std::optional<RuleId> RuleSet::unannounced(RuleId rule) const {
   return rule < compiled_->ready.size() ? compiled_->ready[rule].unannounced : std::nullopt;

@@ -59,8 +59,9 @@ class RuleSet {
   // Rule::taken_back_by and taken_back_after, empty for most.
   [[nodiscard]] const std::vector<RuleId>& taken_back_by(RuleId rule) const;
   [[nodiscard]] const std::vector<RuleId>& taken_back_after(RuleId rule) const;
-  // Whether some rule's lines are taken back by this one's, or only after them.
+  // Whether this one's lines take some rule's back, and whether they say that such may come.
   [[nodiscard]] bool takes_back(RuleId rule) const;
+  [[nodiscard]] bool foretells(RuleId rule) const;
   // The rule that says what a sign of the kernel's is worth. Absent: the operator switched it off.
   [[nodiscard]] std::optional<RuleId> kernel_rule(KernelSign sign) const;
   [[nodiscard]] std::optional<RuleId> packet_rule(PacketSign sign) const;

@@ -2,7 +2,6 @@
 #include "detect/taken_back.hpp"
 
 #include <algorithm>
-#include <iterator>
 #include <limits>
 
 #include "detect/session_number.hpp"
@@ -29,7 +28,7 @@ const Address& client_of(const Attributed& offence) {
 
 }  // namespace
 
-// Whether the word takes back one of this address's, too.
+// Takes back one connection of this address. False: the word has done its part, or is another's.
 bool TakenBack::use(Word& word, const Address& address) {
   if (word.used_up) return false;
   if (word.client) {
@@ -112,8 +111,7 @@ void TakenBack::add_word(Word word, const RuleSet& rules, const Charge& charge) 
   };
   if (static_cast<std::size_t>(std::count_if(words_.begin(), words_.end(), of_session)) >=
       kMaxWordsOfSession) {
-    const auto oldest = std::find_if(words_.begin(), words_.end(), of_session);
-    words_.erase(oldest);
+    words_.erase(std::find_if(words_.begin(), words_.end(), of_session));
   } else if (words_.size() >= kMaxWords) {
     words_.pop_front();
   }
@@ -122,10 +120,10 @@ void TakenBack::add_word(Word word, const RuleSet& rules, const Charge& charge) 
 
 void TakenBack::hear(const Event& event, const std::optional<Address>& client, const RuleSet& rules,
                      const Now& now, const Charge& charge) {
-  // Who writes lines into the log must not give back what it did, nor have others charged.
+  // Who writes lines into the log must not give back what it did.
   if (event.evidence == Evidence::tainted) return;
   const bool about_client = event.client && !rules.rule(event.rule).session;
-  if (rules.takes_back(event.rule)) note_expected(event.log, event.rule, now.mono);
+  if (rules.foretells(event.rule)) note_expected(event.log, event.rule, now.mono);
   if (about_client) {
     const auto found = std::find_if(waiting_.begin(), waiting_.end(), [&](const Waiting& waiting) {
       return !waiting.beside && waiting.offence.event.log == event.log &&
@@ -146,11 +144,6 @@ void TakenBack::hear(const Event& event, const std::optional<Address>& client, c
   }
   const std::uint64_t session = session_number(event.session);
   if (session == 0 || !rules.takes_back(event.rule)) return;
-  // One that only says that words may come takes nothing back.
-  bool is_word = false;
-  for (std::size_t id = 0; id < rules.rules().size(); ++id)
-    is_word = is_word || has(rules.taken_back_by(static_cast<RuleId>(id)), event.rule);
-  if (!is_word) return;
   forget_old(now.mono);
   const std::uint32_t words = std::min<std::uint32_t>(event.count, kMaxWordsOfSession);
   for (std::uint32_t i = 0; i < words; ++i)

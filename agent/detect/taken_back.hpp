@@ -35,24 +35,26 @@ class TakenBack {
   static constexpr std::size_t kMaxWords = 1024;
   static constexpr std::size_t kMaxWordsOfSession = 64;
   static constexpr std::size_t kMaxClaims = 4;  // addresses of which one word may be
-  // Until a word that names the client: somebody types a password.
+  // How long an offence waits for a word that names its client: an administrator types the password.
   static constexpr std::chrono::seconds kPatience{20};
-  // The two lines stand beside each other; threads of coturn's write them.
+  // How long for a word that names a session only: coturn's threads write both lines at nearly one moment.
   static constexpr std::chrono::seconds kBeside{2};
-  // What it explains may have waited for the kernel's word meanwhile (Testimony::kLongestPatience).
+  // How long a word can take back what comes after it. That may have waited for the kernel's word before
+  // (Testimony::kLongestPatience).
   static constexpr std::chrono::seconds kWordHolds{15};
-  // After a line that says that such words may come (Rule::taken_back_after).
+  // How long after a line of Rule::taken_back_after such words are waited for.
   static constexpr std::chrono::hours kExpected{2};
 
   enum class Fate : std::uint8_t { charged, taken_back, waits };
   using Time = std::chrono::steady_clock::time_point;
-  // With when it was, where that is known.
+  // Gets an offence that is to be charged after all, and when it happened, where that is known.
   using Charge = std::function<void(const Attributed&, std::optional<Time>)>;
 
-  // `charge` gets what waited and is to be charged. `when`: it was, where that is known.
+  // `when` it happened, where that is known.
   [[nodiscard]] Fate take(const Attributed& offence, std::optional<Time> when, const RuleSet& rules,
                           const Now& now, const Charge& charge);
-  // A line of a rule that RuleSet::takes_back() or that closes. `client`: of its session, where it is known.
+  // A line of a rule that RuleSet::takes_back(), foretells() or that closes. `client`: of its session, where
+  // it is known.
   void hear(const Event& event, const std::optional<Address>& client, const RuleSet& rules, const Now& now,
             const Charge& charge);
   // The session's client was named.

@@ -253,11 +253,6 @@ struct Entry {
 // Of what is no network's: the logins of all, also of networks that are forgotten.
 constexpr std::string_view kAll = "all";
 
-std::string key_of(const Prefix& network) {
-  PackedWriter writer;
-  return pack_network(writer, network).take();
-}
-
 std::string bytes_of(const Entry& entry) {
   PackedWriter writer;
   writer.number(entry.last_login.value_or(0)).number(entry.last_busy.value_or(0));
@@ -488,7 +483,7 @@ void CreditBook::save_changes(StateBatch& batch) {
   const auto save = [&](Entry& entry) {
     entry.noted = false;
     entry.saved = true;
-    batch.records.push_back({SavedRecord::Kind::credit, key_of(entry.network), bytes_of(entry)});
+    batch.records.push_back({SavedRecord::Kind::credit, network_key(entry.network), bytes_of(entry)});
   };
   const auto gone = std::exchange(state.gone, {});
   const auto noted = std::exchange(state.noted, {});
@@ -498,7 +493,7 @@ void CreditBook::save_changes(StateBatch& batch) {
       for (Entry& entry : *list) save(entry);
   } else {
     for (const Prefix& network : gone)
-      batch.records_gone.push_back({SavedRecord::Kind::credit, key_of(network)});
+      batch.records_gone.push_back({SavedRecord::Kind::credit, network_key(network)});
     for (const Prefix& network : noted)
       if (const auto known = state.index.find(network); known != state.index.end() && known->second->noted)
         save(*known->second);

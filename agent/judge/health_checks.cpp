@@ -54,7 +54,7 @@ class Rhythm {
   [[nodiscard]] bool goes_on_with(Milli at, bool coarse) const {
     Rhythm with = *this;
     with.add(at);
-    // The shortest are a second, as clocks and networks keep it.
+    // No interval is shorter than a second, but for what clocks and networks are off by.
     if (with.period() * 20 < kShortest * 19) return false;
     return with.is_even() || (coarse && with.has_even_seconds());
   }
@@ -142,7 +142,8 @@ struct Source {
   // False: not when it was to come.
   [[nodiscard]] bool advance(Milli at) {
     if (!rhythm.blank() && !rhythm.goes_on_with(at, coarse)) {
-      // One between was not told of. Never two in a row: nobody is to skip at will.
+      // No line told of the probe between. That is believed once among several: else a scanner could come and
+      // stay away as it likes.
       const Milli between = rhythm.last() + (at - rhythm.last()) / 2;
       if (since_gap < HealthChecks::kIntervals || !rhythm.goes_on_with(between, coarse)) return false;
       Rhythm whole = rhythm;
@@ -165,11 +166,6 @@ struct Source {
     equal = since_gap = 0;
   }
 };
-
-std::string key_of(const Prefix& network) {
-  PackedWriter writer;
-  return pack_network(writer, network).take();
-}
 
 std::string bytes_of(const Source& source) {
   PackedWriter writer;
@@ -232,7 +228,7 @@ struct HealthChecks::State {
     return known == index.end() ? nullptr : &*known->second;
   }
 
-  // It is the newest of the stage that it has from now on.
+  // It has this stage from now on, and is the newest there.
   void move_to(Source& source, Stage stage) {
     const auto at = index.find(source.network)->second;
     std::list<Source>& from = of(source.stage);
@@ -287,7 +283,7 @@ struct HealthChecks::State {
 
   // What a check does not do. Of a named one the same probe at another time is borne, seldom.
   bool odd(Source& source, const Probe& probe, bool at_its_time, Milli at) {
-    // A brief end is told of where the log's line about it comes late.
+    // A brief end is counted where the log's line about the connection comes too late to explain it.
     const bool known = source.knows(probe.rule) || (probe.client_port == 0 && source.rules.size() < 2);
     const bool borne = source.stage == Stage::named && source.fits(probe) && known && source.odd < kOddities;
     if (!borne) {
@@ -448,7 +444,7 @@ void HealthChecks::save_changes(StateBatch& batch) {
   State& state = *state_;
   constexpr auto kKind = SavedRecord::Kind::health_check;
   const auto save = [&](const Source& source) {
-    batch.records.push_back({kKind, key_of(source.network), bytes_of(source)});
+    batch.records.push_back({kKind, network_key(source.network), bytes_of(source)});
   };
   const auto gone = std::exchange(state.gone, {});
   const auto noted = std::exchange(state.noted, {});
@@ -462,7 +458,7 @@ void HealthChecks::save_changes(StateBatch& batch) {
     return source != nullptr && source->stage == Stage::named;
   };
   for (const Prefix& network : gone)
-    if (!is_named(network)) batch.records_gone.push_back({kKind, key_of(network)});
+    if (!is_named(network)) batch.records_gone.push_back({kKind, network_key(network)});
   for (const Prefix& network : noted)
     if (is_named(network)) save(*state.find(network));
 }

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <limits>
 #include <optional>
-#include <string>
 
 #include "model/packed_network.hpp"
 
@@ -13,12 +12,6 @@ namespace {
 
 constexpr auto kKind = SavedRecord::Kind::by_others;
 
-std::string key_of(const Prefix& network) {
-  PackedWriter key;
-  pack_network(key, network);
-  return key.take();
-}
-
 SavedRecord record_of(const SavedOffender& offender) {
   PackedWriter value;
   value.number(offender.last_seen)
@@ -26,7 +19,7 @@ SavedRecord record_of(const SavedOffender& offender) {
       .number(offender.last_ban_seconds)
       .number(offender.earlier_bans);
   for (const std::uint64_t slot : offender.window) value.number(slot);
-  return {kKind, key_of(offender.network), value.take()};
+  return {kKind, network_key(offender.network), value.take()};
 }
 
 std::optional<SavedOffender> offender_of(const SavedRecord& record) {
@@ -51,7 +44,8 @@ void save_as_records(Ledger& ledger, StateBatch& batch) {
   StateBatch own;
   ledger.save_changes(own);
   if (own.clear_offenders) batch.clear_records.push_back(kKind);
-  for (const Prefix& network : own.offenders_gone) batch.records_gone.push_back({kKind, key_of(network)});
+  for (const Prefix& network : own.offenders_gone)
+    batch.records_gone.push_back({kKind, network_key(network)});
   for (const SavedOffender& offender : own.offenders) batch.records.push_back(record_of(offender));
 }
 

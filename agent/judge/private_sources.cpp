@@ -2,7 +2,6 @@
 #include "judge/private_sources.hpp"
 
 #include <algorithm>
-#include <array>
 
 namespace coturn_guard {
 namespace {
@@ -13,17 +12,6 @@ Policy bounded(Policy policy) {
 }
 
 }  // namespace
-
-bool is_private(const Address& address) {
-  static const std::array<Prefix, 6> kPrivate{Prefix(Address::v4(0x0a000000), 8),   // 10.0.0.0/8
-                                              Prefix(Address::v4(0xac100000), 12),  // 172.16.0.0/12
-                                              Prefix(Address::v4(0xc0a80000), 16),  // 192.168.0.0/16
-                                              Prefix(Address::v4(0xa9fe0000), 16),  // 169.254.0.0/16
-                                              *Prefix::parse("fc00::/7"),
-                                              *Prefix::parse("fe80::/10")};
-  return std::any_of(kPrivate.begin(), kPrivate.end(),
-                     [&](const Prefix& network) { return network.contains(address); });
-}
 
 PrivateSources::PrivateSources(const Policy& policy, const HashSeed& seed) : ledger_(bounded(policy), seed) {}
 

@@ -4,8 +4,7 @@
 // would have, the operator is alarmed instead, and again at the intervals at which bans of it would have
 // grown. What strong rules tell of is another's to judge.
 //
-// Private is what no stranger on the Internet can be: RFC 1918, unique local and link-local addresses. Public
-// neighbours on our link are none, for a data centre's subnet can be rented.
+// Public neighbours on our link are none of them, for a data centre's subnet can be rented.
 #pragma once
 
 #include <chrono>
@@ -18,8 +17,6 @@
 #include "util/siphash.hpp"
 
 namespace coturn_guard {
-
-[[nodiscard]] bool is_private(const Address& address);
 
 class PrivateSources {
  public:

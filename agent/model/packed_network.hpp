@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <string>
 #include <tuple>
 
 #include "model/prefix.hpp"
@@ -13,6 +14,12 @@ namespace coturn_guard {
 inline PackedWriter& pack_network(PackedWriter& writer, const Prefix& network) {
   const Address::Bytes& bytes = network.network().bytes();
   return writer.raw({reinterpret_cast<const char*>(bytes.data()), bytes.size()}).number(network.length());
+}
+
+// The key of what the state file holds of one network.
+[[nodiscard]] inline std::string network_key(const Prefix& network) {
+  PackedWriter writer;
+  return pack_network(writer, network).take();
 }
 
 // False: it is no network as it was written (host bits, a length beyond the family's).

@@ -5,6 +5,8 @@
 #include <array>
 #include <cstdint>
 
+#include "model/private_address.hpp"
+
 namespace coturn_guard {
 namespace {
 
@@ -42,11 +44,9 @@ bool is_host(std::uint32_t host) {
 }
 
 // 6to4 and Teredo work with public addresses alone (RFC 3056 section 2, RFC 4380 section 5.2.4). Whoever made
-// up another is not to pass for a neighbour of ours.
+// up another is not to pass for a neighbour of ours, nor for one behind its provider's NAT (100.64.0.0/10).
 bool is_public(std::uint32_t host) {
-  return is_host(host) && !is_within(host, 0x0a000000, 8) && !is_within(host, 0xac100000, 12) &&
-         !is_within(host, 0xc0a80000, 16) && !is_within(host, 0xa9fe0000, 16) &&
-         !is_within(host, 0x64400000, 10);
+  return is_host(host) && !is_private(Address::v4(host)) && !is_within(host, 0x64400000, 10);
 }
 
 Translated by_nat64(const Address& address, unsigned length) {
