@@ -127,7 +127,7 @@ class Pipeline {
   // After the end of a ban an address is looked at more strictly for so long: what its packets show weighs
   // double, and it may ask for a tenth of the answers.
   static constexpr std::chrono::minutes kProbation{10};
-  // What names nobody is told so seldom, each rule's.
+  // A rule's lines that name nobody are told once in this time.
   static constexpr std::chrono::minutes kTellNobodysEvery{10};
 
   Pipeline(Recogniser recogniser, const Policy& policy, const HashSeed& seed, Allowlist allowlist);
@@ -177,8 +177,8 @@ class Pipeline {
   [[nodiscard]] std::vector<LinePlace> waiting() const;
   // NAT64 prefixes of the operator's network, besides those that everybody knows.
   void set_nat64(std::vector<Prefix> prefixes);
-  // By what a ban of this network is known to the ledger: an IPv6 network that an IPv4 host comes from
-  // through a translator is that host's.
+  // The network that the ledger counts under when this one is banned: that of the IPv4 host, where it comes
+  // through a translator.
   [[nodiscard]] Prefix judged_as(const Prefix& prefix) const;
   void set_breaker(const BreakerPolicy& policy) { breaker_.set_policy(policy); }
   // An operator's pardon: the offences in the window, with `ladder` the earlier bans too.

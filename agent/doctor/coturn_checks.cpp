@@ -146,8 +146,7 @@ Findings check_rate_limit(const Facts& facts) {
        "anybody can reckon. Customers who share one with an attacker, or an address with each other, cannot "
        "log in over UDP, and no line names them",
        "remove it from /etc/turnserver.conf, and write gate: on in our configuration: that limits each "
-       "source "
-       "alone"}};
+       "source alone"}};
 }
 
 Findings check_answers_arrive(const Facts& facts) {

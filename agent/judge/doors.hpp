@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // By which doors an IPv4 host that comes through a translator (model/translated) is shut out: each prefix
 // that it comes from must be dropped on its own, and it may have several. Bounded: who was silent longest
-// goes first, and is shut out anew at its next offence.
+// goes first, and is shut out anew when it offends through a translator again.
 #pragma once
 
 #include <chrono>

@@ -148,6 +148,16 @@ TEST_CASE("a health check is one where data connections may end meanwhile, too",
   CHECK_FALSE(checked(7));
 }
 
+TEST_CASE("what waits for a word is read again after a restart", "[detect][taken_back]") {
+  Talk talk;
+  talk.connects(1);
+  talk.closes(1001, "203.0.113.5:30000");
+  talk.pass(std::chrono::seconds(1));  // that no more of the line comes
+  REQUIRE(talk.pipeline.waiting().size() == 1);
+  talk.pass(std::chrono::seconds(4));
+  CHECK(talk.pipeline.waiting().empty());
+}
+
 TEST_CASE("a word that stands in an attacker's text takes nothing back", "[detect][taken_back]") {
   Talk talk;
   talk.connects(1);
