@@ -97,9 +97,9 @@ def every_ephemeral_port_forged(arena):
     arena.spared(arena.victim_address, "the customer who closes normally while every port is forged")
 
 
-def guess_beside(server, count):
+def guess_beside(server, source, count):
     """Over UDP, so that each guess is on trial -> how many were answered."""
-    session, answered = turn.Session(turn.connect("udp", server, 3478, None, 1.0), "alice", "wrong"), 0
+    session, answered = turn.Session(turn.connect("udp", server, 3478, source, 1.0), "alice", "wrong"), 0
     for _ in range(count):
         try:
             session.ask(turn.ALLOCATE, turn.attribute(turn.REQUESTED_TRANSPORT, turn.RELAY_OVER_UDP))
@@ -144,7 +144,7 @@ def firewall_reloads_while_the_disk_hangs(arena):
     open(hung, "w").close()
     time.sleep(1.5)  # something was to be written meanwhile
     before = written()
-    guessing = arena.at("attacker", guess_beside, arena.server, 8)
+    guessing = arena.at("attacker", guess_beside, arena.server, arena.attacker_address, 8)
     sources = ["2001:db8:bad:1%02x::1" % number for number in range(40)]
     if six:
         batch(("-n", "attacker"), ["addr add %s/128 dev eth0 nodad" % source for source in sources])

@@ -17,7 +17,7 @@ def a_notify_socket_that_nobody_reads(arena):
     end = time.monotonic() + 1 + room * 0.6
     while time.monotonic() < end:
         try:
-            arena.mark(6)
+            arena.mark()
         except AssertionError as problem:
             return ok(False, "who offends while nobody reads the notify socket is banned", problem)
     ok(True, "who offends while nobody reads the notify socket is banned")

@@ -209,7 +209,7 @@ class Arena(World):
     def details(self, address):
         return "%s\nwhy %s: %s\n%s" % (self.daemon.text[-2500:] if self.daemon else "", address, self.verb("why", "--config", self.place + "/coturn-guard.yaml", address)[-1500:], self.verb("status")[-800:])
 
-    def mark(self, seconds=10):
+    def mark(self, seconds=30):
         """A host of its own offends until it is banned: what was said before is judged, but for what waits -> its address."""
         self.markers += 1
         address = "198.18.0.%d" % self.markers
