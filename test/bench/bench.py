@@ -14,21 +14,25 @@ from harness import contestant, measure, namespaces  # noqa: E402
 from harness.arena import Arena  # noqa: E402
 from harness.measure import OURS, Sizes, say  # noqa: E402
 from harness.report import CORRECTNESS, Report  # noqa: E402
-from phases import idle, latency, live, replay, resets, storm  # noqa: E402
+from phases import follow, idle, latency, live, replay, resets, scale, storm  # noqa: E402
 
 PHASES = {"replay": replay.run, "live": live.run, "latency": latency.run_idle, "latency_load": latency.run_loaded,
-          "storm": storm.run, "idle": idle.run, "resets": resets.run}
+          "storm": storm.run, "idle": idle.run, "resets": resets.run, "follow": follow.run,
+          "scale": scale.run}
 # Peers get what they finish within about half a minute.
 FULL = Sizes(rounds=5, replay_lines={OURS: 1_000_000, "fail2ban": 100_000, "*": 1_000_000},
              live_lines={OURS: 1_000_000, "fail2ban": 300_000, "*": 200_000},
              trials={OURS: 500, "*": 100}, offenders={OURS: 100_000, "*": 1000},
-             idle_seconds=60, limit_seconds=120)
+             standing={"ipset": (100_000, 1_000_000), "nftables": (100_000,)},
+             idle_seconds=60, follow_seconds=10, limit_seconds=120)
 QUICK = Sizes(rounds=2, replay_lines={OURS: 1_000_000, "fail2ban": 20_000, "*": 1_000_000},
               live_lines={OURS: 1_000_000, "*": 50_000},
               trials={OURS: 150, "*": 30}, offenders={OURS: 100_000, "*": 200},
-              idle_seconds=10, limit_seconds=30)
+              standing={"ipset": (100_000,), "nftables": (100_000,)},
+              idle_seconds=10, follow_seconds=5, limit_seconds=30)
 SMOKE = Sizes(rounds=1, replay_lines={OURS: 50_000, "*": 2_000}, live_lines={OURS: 50_000, "*": 5_000},
-              trials={OURS: 10, "*": 3}, offenders={OURS: 2000, "*": 50}, idle_seconds=2, limit_seconds=15)
+              trials={OURS: 10, "*": 3}, offenders={OURS: 2000, "*": 50}, standing={"ipset": (1000,), "nftables": (1000,)},
+              idle_seconds=2, follow_seconds=1, limit_seconds=15)
 
 
 def main():
@@ -46,7 +50,7 @@ def main():
     for name in (options.contestants or OURS).split(","):
         if name not in contestant.names():
             arguments.error("no such contestant: %s (there are %s)" % (name, " ".join(contestant.names())))
-    namespaces.enter(150 if options.smoke else 900 if options.quick else 7200)
+    namespaces.enter(240 if options.smoke else 900 if options.quick else 7200)
     sizes = SMOKE if options.smoke else QUICK if options.quick else FULL
 
     work, results_directory = os.environ["BENCH_WORK"], os.environ["BENCH_RESULTS"]

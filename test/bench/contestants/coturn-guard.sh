@@ -9,6 +9,9 @@ rules_file: $(realpath "$BENCH/../../rules/coturn.yaml")
 findtime: ${FINDTIME}s
 maxretry: $MAXRETRY
 bantime: ${BANTIME}s
+enforcer: ${ENFORCER:-ipset}
+${MOST:+max_bans: $MOST
+max_addresses: $MOST}
 YAML
 }
 c_start() {

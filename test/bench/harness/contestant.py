@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Drives one contestants/NAME.sh through harness/contestant.sh, and reads what its processes cost."""
+import dataclasses
 import glob
 import os
 import re
@@ -22,10 +23,20 @@ def names():
     return sorted(os.path.basename(f)[:-3] for f in glob.glob(HERE + "/contestants/*.sh"))
 
 
+@dataclasses.dataclass
+class Cost:
+    cpu: float     # seconds, as the scheduler counts them
+    wakeups: int   # voluntary context switches
+    written: int   # bytes that went to block devices
+
+    def __sub__(self, other):
+        return Cost(self.cpu - other.cpu, self.wakeups - other.wakeups, self.written - other.written)
+
+
 class Contestant:
     """One contestant with its own work directory and log. Use as a context manager: leaving it ends all of it."""
 
-    def __init__(self, name, work, bantime=60):
+    def __init__(self, name, work, bantime=60, keeps_state=False):
         self.name = name
         self.directory = os.path.join(work, "contestant-" + name)
         shutil.rmtree(self.directory, ignore_errors=True)
@@ -34,7 +45,9 @@ class Contestant:
         # memory instead of disk: what the disk does is noise here, and the same for everybody
         namespaces.shell("mount -t tmpfs tmpfs %s/log; : >%s" % (self.directory, self.log))
         self.environment = dict(os.environ, W=self.directory, LOG=self.log, BENCH=HERE, BANTIME=str(bantime),
-                                MAXRETRY="3", FINDTIME="86400")
+                                MAXRETRY="3", FINDTIME="86400", **({"STATE_DIRECTORY": self.directory + "/state"} if keeps_state else {}))
+        if keeps_state:
+            os.mkdir(self.directory + "/state")
         self.form = self.act("line_form").strip()
         self.sets, self.before = [], set()
 
@@ -121,6 +134,10 @@ class Contestant:
 
     def wakeups(self):
         return self._per_process("task/*/status", r"^voluntary_ctxt_switches:\s+(\d+)")
+
+    def cost(self):
+        return Cost(self._per_process("task/*/schedstat", r"^(\d+)") / 1e9, self.wakeups(),
+                    self._per_process("io", r"^write_bytes: (\d+)"))
 
     def cpu_seconds(self):
         """User and system time of its processes and of their children that were waited for."""

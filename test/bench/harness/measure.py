@@ -33,7 +33,9 @@ class Sizes:
     live_lines: dict
     trials: dict
     offenders: dict
+    standing: dict        # bans that stand, by backend
     idle_seconds: float
+    follow_seconds: float
     limit_seconds: float  # of a single measurement
 
     @staticmethod

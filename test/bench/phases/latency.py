@@ -6,20 +6,20 @@ starts right before the third and stops at the sending of the first SYN that no 
 back to back. Trials are some tenths of a second apart, at random, so the contestant is asleep when one comes.
 Phase 4 is the same while another process appends 20 000 benign lines a second, one write(2) each, as coturn does.
 """
+import contextlib
 import itertools
 import os
 import random
-import signal
 import time
 
-from harness import coturn_log, namespaces
+from harness import coturn_log
 from harness.arena import Probe
 from harness.contestant import Contestant
+from harness.load import Load
 from harness.measure import ForeignCpu, Result, Sizes, attempt, percentile, say
 
 IDLE, LOADED = "3 latency, idle", "4 latency, 20 k lines/s"
-LOAD_LINES_PER_SECOND = 20000
-TICK_SECONDS = 0.001
+LOAD_LINES_PER_SECOND, LOAD_LINES_AT_ONCE = 20_000, 20
 
 
 def run_idle(context):
@@ -30,25 +30,6 @@ def run_loaded(context):
     return [r for name in context.contestants for r in attempt(LOADED, name, measure, context, name, LOADED)]
 
 
-def start_load(context, log):
-    """A process that appends benign lines for ever; its pid."""
-    path, _ = coturn_log.cached(os.path.join(context.work, "logs"), 100_000, offences=0.0)
-    pid = os.fork()
-    if pid:
-        namespaces.own_processes.add(pid)
-        return pid
-    with open(path, "rb") as f:  # forged lines are part of phases 1 and 2
-        lines = [line for line in f if b"Connection reset" not in line]
-    fd, at, due = os.open(log, os.O_WRONLY | os.O_APPEND), 0, time.monotonic()
-    per_tick = round(LOAD_LINES_PER_SECOND * TICK_SECONDS)
-    while True:
-        for _ in range(per_tick):
-            os.write(fd, lines[at])
-            at = (at + 1) % len(lines)
-        due += TICK_SECONDS
-        time.sleep(max(0.0, due - time.monotonic()))
-
-
 def fresh_address(serial):
     if serial % 4 == 3:
         return "2a02:%x::%x" % (serial, serial)
@@ -57,12 +38,13 @@ def fresh_address(serial):
 
 def measure(context, name, phase):
     trials, limit = Sizes.of(context.sizes.trials, name), min(30.0, context.sizes.limit_seconds)
-    rng, taken, lost, loader = random.Random(3), [], 0, 0
+    rng, taken, lost = random.Random(3), [], 0
     # No session of the load's: who logged in there would be a phone that lost its network, and no offender.
     session = itertools.count(500_000_000)
-    with Contestant(name, context.work, bantime=600) as contestant:
+    with Contestant(name, context.work, bantime=600) as contestant, contextlib.ExitStack() as under_way:
         contestant.start()
         fd = os.open(contestant.log, os.O_WRONLY | os.O_APPEND)
+        under_way.callback(os.close, fd)
 
         def trial(address):
             probe = Probe(context.arena, address)
@@ -75,30 +57,23 @@ def measure(context, name, phase):
             os.write(fd, lines[2])
             return probe.wait_banned(begin, limit)
 
-        try:
-            for i in range(4):  # the first ban of each family may create chains and sets: not counted
-                trial(fresh_address(10000 + i))
-            if phase == LOADED:
-                loader = start_load(context, contestant.log)
-                time.sleep(1)
-            foreign, cpu, begin = ForeignCpu(), contestant.cpu_seconds(), time.monotonic()
-            for i in range(trials):
-                time.sleep(rng.uniform(0.03, 0.25))
-                seconds = trial(fresh_address(i))
-                if seconds is None:
-                    lost += 1
-                    if lost > 1:
-                        break
-                else:
-                    taken.append(seconds * 1000)
-            share = (contestant.cpu_seconds() - cpu) / (time.monotonic() - begin)
-            noise = foreign.share()
-        finally:
-            if loader:
-                os.kill(loader, signal.SIGKILL)
-                os.waitpid(loader, 0)
-                namespaces.own_processes.discard(loader)
-            os.close(fd)
+        for i in range(4):  # the first ban of each family may create chains and sets: not counted
+            trial(fresh_address(10000 + i))
+        if phase == LOADED:
+            under_way.enter_context(Load(context, contestant.log, LOAD_LINES_PER_SECOND, LOAD_LINES_AT_ONCE))
+            time.sleep(1)
+        foreign, cpu, begin = ForeignCpu(), contestant.cpu_seconds(), time.monotonic()
+        for i in range(trials):
+            time.sleep(rng.uniform(0.03, 0.25))
+            seconds = trial(fresh_address(i))
+            if seconds is None:
+                lost += 1
+                if lost > 1:
+                    break
+            else:
+                taken.append(seconds * 1000)
+        share = (contestant.cpu_seconds() - cpu) / (time.monotonic() - begin)
+        noise = foreign.share()
     note = "%d trials" % trials
     p50, p99 = (percentile(taken, p) if not lost else None for p in (50, 99))
     say("%s: %s: p50 %s p99 %s max %s ms, never %d of %d, CPU %.0f %%, foreign CPU %.2f" % (
