@@ -66,7 +66,22 @@ void Announcer::bans(const std::vector<Verdict>& verdicts, const RuleSet& rules,
                 {"evidence", std::string(to_string(verdict.evidence))},
                 {"points", to_string(verdict.points)},
                 {"earlier_bans", std::to_string(verdict.earlier_bans)},
-                {"protocol", std::string(verdict.protocol)}},
+                {"protocol", std::string(verdict.protocol)},
+                {"time", to_string(verdict.deed)}},
+               now.mono);
+  }
+}
+
+void Announcer::past_bans(const std::vector<Verdict>& verdicts, const RuleSet& rules, const Now& now) {
+  for (const auto& verdict : verdicts) {
+    if (log_.suppresses(events::kPastBan, now.mono)) continue;
+    log_.write(events::kPastBan,
+               {{"address", verdict.address.to_string()},
+                {"prefix", verdict.prefix.to_string()},
+                {"time", to_string(verdict.deed)},
+                {"for", to_string(verdict.duration)},
+                {"rule", std::string(rules.name(verdict.rule))},
+                {"text", "nobody read the log then, and the ban is over; it counts as an earlier one"}},
                now.mono);
   }
 }
@@ -181,6 +196,7 @@ void Announcer::stopped(const Pipeline& pipeline, std::size_t bans, std::uint64_
   log_.write(events::kStopped,
              {{"bans", std::to_string(bans)},
               {"lines", std::to_string(seen.lines)},
+              {"read_again", std::to_string(seen.read_again)},
               {"recognised", std::to_string(seen.recognised)},
               {"hostile_texts", std::to_string(seen.taints)},
               {"tainted", std::to_string(seen.tainted)},

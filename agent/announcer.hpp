@@ -25,6 +25,8 @@ class Announcer {
 
   // `simulated`: nobody is really banned.
   void bans(const std::vector<Verdict>& verdicts, const RuleSet& rules, bool simulated, const Now& now);
+  // Bans that were over before they were due: a backlog told of them.
+  void past_bans(const std::vector<Verdict>& verdicts, const RuleSet& rules, const Now& now);
   void reports(const std::vector<Notice>& reports, const RuleSet& rules, const Now& now);
   void unban(const Prefix& prefix, const std::string& why, const Now& now);
   void quenches(const std::vector<Quench>& quenches, const Now& now);

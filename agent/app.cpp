@@ -8,8 +8,10 @@
 #include <utility>
 
 #include "events.hpp"
+#include "past_bans.hpp"
 #include "source/clocks.hpp"
 #include "util/duration.hpp"
+#include "util/local_zone.hpp"
 #include "util/random_seed.hpp"
 
 namespace coturn_guard {
@@ -35,6 +37,7 @@ std::string state_file_of(const Config& config) {
 Result<std::unique_ptr<App>> App::create(RunOptions options, Setup setup, Log& log) {
   auto recogniser = Recogniser::create(std::move(setup.rules), setup.config.log_timestamp_format);
   if (!recogniser) return tl::unexpected(recogniser.error());
+  recogniser->clocks().set_zone(local_zone);
   Allowlist allowlist;
   allowlist.set_ignored(setup.config.ignoreip);
   const Now now = read_clocks();
@@ -269,6 +272,7 @@ void App::on_witness(const WitnessState& state, const Now& now) {
 }
 
 void App::on_batch_end(const Now& now) {
+  announcer_.past_bans(take_past(outcome_.verdicts, now), pipeline_.rules(), now);
   if (!outcome_.verdicts.empty()) {
     verdict_meter_.passed(outcome_.verdicts, pipeline_.rules(), !simulated() && metrics_.wanted(), now);
     for (const auto& verdict : outcome_.verdicts) enforcer_->ban(verdict.prefix, verdict.duration, now);

@@ -76,6 +76,10 @@ static_assert(names_all(kHookNames));
 
 inline constexpr std::array kDetectNames{
     CounterName<DetectCounters>{"coturn_guard_lines", "Lines looked at.", &DetectCounters::lines},
+    CounterName<DetectCounters>{
+        "coturn_guard_lines_read_again",
+        "Lines that an earlier run counted, read for what they say of those behind them.",
+        &DetectCounters::read_again},
     CounterName<DetectCounters>{"coturn_guard_recognised_lines", "Lines that have coturn's prefix.",
                                 &DetectCounters::recognised},
     CounterName<DetectCounters>{"coturn_guard_unrecognised_lines",

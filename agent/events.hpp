@@ -11,6 +11,7 @@ namespace coturn_guard::events {
 
 inline constexpr LogEvent kBan{"ban", LOG_NOTICE, "ca3a4b9a35274139b1eee5cd72608dcd"};
 inline constexpr LogEvent kWouldBan{"ban.simulated", LOG_NOTICE, "30477b8ea7f64de99f00c1017c3b14fc"};
+inline constexpr LogEvent kPastBan{"ban.past", LOG_INFO, "0f6c3b8f27d94b4e9c55a1d2be7043a8"};
 inline constexpr LogEvent kUnban{"unban", LOG_NOTICE, "09b81072229a4f379ff64b153d85fb20"};
 inline constexpr LogEvent kBanFailed{"ban.failed", LOG_ERR, "57081c9acb1a4f9bb07841c29bd0c218"};
 inline constexpr LogEvent kTainted{"detect.tainted", LOG_WARNING, "1d1bc70c97df47d1bc348cb1a548f949"};

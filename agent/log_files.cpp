@@ -78,7 +78,11 @@ Result<> LogFiles::read(const std::function<void(const Line&)>& on_line,
     enum class Kind : std::uint8_t { lines, docker_json, journal_json };
     std::optional<Kind> kind;
     const auto hand_over = [&](std::string_view text, std::uint64_t offset) {
-      on_line({.text = text, .stream = stream, .offset = offset, .log = log});
+      on_line({.text = text,
+               .stream = stream,
+               .offset = offset,
+               .log = log,
+               .written_milli = docker.written_milli()});
       return true;
     };
     const auto unwrap = [&](std::string_view line, std::uint64_t offset) {

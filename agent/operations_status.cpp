@@ -40,6 +40,7 @@ Json source_of(const Rooms& rooms) {
 Json lines_of(const Rooms& rooms, std::uint64_t per_second) {
   const DetectCounters& seen = rooms.pipeline.recogniser().counters();
   return {{"total", seen.lines},
+          {"read_again", seen.read_again},
           {"per_second", per_second},
           {"recognised", seen.recognised},
           {"tainted", seen.tainted},

@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::uint32_t kLimit = 100, kProbationLimit = 10;  // in percent of what a source may ask for
 constexpr std::uint32_t kMostCustomers = 10;                 // that a source's limit grows by
+constexpr std::chrono::milliseconds kLate{LogClock::kNear};
 
 // What is reported is few; an attacker who makes many of them must not make us grow.
 Policy policy_of_reports(Policy policy) {
@@ -73,12 +74,14 @@ Pipeline::Pipeline(Recogniser recogniser, const Policy& policy, const HashSeed& 
       recipe_(seed),
       by_rule_(recogniser_.rules().rules().size()) {}
 
-void Pipeline::recognise(const Line& line, const Now& now) {
+void Pipeline::take(const Line& line, const Now& now, Outcome& outcome) {
   events_.clear();
   recogniser_.take(line, now, events_);
-}
-
-void Pipeline::proceed(const Now& now, Outcome& outcome) {
+  latest_ = recogniser_.deed().now;
+  if (mirroring_) mirror(line, latest_, outcome);
+  if (!taken_back_.empty()) taken_back_.pass(line.log, latest_.mono, charging(outcome));
+  settle_accusations(latest_, outcome);
+  settle_doubted(now, outcome);
   if (!events_.empty()) settle_events(now, outcome);
   note_restart();
 }
@@ -163,43 +166,56 @@ void Pipeline::sampled(const Now& begun, const Now& now, Outcome& outcome) {
 
 void Pipeline::tick(const Now& now, bool caught_up, Outcome& outcome) {
   events_.clear();
+  const Now judged = caught_up || latest_.mono == Now{}.mono ? now : latest_;
   if (caught_up)
     recogniser_.tick(now, events_);
   else
     recogniser_.take_last_words(events_);
+  settle_accusations(judged, outcome);
+  settle_doubted(now, outcome);
   settle_events(now, outcome);
+  if (caught_up) {
+    recogniser_.read_up(now);
+    settle_accusations(judged, outcome);
+    settle_doubted(now, outcome);
+  }
   settled_.clear();
   testimony_.tick(rules(), now, settled_);
   settle(now, outcome);
-  attribution_.tick(now);
-  settle_accusations(now, outcome);
-  breaker_.tick(now);
+  // Lines may still come that were written a little earlier.
+  attribution_.tick({judged.mono - kLate, judged.wall - kLate});
+  settle_accusations(judged, outcome);
+  breaker_.tick(judged);
   for (const Address& address : testimony_.take_busy())
     credit_.was_busy(ledger_.prefix_of(host_of(address)), now);
-  taken_back_.tick(now, charging(now, outcome));
+  // What a log told waits by that log's own time: in a backlog its next line may be the word (take()).
+  const auto time_at = [&](const Deed& deed) {
+    if (deed.by == Deed::By::unknown) return now.mono;
+    return caught_up ? now.mono - recogniser_.late(deed.log) : deed.now.mono;
+  };
+  taken_back_.tick(time_at, charging(outcome));
 }
 
 void Pipeline::finish(const Now& now, Outcome& outcome) {
   events_.clear();
   recogniser_.finish(events_);
+  settle_accusations(latest_, outcome);
+  settle_doubted(now, outcome);
   settle_events(now, outcome);
-  taken_back_.finish(charging(now, outcome));
+  recogniser_.read_up(now);
+  settle_accusations(latest_, outcome);
+  settle_doubted(now, outcome);
+  taken_back_.finish(charging(outcome));
 }
 
 // One after the other: what the testimony hands on borrows its texts until its next call.
 void Pipeline::settle_events(const Now& now, Outcome& outcome) {
-  settle_accusations(now, outcome);
-  const bool settled_already = testimony_.passes_all();
   for (Event& event : events_) {
     look_at_peer(event);
-    if (settled_already) {
-      if (event.blinded) note_blinded(event);
-      attribute({.event = event}, now, outcome);
-      continue;
-    }
-    settled_.clear();
-    testimony_.take(event, rules(), now, settled_);
-    settle(now, outcome);
+    if (event.deed.in_doubt && recogniser_.clocks().in_doubt(event.deed.log) && !doubted_.full())
+      doubted_.add(event);
+    else
+      settle_event(event, now, outcome);
   }
 }
 
@@ -210,20 +226,37 @@ void Pipeline::look_at_peer(Event& event) const {
   if (own && allowlist_.is_here(*event.peer)) rules().pass_on(event, *own);
 }
 
-// Before the events of the same line, which may name the client of the accused or end its session.
+// Before the events of the same line, which may name the client of the accused or end its session. `now`: of
+// the log.
 void Pipeline::settle_accusations(const Now& now, Outcome& outcome) {
   accusations_.clear();
   recogniser_.take_accusations(accusations_);
   attributed_.clear();
   for (const Accusation& accusation : accusations_) attribution_.take(accusation, rules(), now, attributed_);
   attribution_.take_decided(rules(), attributed_);
-  for (const Attributed& attributed : attributed_) judge(attributed, {.when = now.mono}, now, outcome);
+  Deed decided = recogniser_.deed();
+  decided.now = now;
+  for (Attributed& attributed : attributed_) {
+    // What an accusation is about was before it was decided.
+    if (attributed.event.deed.by == Deed::By::unknown) attributed.event.deed = decided;
+    judge(attributed, {.when = attributed.event.deed.now.mono}, outcome);
+  }
 }
 
-void Pipeline::let_pass(const Now& now, Outcome& outcome) {
-  recogniser_.let_pass(now);
-  settle_accusations(now, outcome);
-  taken_back_.tick(now, charging(now, outcome));
+void Pipeline::settle_event(const Event& event, const Now& now, Outcome& outcome) {
+  if (testimony_.passes_all()) {
+    if (event.blinded) note_blinded(event);
+    return attribute({.event = event}, now, outcome);
+  }
+  settled_.clear();
+  testimony_.take(event, rules(), now, settled_);
+  settle(now, outcome);
+}
+
+void Pipeline::settle_doubted(const Now& now, Outcome& outcome) {
+  if (doubted_.empty()) return;
+  for (const Dating& dating : recogniser_.datings())
+    doubted_.release(dating, [&](const Event& event) { settle_event(event, now, outcome); });
 }
 
 void Pipeline::settle(const Now& now, Outcome& outcome) {
@@ -232,8 +265,7 @@ void Pipeline::settle(const Now& now, Outcome& outcome) {
       if (settled.event.blinded) note_blinded(settled.event);
       attribute(settled, now, outcome);
     } else if (tracing_ && settled.event.client) {
-      trace({.address = host_of(settled.event.client->address), .rule = settled.event.rule, .points = {}},
-            Effect::refuted, {}, {}, now, outcome);
+      trace(nothing_of(settled.event), Effect::refuted, {}, {}, now, outcome);
     }
   }
 }
@@ -271,41 +303,47 @@ void Pipeline::note_blinded(const Event& event) {
   counted_.blinded_milli += milli;
 }
 
-void Pipeline::attribute(const Settled& settled, const Now& now, Outcome& outcome) {
+// `arrived`: when it came to us; what no line tells of happened then.
+void Pipeline::attribute(const Settled& settled, const Now& arrived, Outcome& outcome) {
   const Event& event = settled.event;
   const bool harmless = settled.harmless;
+  Deed deed = event.deed;
+  const Now now = deed.by == Deed::By::unknown ? arrived : deed.now;
+  deed.now = now;
   attributed_.clear();
   attribution_.take(event, rules(), now, attributed_);
   Circumstances known;
-  if (!settled.vague) known.when = settled.ended.value_or(now.mono);
   // Of one and the same session, so that nobody can have forged it: it asked for a relay, say.
   known.did_more = std::any_of(attributed_.begin(), attributed_.end(), [&](const Attributed& each) {
     return each.login || !can_be_check(rules().rule(each.event.rule));
   });
-  for (const Attributed& attributed : attributed_) {
+  for (Attributed& attributed : attributed_) {
+    if (attributed.event.deed.by == Deed::By::unknown) attributed.event.deed = deed;
+    known.when.reset();
+    if (!settled.vague) known.when = settled.ended.value_or(attributed.event.deed.now.mono);
     // What its session did before is charged all the same.
     const bool itself = attributed.event.rule == event.rule && !attributed.login;
     if (harmless && itself)
-      trace(
-          {.address = host_of(attributed.event.client->address), .rule = attributed.event.rule, .points = {}},
-          Effect::harmless, {}, {}, now, outcome);
+      trace(nothing_of(attributed.event), Effect::harmless, {}, {}, now, outcome);
     else
-      judge(attributed, known, now, outcome);
+      judge(attributed, known, outcome);
   }
   listen(event, now, outcome);
-  report_of_nobody(event, now, outcome);
+  report_of_nobody(event, deed, outcome);
 }
 
 // Its ports are used up, a limit was reached: the line is about coturn itself.
-void Pipeline::report_of_nobody(const Event& event, const Now& now, Outcome& outcome) {
+void Pipeline::report_of_nobody(const Event& event, const Deed& deed, Outcome& outcome) {
+  const auto now = deed.now.mono;
   const Rule& rule = rules().rule(event.rule);
   if (event.client || rule.session || !rule.tells_only() || rule.report.empty()) return;
   if (event.evidence == Evidence::tainted) return;
-  const auto [told, first] = told_of_nobody_.try_emplace(rule.name, now.mono);
-  if (!first && now.mono - told->second < kTellNobodysEvery) return;
-  told->second = now.mono;
+  const auto [told, first] = told_of_nobody_.try_emplace(rule.name, now);
+  if (!first && now - told->second < kTellNobodysEvery) return;
+  told->second = now;
   Notice notice;
   notice.rule = event.rule;
+  notice.deed = deed;
   outcome.reports.push_back(notice);
 }
 
@@ -318,13 +356,19 @@ void Pipeline::listen(const Event& event, const Now& now, Outcome& outcome) {
   const bool closes = event.client && rules().rule(event.rule).closes;
   if (!closes && !rules().takes_back(event.rule) && !rules().foretells(event.rule)) return;
   taken_back_.hear(event, session != 0 ? attribution_.client_of(event.log, session) : std::nullopt, rules(),
-                   now, charging(now, outcome));
+                   now, charging(outcome));
 }
 
-TakenBack::Charge Pipeline::charging(const Now& now, Outcome& outcome) {
-  return [this, now, &outcome](const Attributed& attributed, std::optional<TakenBack::Time> when) {
-    charge(attributed, {.when = when}, now, outcome);
+// It is judged by the time of the offence, not by that of the word or of the end of the waiting.
+TakenBack::Charge Pipeline::charging(Outcome& outcome) {
+  return [this, &outcome](const Attributed& attributed, std::optional<TakenBack::Time> when) {
+    charge(attributed, {.when = when}, outcome);
   };
+}
+
+// An offence that turned out to be none.
+Offence Pipeline::nothing_of(const Event& event) const {
+  return {.address = host_of(event.client->address), .rule = event.rule, .points = {}, .deed = event.deed};
 }
 
 // Who is judged for what comes from there.
@@ -355,32 +399,31 @@ Prefix Pipeline::unit_of(const Address& address) const {
   return is_alone(address) ? Prefix(address, kWholeAddress) : ledger_.prefix_of(address);
 }
 
-void Pipeline::judge(const Attributed& attributed, const Circumstances& known, const Now& now,
-                     Outcome& outcome) {
+void Pipeline::judge(const Attributed& attributed, const Circumstances& known, Outcome& outcome) {
   const Event& event = attributed.event;
+  const Now& now = event.deed.now;
   if (attributed.login) {
     credit_.logged_in(unit_of(host_of(event.client->address)), attributed.user, now);
     return;
   }
-  switch (taken_back_.take(attributed, known.when, rules(), now, charging(now, outcome))) {
-    case TakenBack::Fate::charged: return charge(attributed, known, now, outcome);
+  switch (taken_back_.take(attributed, known.when, rules(), now, charging(outcome))) {
+    case TakenBack::Fate::charged: return charge(attributed, known, outcome);
     case TakenBack::Fate::waits: return;
     case TakenBack::Fate::taken_back:
-      return trace({.address = host_of(event.client->address), .rule = event.rule, .points = {}},
-                   Effect::taken_back, {}, {}, now, outcome);
+      return trace(nothing_of(event), Effect::taken_back, {}, {}, now, outcome);
   }
 }
 
-void Pipeline::charge(const Attributed& attributed, const Circumstances& known, const Now& now,
-                      Outcome& outcome) {
+void Pipeline::charge(const Attributed& attributed, const Circumstances& known, Outcome& outcome) {
   const Event& event = attributed.event;
+  const Now& now = event.deed.now;
   const Arrival arrival = arrival_of(event.client->address);
   const Address& address = arrival.host;
   const Rule& rule = rules().rule(event.rule);
   // Whoever writes lines into the log must not have the operator told of others either.
   const bool reported = !rule.report.empty() && event.evidence != Evidence::tainted;
   if (rule.tells_only()) {
-    if (reported) outcome.reports.push_back({address, event.rule});
+    if (reported) outcome.reports.push_back({.address = address, .rule = event.rule, .deed = event.deed});
     return;
   }
   by_rule_[event.rule][static_cast<std::size_t>(event.evidence)] += event.count;
@@ -390,7 +433,8 @@ void Pipeline::charge(const Attributed& attributed, const Circumstances& known, 
                   .evidence = event.evidence,
                   .count = event.count,
                   .what = attributed.what,
-                  .protocol = event.protocol};
+                  .protocol = event.protocol,
+                  .deed = event.deed};
   if (rule.off) {
     counted_.switched_off += event.count;
     return;
@@ -482,6 +526,7 @@ bool Pipeline::is_check(const Event& event, const Offence& offence, const Circum
     notice.rule = named.rule;
     notice.kind = Notice::Kind::health_check;
     notice.interval = named.interval;
+    notice.deed = offence.deed;
     outcome.reports.push_back(notice);
   }
   return check;
@@ -511,6 +556,7 @@ void Pipeline::alarm(const Offence& offence, const Rule& rule, const Now& now, O
   notice.address = offence.address;
   notice.rule = offence.rule;
   notice.kind = Notice::Kind::private_source;
+  notice.deed = offence.deed;
   outcome.reports.push_back(notice);
 }
 
@@ -544,7 +590,7 @@ Effect Pipeline::enter(const Weighed& weighed, const Now& now, Outcome& outcome)
   }
   begin_ban(due, weighed.by_others, now);
   checks_.end(weighed.network);
-  pass(*due.verdict, weighed.arrival, now, outcome);
+  pass(*due.verdict, weighed, now, outcome);
   return Effect::banned;
 }
 
@@ -570,13 +616,15 @@ Pipeline::Due Pipeline::look_for_ban(const Weighed& weighed, const Now& now) {
 }
 
 // What is dropped is what arrives: of a host behind a translator the IPv6 addresses that it comes from.
-void Pipeline::pass(Verdict verdict, const Arrival& arrival, const Now& now, Outcome& outcome) {
+void Pipeline::pass(Verdict verdict, const Weighed& weighed, const Now& now, Outcome& outcome) {
+  const Arrival& arrival = weighed.arrival;
   if (arrival.door) {
     verdict.prefix = *arrival.door;
     verdict.address = arrival.address;
   }
   if (arrival.door || doors_.knows(arrival.host))
     doors_.shut(arrival.host, verdict.prefix, verdict.duration, now);
+  verdict.deed = weighed.offence.deed;
   outcome.verdicts.push_back(verdict);
 }
 
@@ -596,7 +644,7 @@ void Pipeline::shut_another_door(const Weighed& weighed, const Now& now, Outcome
         .points = offence.points,
         .earlier_bans = std::max(ledger_.earlier_bans(weighed.network), 1U) - 1,
         .protocol = offence.protocol},
-       arrival, now, outcome);
+       weighed, now, outcome);
 }
 
 // What the guess is to the networks around its own.
@@ -626,7 +674,7 @@ void Pipeline::report(const Offence& offence, const Rule& rule, const Now& now, 
   measured.evidence = Evidence::claimed;
   measured.points = times(offence.points, offence.count);
   if (reports_.record(measured, rule.trait.window, now))
-    outcome.reports.push_back({offence.address, offence.rule});
+    outcome.reports.push_back({.address = offence.address, .rule = offence.rule, .deed = offence.deed});
 }
 
 void Pipeline::trace(const Offence& offence, Effect effect, Points weight, const Standing& standing,
@@ -680,6 +728,8 @@ void Pipeline::forgive(const Prefix& arrives, bool ladder) {
 }
 
 void Pipeline::begin(std::chrono::steady_clock::time_point origin) {
+  origin_ = origin;
+  recogniser_.clocks().begin(origin);
   attribution_.begin(origin);
   credit_.begin(origin);
   tally_.begin(origin);
@@ -690,7 +740,16 @@ void Pipeline::begin(std::chrono::steady_clock::time_point origin) {
 }
 
 void Pipeline::load(const SavedState& saved, const std::vector<std::optional<RuleId>>& rules, bool same_logs,
-                    const Now& now) {
+                    const Now& when) {
+  // As of when it was saved: the lines that come next may be as old. A log's clock may have been a little
+  // ahead of ours.
+  Now now{when.mono + kLate, when.wall + kLate};
+  if (saved.head.mark.tick != 0 && origin_) {
+    const std::chrono::milliseconds since(
+        static_cast<std::int64_t>(std::min(saved.head.mark.tick, kScaleEnd)) -
+        static_cast<std::int64_t>(kScaleOrigin));
+    now.mono = std::min(now.mono, *origin_ + since + kLate);
+  }
   for (const SavedOffender& offender : saved.offenders)
     if (!wide_.load(offender, now)) ledger_.load(offender, now);
   load_from_records(by_others_, saved.records, now);
@@ -700,13 +759,17 @@ void Pipeline::load(const SavedState& saved, const std::vector<std::optional<Rul
   tally_.load(saved.records, rules, now);
   checks_.load(saved.records, rules);
   credit_.load(saved.records, now);
-  if (same_logs)
+  if (same_logs) {
+    recogniser_.clocks().load(saved.records, now.mono - kLate);
     attribution_.load(saved.records, rules, now);
-  else
+  } else {
+    recogniser_.clocks().note_everything();
     attribution_.note_everything();
+  }
 }
 
 void Pipeline::note_everything() {
+  recogniser_.clocks().note_everything();
   attribution_.note_everything();
   credit_.note_everything();
   tally_.note_everything();
@@ -717,6 +780,7 @@ void Pipeline::note_everything() {
 }
 
 void Pipeline::save_changes(StateBatch& batch) {
+  recogniser_.clocks().save_changes(batch);
   attribution_.save_changes(batch);
   credit_.save_changes(batch);
   tally_.save_changes(batch);
@@ -735,6 +799,7 @@ std::vector<LinePlace> Pipeline::waiting() const {
   std::vector<LinePlace> lines;
   recogniser_.waiting(lines);
   testimony_.waiting(lines);
+  doubted_.waiting(lines);
   taken_back_.waiting(lines);
   std::sort(lines.begin(), lines.end());
   return lines;

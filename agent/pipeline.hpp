@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "detect/attribution.hpp"
+#include "detect/doubted_events.hpp"
 #include "detect/packet_inspection.hpp"
 #include "detect/recogniser.hpp"
 #include "detect/taken_back.hpp"
@@ -101,6 +102,7 @@ struct Notice {
   RuleId rule = 0;
   Kind kind = Kind::rule;
   std::chrono::milliseconds interval{};  // of a health check
+  Deed deed{};
 
   [[nodiscard]] std::string who() const { return address == Address() ? "-" : address.to_string(); }
 };
@@ -132,23 +134,14 @@ class Pipeline {
 
   Pipeline(Recogniser recogniser, const Policy& policy, const HashSeed& seed, Allowlist allowlist);
 
-  void take(const Line& line, const Now& now, Outcome& outcome) {
-    if (mirroring_) mirror(line, now, outcome);
-    recognise(line, now);
-    proceed(now, outcome);
-  }
-  // Its two halves, for who learns the time from the line itself (replay). Nothing else may come between
-  // them.
-  void recognise(const Line& line, const Now& now);
-  void proceed(const Now& now, Outcome& outcome);
+  // `now`: when it arrived. It is judged by the time that the log tells (detect/log_clock).
+  void take(const Line& line, const Now& now, Outcome& outcome);
   void take(const Connection& connection, const Now& now, Outcome& outcome);
   // What the gate is to do with it, besides what stands in `outcome`.
   [[nodiscard]] PacketFate take(const Packet& packet, const Now& now, Outcome& outcome);
   // Once a second: what waited long enough. `caught_up`: there was no more to read, so what did not come
-  // after a line does not come.
+  // after a line does not come. In a backlog the judges' time is that of its lines.
   void tick(const Now& now, bool caught_up, Outcome& outcome);
-  // Where times are those of the log itself (replay).
-  void let_pass(const Now& now, Outcome& outcome);
   // No line will follow: what waits for one is decided (replay).
   void finish(const Now& now, Outcome& outcome);
 
@@ -248,18 +241,21 @@ class Pipeline {
   void settle_events(const Now& now, Outcome& outcome);
   void look_at_peer(Event& event) const;
   void settle_accusations(const Now& now, Outcome& outcome);
+  void settle_event(const Event& event, const Now& now, Outcome& outcome);
+  void settle_doubted(const Now& now, Outcome& outcome);
   void settle(const Now& now, Outcome& outcome);
   void note_restart();
   void note_blinded(const Event& event);
-  void attribute(const Settled& settled, const Now& now, Outcome& outcome);
-  void judge(const Attributed& attributed, const Circumstances& known, const Now& now, Outcome& outcome);
-  void charge(const Attributed& attributed, const Circumstances& known, const Now& now, Outcome& outcome);
+  void attribute(const Settled& settled, const Now& arrived, Outcome& outcome);
+  void judge(const Attributed& attributed, const Circumstances& known, Outcome& outcome);
+  void charge(const Attributed& attributed, const Circumstances& known, Outcome& outcome);
   void listen(const Event& event, const Now& now, Outcome& outcome);
-  void report_of_nobody(const Event& event, const Now& now, Outcome& outcome);
-  [[nodiscard]] TakenBack::Charge charging(const Now& now, Outcome& outcome);
+  void report_of_nobody(const Event& event, const Deed& deed, Outcome& outcome);
+  [[nodiscard]] TakenBack::Charge charging(Outcome& outcome);
   [[nodiscard]] Address host_of(const Address& address) const;
+  [[nodiscard]] Offence nothing_of(const Event& event) const;
   [[nodiscard]] Arrival arrival_of(const Address& address) const;
-  void pass(Verdict verdict, const Arrival& arrival, const Now& now, Outcome& outcome);
+  void pass(Verdict verdict, const Weighed& weighed, const Now& now, Outcome& outcome);
   void shut_another_door(const Weighed& weighed, const Now& now, Outcome& outcome);
   [[nodiscard]] bool is_alone(const Address& address) const;
   [[nodiscard]] Prefix unit_of(const Address& address) const;  // whom a login from there is good for
@@ -312,6 +308,10 @@ class Pipeline {
   PacketCounters packets_;
   // By rule name, and bounded by them.
   std::map<std::string, std::chrono::steady_clock::time_point> told_of_nobody_;
+
+  DoubtedEvents doubted_;
+  std::optional<std::chrono::steady_clock::time_point> origin_;
+  Now latest_{};  // when the last line was written
 
   // Kept for their memory.
   std::vector<Event> events_;

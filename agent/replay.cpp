@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "detect/time_guess.hpp"
+#include "util/local_zone.hpp"
 #include "util/random_seed.hpp"
 
 namespace coturn_guard {
@@ -11,24 +12,17 @@ namespace {
 
 constexpr std::chrono::seconds kTick{1};  // as the daemon's
 
-// Windows ask for distances only, so the steady clock may begin at zero.
-Now virtual_now(std::chrono::milliseconds since_first, std::chrono::system_clock::time_point wall) {
-  return {std::chrono::steady_clock::time_point(since_first), wall};
-}
-
 }  // namespace
 
-Replay::Replay(Pipeline pipeline, LogClock clock)
-    : pipeline_(std::move(pipeline)),
-      clock_(std::move(clock)),
-      wall_(std::chrono::system_clock::now()),
-      now_(virtual_now({}, wall_)) {}
+Replay::Replay(Pipeline pipeline)
+    : pipeline_(std::move(pipeline)), today_{{}, std::chrono::system_clock::now()} {
+  pipeline_.recogniser().clocks().set_replaying();
+}
 
 Result<Replay> Replay::create(Setup setup) {
   auto recogniser = Recogniser::create(std::move(setup.rules), setup.config.log_timestamp_format);
   if (!recogniser) return tl::unexpected(recogniser.error());
-  auto clock = LogClock::create(setup.config.log_timestamp_format);
-  if (!clock) return tl::unexpected(clock.error());
+  recogniser->clocks().set_zone(local_zone);
   Allowlist allowlist;
   allowlist.set_ignored(setup.config.ignoreip);
   allowlist.set_own(setup.config.coturn_networks);
@@ -36,7 +30,7 @@ Result<Replay> Replay::create(Setup setup) {
   pipeline.set_breaker(setup.config.breaker);
   pipeline.set_nat64(setup.config.nat64);
   pipeline.recogniser().set_tags(setup.config.log_tags);
-  Replay made(std::move(pipeline), std::move(*clock));
+  Replay made(std::move(pipeline));
   made.tags_ = setup.config.log_tags;
   made.guess_times_ = setup.config.log_timestamp_format.empty();
   return made;
@@ -50,7 +44,7 @@ Result<> Replay::read(LogFiles& logs, const ReplayEvents& events) {
                           if (events.read) events.read(bytes);
                         });
   if (!done) return done;
-  pipeline_.finish(now_, outcome_);
+  pipeline_.finish(today_, outcome_);
   tell(events);
   return {};
 }
@@ -65,21 +59,14 @@ void Replay::learn(std::string_view sample) {
   if (format.empty()) return;
   // It compiled a moment ago.
   static_cast<void>(pipeline_.recogniser().set_timestamp_format(format));
-  if (auto clock = LogClock::create(format)) clock_ = std::move(*clock);
 }
 
 void Replay::take(const Line& line, const ReplayEvents& events) {
-  pipeline_.recognise(line, now_);
-  // Where in the line its time stands, only the recogniser knows.
-  const auto since_first = clock_.at(time());
-  const Now then = virtual_now(
-      since_first, clock_.moment().value_or(std::chrono::floor<std::chrono::milliseconds>(wall_)));
-  const bool due = then.mono - now_.mono >= kTick;
-  now_ = then;
-  pipeline_.proceed(now_, outcome_);
-  if (due) {
-    pipeline_.let_pass(now_, outcome_);
-    pipeline_.tick(now_, false, outcome_);
+  pipeline_.take(line, today_, outcome_);
+  // Another coturn's log begins where its own time stands, before the end of the last one as often as not.
+  if (const auto then = now().mono; then - ticked_ >= kTick || then < ticked_) {
+    ticked_ = then;
+    pipeline_.tick(now(), false, outcome_);
   }
   tell(events);
 }
@@ -98,16 +85,16 @@ void Replay::tell(const ReplayEvents& events) {
   if (outcome_.verdicts.empty() && outcome_.judged.empty() && outcome_.reports.empty()) return;
   auto verdict = outcome_.verdicts.begin();
   const auto tell_next_ban = [&] {
-    if (events.banned) events.banned(*verdict, time());
+    if (events.banned) events.banned(*verdict, to_string(verdict->deed));
     ++verdict;
   };
   for (const Judged& judged : outcome_.judged) {
-    events.judged(judged, time());
+    events.judged(judged, to_string(judged.offence.deed));
     if (judged.effect == Effect::banned && verdict != outcome_.verdicts.end()) tell_next_ban();
   }
   while (verdict != outcome_.verdicts.end()) tell_next_ban();
   for (const Notice& notice : outcome_.reports)
-    if (events.reported) events.reported(notice, time());
+    if (events.reported) events.reported(notice, to_string(notice.deed));
   outcome_.clear();
 }
 

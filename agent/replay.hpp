@@ -8,7 +8,6 @@
 #include <string_view>
 #include <vector>
 
-#include "detect/log_clock.hpp"
 #include "log_files.hpp"
 #include "pipeline.hpp"
 #include "setup.hpp"
@@ -16,7 +15,7 @@
 
 namespace coturn_guard {
 
-// `time` is coturn's own text of the line that brought it about: a number of seconds or a time stamp.
+// `time` is when it was: wall clock where the line has one, else coturn's number of seconds.
 struct ReplayEvents {
   std::function<void(const Judged&, std::string_view time)> judged;  // absent: nothing is traced
   std::function<void(const Verdict&, std::string_view time)> banned;
@@ -33,22 +32,22 @@ class Replay {
   [[nodiscard]] Result<> read(LogFiles& logs, const ReplayEvents& events);
 
   [[nodiscard]] const Pipeline& pipeline() const { return pipeline_; }
-  [[nodiscard]] Now now() const { return now_; }  // of the last line
-  [[nodiscard]] std::string_view time() const { return pipeline_.recogniser().last_time_text(); }
+  [[nodiscard]] Now now() const { return last().now; }  // of the last line
+  [[nodiscard]] std::string time() const { return to_string(last()); }
 
  private:
-  Replay(Pipeline pipeline, LogClock clock);
+  explicit Replay(Pipeline pipeline);
+  [[nodiscard]] const Deed& last() const { return pipeline_.recogniser().deed(); }
   void learn(std::string_view sample);
   void take(const Line& line, const ReplayEvents& events);
   void tell(const ReplayEvents& events);
   void tell_breaker(const ReplayEvents& events);
 
   Pipeline pipeline_;
-  LogClock clock_;
-  // Ours: coturn's counter of seconds tells no date, and a credential that has expired by today is milder
-  // judged than one that has not.
-  std::chrono::system_clock::time_point wall_;
-  Now now_{};
+  // The present: coturn's counter of seconds tells no date, and a credential that has expired by today is
+  // milder judged than one that has not.
+  Now today_;
+  std::chrono::steady_clock::time_point ticked_{};
   Outcome outcome_;
   bool guess_times_ = false;
   std::vector<std::string> tags_;  // as configured

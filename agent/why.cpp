@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "why.hpp"
 
+#include <algorithm>
 #include <map>
 
 #include "progress.hpp"
@@ -77,7 +78,7 @@ class Teller {
     if (!asked_for(verdict.prefix)) return;
     Dossier& dossier = dossiers_[verdict.prefix];
     ++dossier.bans;
-    dossier.banned_until = replay_.now().mono + verdict.duration;
+    dossier.banned_until = std::max(dossier.banned_until, verdict.deed.now.mono + verdict.duration);
     progress_.hide();
     if (options_.json)
       print_line(json_of(verdict, pipeline().rules(), time));

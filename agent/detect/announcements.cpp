@@ -129,7 +129,7 @@ void Announcements::end_by_force(Log& log, TrialId id) {
   trials_.erase(id);
 }
 
-void Announcements::announce(const Event& event, const Position& at, bool certain, const Now& now) {
+void Announcements::announce(const Event& event, const Position& at, bool certain) {
   drop_far(at.line);
   if (!certain) doubt(event.log, at.line);
   Log& log = log_of(event.log);
@@ -145,7 +145,7 @@ void Announcements::announce(const Event& event, const Position& at, bool certai
                          .doubtful = false,
                          .trial = 0,
                          .peer = event.peer,
-                         .since = now.mono});
+                         .deed = event.deed});
 }
 
 Announcements::Reply Announcements::take(const Event& event, const std::vector<RuleId>& rules,
@@ -226,7 +226,7 @@ void Announcements::accuse(const Event& event, const std::vector<RuleId>& rules,
     if (fresh.empty()) return;
     while (id == 0 || id == kSpent || trials_.contains(id)) id = next_trial_++;
     trials_[id].begun_line = at.line;
-    trials_[id].begun = log.waiting[fresh.back() - log.gone].since;
+    trials_[id].begun = log.waiting[fresh.back() - log.gone].deed.now.mono;
     Accusation& made = trials_[id].accusation;
     made.like = event;
     made.like.session = made.like.user = {};
@@ -311,14 +311,27 @@ void Announcements::forget(std::uint64_t line) {
   }
 }
 
-void Announcements::wait_no_longer(const Now& now) {
-  for (Log& log : logs_) {
-    while (!log.waiting.empty() && now.mono - log.waiting.front().since >= kPatience) drop_front(log);
-    for (std::size_t i = 0; i < log.waiting.size(); ++i) {
-      const TrialId id = log.waiting[i].trial;
-      if (id != 0 && id != kSpent && now.mono - trials_[id].begun >= kLongestTrial) end_by_force(log, id);
-    }
+void Announcements::wait_no_longer(std::uint32_t number, const Now& now) {
+  for (Log& log : logs_)
+    if (log.log == number) return wait_no_longer(log, now);
+}
+
+void Announcements::wait_no_longer(Log& log, const Now& now) {
+  while (!log.waiting.empty() && now.mono - log.waiting.front().deed.now.mono >= kPatience) drop_front(log);
+  // Once a second: there may be many.
+  const auto second = std::chrono::floor<std::chrono::seconds>(now.mono);
+  if (std::exchange(log.looked_through, second) == second) return;
+  for (std::size_t i = 0; i < log.waiting.size(); ++i) {
+    const TrialId id = log.waiting[i].trial;
+    if (id != 0 && id != kSpent && now.mono - trials_[id].begun >= kLongestTrial) end_by_force(log, id);
   }
+}
+
+void Announcements::date(const Dating& dating) {
+  for (Log& log : logs_)
+    for (Waiting& known : log.waiting) dating.date(known.deed);
+  for (auto& [id, trial] : trials_) dating.date(trial.accusation.like.deed);
+  for (Accusation& accusation : decided_) dating.date(accusation.like.deed);
 }
 
 void Announcements::decide_all() {

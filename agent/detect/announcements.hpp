@@ -14,6 +14,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -23,6 +24,7 @@
 #include <vector>
 
 #include "detect/accusation.hpp"
+#include "detect/dating.hpp"
 #include "model/clock.hpp"
 #include "model/flow.hpp"
 
@@ -63,7 +65,7 @@ class Announcements {
   [[nodiscard]] std::uint64_t pass(std::uint32_t log, std::string_view session, std::uint64_t line);
 
   // `certain`: no attacker can have written it.
-  void announce(const Event& event, const Position& at, bool certain, const Now& now);
+  void announce(const Event& event, const Position& at, bool certain);
   // Was this event announced by one of `rules`? `accuses`: announced, it is worse than unannounced.
   [[nodiscard]] Reply take(const Event& event, const std::vector<RuleId>& rules, const Position& at,
                            bool certain, bool accuses);
@@ -76,8 +78,17 @@ class Announcements {
   void doubt_all(std::uint64_t line);
   // The rules have other numbers from here on: what is not decided is nobody's.
   void forget(std::uint64_t line);
-  // Nothing more is to be read, and so much time has passed.
-  void wait_no_longer(const Now& now);
+  // Nothing more is to be read, and it is so late. `late`: how late the lines of that log (Line::log) come.
+  template <class Late>
+  void wait_no_longer(const Now& now, Late late) {
+    for (Log& log : logs_)
+      if (!log.waiting.empty())
+        wait_no_longer(log, {now.mono - late(log.waiting.front().deed.log), now.wall});
+  }
+  // So much of that log's own time has passed.
+  void wait_no_longer(std::uint32_t log, const Now& now);
+  // What was in doubt is dated.
+  void date(const Dating& dating);
   void decide_all();  // nothing will come
 
   // What was decided since the last call.
@@ -100,7 +111,7 @@ class Announcements {
     bool doubtful;
     TrialId trial;  // 0: no line fits it yet; kSpent: nothing is to fit it any more
     std::optional<Address> peer;
-    std::chrono::steady_clock::time_point since;
+    Deed deed;
   };
   struct Trial {
     Accusation accusation;
@@ -115,6 +126,7 @@ class Announcements {
     std::uint64_t doubtful_line = 0;
     std::uint64_t gone = 0;       // announcements before the first that waits
     std::deque<Waiting> waiting;  // in the order of their lines
+    std::chrono::steady_clock::time_point looked_through;
   };
   struct Thread {
     std::uint32_t log = 0;
@@ -129,6 +141,7 @@ class Announcements {
   void doubt(Log& log, std::uint64_t line);
   void decide(Trial& trial);
   void end_by_force(Log& log, TrialId id);
+  void wait_no_longer(Log& log, const Now& now);
 
   std::vector<Log> logs_;  // the most recently used last
   std::array<Thread, kThreads> threads_{};

@@ -18,17 +18,34 @@ using Pending = SessionTable::Pending;
 // it.
 constexpr std::size_t kForgottenPerTick = 16'384;
 
+bool is_older(const Record& record, std::uint32_t time, std::chrono::seconds age) {
+  return time > record.seen && std::chrono::seconds{time - record.seen} > age;
+}
+
+std::chrono::seconds longest(SessionTable::Kind kind) {
+  switch (kind) {
+    case SessionTable::Kind::logged_in: return Attribution::kLongestSession;
+    case SessionTable::Kind::ended: return Attribution::kTombstone;
+    default: return Attribution::kLongestWait;
+  }
+}
+
 }  // namespace
 
-// Seconds since the first call, from 1 on; a clock that steps back stands still.
+// Seconds since the first call, from 1 on. It goes where the lines are: a log that is behind tells of earlier
+// ones.
 std::uint32_t Attribution::State::seconds(const Now& now) {
   if (!begun) {
     begun = true;
     begin = now;
   }
-  const auto passed = std::chrono::duration_cast<std::chrono::seconds>(now.mono - begin.mono).count();
-  if (passed >= 0) latest = std::max(latest, static_cast<std::uint32_t>(passed) + 1);
-  return latest;
+  // Whole seconds of the clock, so that it is the same whenever the first call came.
+  const auto second = [](const Now& when) {
+    return std::chrono::floor<std::chrono::seconds>(when.mono.time_since_epoch()).count();
+  };
+  const std::int64_t passed = second(now) - second(begin);
+  constexpr std::int64_t kMost = std::numeric_limits<std::uint32_t>::max();
+  return static_cast<std::uint32_t>(std::clamp(passed + 1, std::int64_t{1}, kMost));
 }
 
 void Attribution::State::put(const Record& record, RuleId rule, std::uint32_t count, std::uint64_t what_of,
@@ -68,6 +85,21 @@ void Attribution::State::forget(Record& record) {
   if (record.shared) shared.gone(record.log, record.session);
   counters.unattributed += drop_waiting(record);
   table.erase(record);
+}
+
+// Whenever tick() comes by: a log is judged by its own time.
+void Attribution::State::forget_if_old(const Event& event, std::uint32_t time) {
+  shared.tick(event.log, time);
+  for (const auto kind :
+       {SessionTable::Kind::forgeable, SessionTable::Kind::waiting, SessionTable::Kind::heavy})
+    for (std::size_t i = 0; i < kForgottenPerTick; ++i) {
+      Record* const oldest = table.oldest(kind);
+      if (oldest == nullptr || oldest->log != event.log || !is_older(*oldest, time, longest(kind))) break;
+      forget(*oldest);
+    }
+  if (event.session.empty()) return;
+  Record* const record = table.find(event.log, session_number(event.session));
+  if (record != nullptr && is_older(*record, time, longest(record->kind))) forget(*record);
 }
 
 Record& Attribution::State::obtain(std::uint32_t log, std::uint64_t session, std::uint32_t time) {
@@ -209,6 +241,8 @@ void Attribution::take(const Event& event, const RuleSet& rules, const Now& now,
                        std::vector<Attributed>& attributed) {
   const Rule& rule = rules.rules()[event.rule];
   const std::uint32_t time = state_->seconds(now);
+  state_->forget_if_old(event, time);
+  state_->put_decided(rules, attributed);
   if (event.client)
     state_->take_named(event, rule, rules, time, attributed);
   else
@@ -257,7 +291,7 @@ void Attribution::tick(const Now& now) {
   const auto forget_older = [&](SessionTable::Kind kind, std::chrono::seconds age) {
     for (std::size_t i = 0; i < kForgottenPerTick; ++i) {
       Record* const oldest = state.table.oldest(kind);
-      if (oldest == nullptr || std::chrono::seconds{time - oldest->seen} <= age) return;
+      if (oldest == nullptr || !is_older(*oldest, time, age)) return;
       state.forget(*oldest);
     }
   };

@@ -33,6 +33,7 @@ void Attribution::State::put_decided(const RuleSet& rules, std::vector<Attribute
     event.user = charge.accusation.user;
     counters.charged += charge.count;
     put(client, event.rule, charge.count, what(event, rules.trait(event.rule).distinct), rules, out);
+    out.back().event.deed = event.deed;
   }
 }
 
@@ -94,8 +95,16 @@ void Attribution::State::accuse(const Accusation& accusation, const RuleSet& rul
 void Attribution::take(const Accusation& accusation, const RuleSet& rules, const Now& now,
                        std::vector<Attributed>& attributed) {
   State& state = *state_;
-  const std::uint32_t time = state.seconds(now);
-  if (accusation.kind == Accusation::Kind::decided) return state.accuse(accusation, rules, time, attributed);
+  // It is decided later than it was written.
+  const Deed& deed = accusation.like.deed;
+  const std::uint32_t time = state.seconds(deed.by == Deed::By::unknown ? now : deed.now);
+  if (accusation.kind == Accusation::Kind::decided) {
+    const std::size_t before = attributed.size();
+    state.accuse(accusation, rules, time, attributed);
+    for (std::size_t i = before; i < attributed.size(); ++i)
+      if (attributed[i].event.deed.by == Deed::By::unknown) attributed[i].event.deed = deed;
+    return;
+  }
   const std::uint32_t log = accusation.like.log;
   for (const Accusation::Suspect& suspect : accusation.suspects) {
     if (accusation.kind == Accusation::Kind::awaited) {

@@ -81,7 +81,7 @@ void Attribution::State::wait(Record& record, const Event& event, const Rule& ru
   }
   // Of what was joined for want of room nobody can say any more whom it was about.
   if (entry->what != what_of) entry->what = 0;
-  if (time - entry->since >= window_seconds(rule)) {
+  if (time > entry->since && time - entry->since >= window_seconds(rule)) {
     const std::uint32_t outweighed = std::min(entry->count, entry->worst);
     entry->worst = std::max(entry->count, entry->worst);
     entry->count = 0;

@@ -60,6 +60,7 @@ struct Attribution::State {
   bool load(const SavedRecord& from, const std::vector<std::optional<RuleId>>& rules, std::uint32_t now);
   Record& obtain(std::uint32_t log, std::uint64_t session, std::uint32_t time);
   void move(std::uint32_t log, std::uint64_t session);
+  void forget_if_old(const Event& event, std::uint32_t time);
   void forget(Record& record);
   std::uint64_t drop_waiting(Record& record);
 
@@ -70,7 +71,6 @@ struct Attribution::State {
   std::uint64_t ambiguous = 0, ambiguous_milli = 0;  // but for those of `shared`
   bool begun = false;
   Now begin{};
-  std::uint32_t latest = 0;
   AttributionCounters counters;
 };
 

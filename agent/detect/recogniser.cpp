@@ -23,6 +23,8 @@ namespace {
 
 // Before that day (in 2001) no clock is set, and a replay may begin at zero: nothing is known to be past.
 constexpr std::chrono::seconds kClockIsSet{1'000'000'000};
+// Written in a second, and read a little after it.
+constexpr std::chrono::seconds kReadLate{1};
 
 // Coturn's own words for a connection that was established. A user's name may hold them, too, but stands
 // neither at the beginning nor, with its "> realm", behind the reason.
@@ -61,7 +63,7 @@ struct Recogniser::State {
     bool tainted_front = false;  // and it is proven to hold newlines, or can never be
   };
 
-  explicit State(RuleSet set) : rules(std::move(set)) {}
+  State(RuleSet set, LogClocks log_clocks) : rules(std::move(set)), clocks(std::move(log_clocks)) {}
 
   void begin(std::vector<Event>& events);
   Stream& stream(StreamId id);
@@ -78,14 +80,22 @@ struct Recogniser::State {
   void hand_on(Stream& stream, Event& event, const Extent& extent, std::vector<Event>& events);
   void release(Stream& stream, std::vector<Event>& events);
   void drop(Stream& stream);
+  void date_doubted(std::uint32_t log, std::vector<Event>& events);
+  Deed tell(const LineTime& time, std::vector<Event>& events);
+  void note_late(std::uint32_t log, std::chrono::steady_clock::duration late);
+  [[nodiscard]] std::chrono::steady_clock::duration late(std::uint32_t log) const;
 
   RuleSet rules;
   TimeFormat time_format;
   std::vector<std::string> tags;
+  LogClocks clocks;
+  Deed deed;  // of the line at hand
+  LineTime line_time;
+  // By log, of its last line: how much later than it was written it came.
+  std::vector<std::pair<std::uint32_t, std::chrono::steady_clock::duration>> lateness;
+  std::vector<Dating> datings;
   Announcements announcements;
   bool all_announced = false;
-  std::chrono::seconds wall{};  // since 1970, when the last line came
-  Now now{};                    // then
   std::vector<Stream> streams;
   std::size_t current = 0;  // the stream of the last line: nearly always that of the next
   std::uint64_t clock = 0;
@@ -102,6 +112,7 @@ struct Recogniser::State {
 // What the last call handed on is no longer borrowed.
 void Recogniser::State::begin(std::vector<Event>& events) {
   restarted_log.reset();
+  datings.clear();
   if (!dropped.empty()) {
     events.insert(events.end(), dropped.begin(), dropped.end());
     dropped.clear();
@@ -180,7 +191,10 @@ void Recogniser::State::see_banner(const Visit& visit, std::string_view text) {
   const std::string_view version = banner_version(text);
   if (version.empty()) return;
   // Sessions of an earlier run that are known already began after it.
-  if (!visit.line.known) restarted_log = visit.log;
+  if (!visit.line.known) {
+    restarted_log = visit.log;
+    clocks.restarted(visit.line.log, visit.now);
+  }
   visit.stream.forget_sessions();  // their numbers begin again
   std::erase_if(versions, [&](const auto& known) { return known.first == visit.log; });
   if (versions.size() >= kMaxStreams) versions.erase(versions.begin());
@@ -193,7 +207,7 @@ void Recogniser::State::see_banner(const Visit& visit, std::string_view text) {
 bool Recogniser::State::settle_announcement(Event& event, const Extent& extent) {
   const bool certain = event.evidence != Evidence::tainted;
   const Announcements::Position at{extent.line, extent.previous};
-  if (rules.announces(event.rule)) announcements.announce(event, at, certain, now);
+  if (rules.announces(event.rule)) announcements.announce(event, at, certain);
   if (event.client && certain && extent.shows_handshake) announcements.shook_hands(event.log, event.session);
   const std::optional<RuleId> unannounced = rules.unannounced(event.rule);
   if (!unannounced || all_announced) {
@@ -219,6 +233,7 @@ bool Recogniser::State::settle_announcement(Event& event, const Extent& extent) 
 
 // A name whose time has passed is an old customer's; one with a time to come was made without the secret.
 void Recogniser::State::pass_on_rest_name(Event& event) const {
+  const auto wall = std::chrono::duration_cast<std::chrono::seconds>(event.deed.now.wall.time_since_epoch());
   const std::optional<RuleId> if_expired = rules.if_expired(event.rule);
   const std::optional<RuleId> if_unexpired = rules.if_unexpired(event.rule);
   if (!if_expired && !if_unexpired) return;
@@ -249,6 +264,7 @@ void Recogniser::State::recognise(const Visit& visit, const Record& record, bool
     event->fresh = line.fresh;
     event->known = line.known;
     event->at = {line.stream, line.place};
+    event->deed = deed;
     // else another is glued to it, or it was cut
     const bool complete = line.text.size() - record.wrapper_bytes < kShortestCutBytes;
     if (!own_format || !complete) event->evidence = Evidence::tainted;
@@ -288,15 +304,17 @@ void Recogniser::State::hand_on(Stream& stream, Event& event, const Extent& exte
 }
 
 void Recogniser::State::release(Stream& stream, std::vector<Event>& events) {
-  stream.taint.release([&](HeldEvent& held) { hand_on(stream, held.event, held.extent, events); });
+  stream.taint.release([&](const LineTime& time) { return tell(time, events); },
+                       [&](HeldEvent& held) { hand_on(stream, held.event, held.extent, events); });
 }
 
 // Its last words wait for the next call.
 void Recogniser::State::drop(Stream& stream) {
-  stream.taint.release([&](const HeldEvent& held) {
-    last_words.push_back(held);
-    hand_on(stream, last_words.back().event, held.extent, dropped);
-  });
+  stream.taint.release([&](const LineTime& time) { return tell(time, dropped); },
+                       [&](const HeldEvent& held) {
+                         last_words.push_back(held);
+                         hand_on(stream, last_words.back().event, held.extent, dropped);
+                       });
   forged += stream.taint.forged();
 }
 
@@ -314,9 +332,58 @@ void Recogniser::State::end_record(Visit& visit) {
   release(visit.stream, visit.events);
 }
 
+// Events whose time was in doubt: those of this call, and those that wait in the streams.
+void Recogniser::State::date_doubted(std::uint32_t log, std::vector<Event>& events) {
+  const std::optional<Dating> decided = clocks.decided(log);
+  if (!decided) return;
+  const auto date = [&](Event& event) {
+    decided->date(event.deed);
+    return true;
+  };
+  for (Event& event : events) date(event);
+  for (Stream& stream : streams) stream.taint.each_held(date);
+  announcements.date(*decided);
+  datings.push_back(*decided);
+  using namespace std::chrono;
+  announcements.wait_no_longer(log, {steady_clock::time_point(milliseconds(decided->now)), {}});
+}
+
+// It is clear by now who wrote that line.
+Deed Recogniser::State::tell(const LineTime& time, std::vector<Event>& events) {
+  const LogClocks::Texts texts{time.stamp, time.own};
+  if (time.doubtful) return clocks.doubtful(time.line, texts, time.arrival);
+  const Deed told = clocks.told(time.line, texts, time.arrival);
+  date_doubted(time.line.log, events);
+  announcements.wait_no_longer(time.log, told.now);
+  if (!told.in_doubt) note_late(time.line.log, time.arrival.mono - told.now.mono);
+  return told;
+}
+
+void Recogniser::State::note_late(std::uint32_t log, std::chrono::steady_clock::duration late) {
+  const auto known =
+      std::find_if(lateness.begin(), lateness.end(), [&](const auto& one) { return one.first == log; });
+  if (known != lateness.end()) {
+    known->second = late;
+    return;
+  }
+  if (lateness.size() >= LogClocks::kMaxLogs) lateness.erase(lateness.begin());
+  lateness.emplace_back(log, late);
+}
+
+// A clock that goes wrong by seconds neither hurries nor delays what waits for the next lines.
+std::chrono::steady_clock::duration Recogniser::State::late(std::uint32_t log) const {
+  for (const auto& [known, late] : lateness)
+    if (known == log) return late + kReadLate;
+  return kReadLate;
+}
+
 void Recogniser::State::take(Visit& visit) {
   const Line& line = visit.line;
   Stream& stream = visit.stream;
+  // What keeps the log says when it took each line in, whoever wrote it.
+  const bool stamped = line.written_milli != 0 && line.whole;
+  deed = stamped ? clocks.told(line, {}, visit.now) : clocks.untold(line, visit.now);
+  if (stamped) date_doubted(line.log, visit.events);
   const bool gap = stream.follow(line);
   const std::optional<Record> record = parse_record(line.text, time_format, tags);
   // Of several coturns that write to one log each has a tag of its own.
@@ -350,6 +417,21 @@ void Recogniser::State::take(Visit& visit) {
     ++counters.foreign;
   else if (!visit.within)
     last_time_text.assign(record->time);
+  const bool waits = stream.taint.is_holding();
+  if (own_format && !stamped) {
+    line_time.doubtful = visit.within && (visit.tainted_front || !waits);
+    line_time.stamp.assign(record->stamp);
+    line_time.own.assign(record->time);
+    line_time.line = line;
+    line_time.line.text = {};
+    line_time.log = visit.log;
+    line_time.line_number = counters.lines;
+    line_time.arrival = visit.now;
+    // Until it is told, it is later than all that was told.
+    deed = waits ? clocks.untold(line, visit.now) : tell(line_time, visit.events);
+  } else if (own_format && !visit.within) {
+    announcements.wait_no_longer(visit.log, deed.now);
+  }
   if (own_format && !visit.within && may_be_banner(record->message)) see_banner(visit, record->message);
   const bool forgeable = !line.whole && stream.newlines_forgeable();
   std::size_t from = 0;
@@ -357,6 +439,7 @@ void Recogniser::State::take(Visit& visit) {
   if (forgeable && (stream.may_be_glued(line.offset) || line.text.size() >= kShortestCutBytes))
     look_for_glued(visit, from);
   recognise(visit, *record, own_format, own);
+  if (waits && own_format && !stamped) stream.taint.hold_time(line_time);
 }
 
 Recogniser::Recogniser(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -365,7 +448,9 @@ Recogniser& Recogniser::operator=(Recogniser&&) noexcept = default;
 Recogniser::~Recogniser() = default;
 
 Result<Recogniser> Recogniser::create(RuleSet rules, const std::string& timestamp_format) {
-  Recogniser made(std::make_unique<State>(std::move(rules)));
+  auto clocks = LogClocks::create(timestamp_format);
+  if (!clocks) return tl::unexpected(clocks.error());
+  Recogniser made(std::make_unique<State>(std::move(rules), std::move(*clocks)));
   if (auto set = made.set_timestamp_format(timestamp_format); !set) return tl::unexpected(set.error());
   return made;
 }
@@ -393,6 +478,7 @@ Result<> Recogniser::set_timestamp_format(const std::string& timestamp_format) {
     if (!compiled) return tl::unexpected(compiled.error());
     format = std::move(*compiled);
   }
+  if (auto set = state_->clocks.set_timestamp_format(timestamp_format); !set) return set;
   state_->time_format = std::move(format);
   return {};
 }
@@ -405,8 +491,7 @@ void Recogniser::take(const Line& line, const Now& now, std::vector<Event>& even
   State& state = *state_;
   state.begin(events);
   ++state.counters.lines;
-  state.now = now;
-  state.wall = std::chrono::duration_cast<std::chrono::seconds>(now.wall.time_since_epoch());
+  if (line.known) ++state.counters.read_again;
   State::Visit visit{line, now, events, state.stream(line.stream)};
   state.take(visit);
   if (line.ends_record) state.end_record(visit);
@@ -422,11 +507,7 @@ void Recogniser::tick(const Now& now, std::vector<Event>& events) {
     stream.taint.believe_patient(now);
     state_->release(stream, events);
   }
-  state_->announcements.wait_no_longer(now);
-}
-
-void Recogniser::let_pass(const Now& now) {
-  state_->announcements.wait_no_longer(now);
+  state_->announcements.wait_no_longer(now, [this](std::uint32_t log) { return state_->late(log); });
 }
 
 std::uint64_t Recogniser::milli_on_trial(std::uint32_t log, std::uint64_t session) const {
@@ -483,6 +564,31 @@ std::string Recogniser::version(std::uint32_t log) const {
 
 std::string_view Recogniser::last_time_text() const {
   return state_->last_time_text;
+}
+const Deed& Recogniser::deed() const {
+  return state_->deed;
+}
+const std::vector<Dating>& Recogniser::datings() const {
+  return state_->datings;
+}
+std::chrono::steady_clock::duration Recogniser::late(std::uint32_t log) const {
+  return state_->late(log);
+}
+LogClocks& Recogniser::clocks() {
+  return state_->clocks;
+}
+const LogClocks& Recogniser::clocks() const {
+  return state_->clocks;
+}
+
+void Recogniser::read_up(const Now& now) {
+  state_->datings.clear();
+  state_->clocks.read_up(now);
+  for (const std::uint32_t log : state_->clocks.logs()) state_->date_doubted(log, state_->dropped);
+  for (const Dating& dating : state_->datings) {
+    const std::chrono::milliseconds then(dating.now);
+    state_->note_late(dating.log, now.mono - std::chrono::steady_clock::time_point(then));
+  }
 }
 const RuleSet& Recogniser::rules() const {
   return state_->rules;

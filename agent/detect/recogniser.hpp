@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "detect/accusation.hpp"
+#include "detect/log_clocks.hpp"
 #include "detect/rule_set.hpp"
 #include "model/clock.hpp"
 #include "model/flow.hpp"
@@ -29,6 +30,7 @@ namespace coturn_guard {
 
 struct DetectCounters {
   std::uint64_t lines = 0;         // every line taken
+  std::uint64_t read_again = 0;    // of these: an earlier run counted what they tell (Line::known)
   std::uint64_t recognised = 0;    // had coturn's prefix
   std::uint64_t unrecognised = 0;  // had not: continuation lines, other programs, garbage
   std::uint64_t events = 0;        // matched a rule
@@ -72,8 +74,6 @@ class Recogniser {
   // What is told of lines that may be about one or another: to be asked for with each call's events, which
   // come after it.
   void take_accusations(std::vector<Accusation>& accusations);
-  // Times are those of the log itself (replay): so much of it has passed without a line that fits.
-  void let_pass(const Now& now);
   // What may still be charged to that session once it is clear whose it is, about.
   [[nodiscard]] std::uint64_t milli_on_trial(std::uint32_t log, std::uint64_t session) const;
   // Lines whose events wait for those behind them, appended.
@@ -89,9 +89,19 @@ class Recogniser {
   // "4.6.1", by the last banner of that log; empty where none was seen.
   [[nodiscard]] std::string version(std::uint32_t log) const;
 
-  // Coturn's own time text of the last recognised line ("590556" or a time stamp): for replay's virtual clock
-  // only. Borrowed from that line: valid as long as the line's text is.
+  // Coturn's own time text of the last recognised line ("590556" or a time stamp).
   [[nodiscard]] std::string_view last_time_text() const;
+  // When the last line was written.
+  [[nodiscard]] const Deed& deed() const;
+  // When what stood in doubt before the last call (Deed::in_doubt) was written, as far as it told.
+  [[nodiscard]] const std::vector<Dating>& datings() const;
+  [[nodiscard]] LogClocks& clocks();
+  [[nodiscard]] const LogClocks& clocks() const;
+  // So much later than it is written a line of that log (Deed::log) comes, by its last one, or a little
+  // sooner.
+  [[nodiscard]] std::chrono::steady_clock::duration late(std::uint32_t log) const;
+  // All sources are read up: what is in doubt is decided now.
+  void read_up(const Now& now);
   // For who shows lines out of their context (explain): each counts as announced.
   void believe_announced() const;
   // For a reload: what is known of the streams stays, so that no taint is forgotten.

@@ -68,8 +68,8 @@ struct Record {
   // Of a wrapper, whose line it is: "host turnserver[123]", or a container's name. Empty where it does not
   // say.
   std::string_view tag;
-  std::string_view stamp;    // the wrapper's time, empty where it has none
   std::uint32_t repeat = 1;  // rsyslog's "message repeated N times: [ ... ]", at most kMaxRepeat
+  std::string_view stamp;    // the wrapper's time, empty where it has none
   std::string_view time;     // coturn's own: "590556" or a time stamp
   std::string_view session;  // the digits of "session 000000000000000001: ", empty where there is none
   std::string_view message;  // after prefix, level and session

@@ -43,6 +43,8 @@ class SharedAccusations {
   // It cannot be charged: it had logged in, or nobody will name its client.
   void gone(std::uint32_t log, std::uint64_t session);
   void tick(std::uint32_t time);
+  // So late it is in that log.
+  void tick(std::uint32_t log, std::uint32_t time);
   void clear();  // all of it is lost
 
   // What was decided since the last call.
@@ -66,6 +68,9 @@ class SharedAccusations {
     std::uint32_t since = 0;
     std::vector<Party> parties;
   };
+  [[nodiscard]] static bool is_over(const Case& one, std::uint32_t time) {
+    return time > one.since && std::chrono::seconds{time - one.since} > kPatience;
+  }
   template <class Change>
   void change(std::uint32_t log, std::uint64_t session, Change change);
   void decide(Case& one);

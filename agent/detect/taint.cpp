@@ -85,7 +85,9 @@ void Taint::add(const Reach& text, bool clean) {
 // There is room: begin_line() saw to it, and a line holds one.
 Taint::Held& Taint::hold_next() {
   if (slots_.empty()) slots_.resize(kSlots);
-  return at(count_++);
+  Held& held = at(count_++);
+  held.time.told = held.later.told = false;
+  return held;
 }
 
 void Taint::hold(const Event& event, Speech speech, Extent extent) {
@@ -93,6 +95,13 @@ void Taint::hold(const Event& event, Speech speech, Extent extent) {
   held.event.keep(event, speech, extent);
   held.has_event = true;
   held.unproven = false;
+}
+
+void Taint::hold_time(const LineTime& time) {
+  if (count_ == 0) return;
+  Held& last = at(count_ - 1);
+  const bool own = last.event.extent.line == time.line_number;
+  (own ? last.time : last.later) = time;
 }
 
 void Taint::hold_text(const Reach& text, std::string_view tail, const Event* event, Speech speech,
@@ -127,7 +136,11 @@ void Taint::distrust(std::size_t index) {
   const Reach text = at(index).own;
   for (std::size_t i = index; i < count_; ++i) {
     Held& held = at(i);
-    if (i != index) weigh(held.event.event, held.event.speech, held.event.extent, text);
+    if (i != index) {
+      weigh(held.event.event, held.event.speech, held.event.extent, text);
+      held.time.doubtful = true;
+    }
+    held.later.doubtful = true;
     if (!held.unproven) continue;
     held.unproven = false;
     weigh_own(held.event.event, held.event.speech, held.event.extent, held.own.until);

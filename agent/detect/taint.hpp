@@ -44,6 +44,17 @@ struct Extent {
   bool shows_handshake = false;  // no forged packet can cause this line
 };
 
+// What a line says of its time, until it is clear whether coturn wrote it.
+struct LineTime {
+  bool told = true;
+  bool doubtful = false;  // an attacker may have written it
+  std::string stamp, own;
+  Line line;                      // but for its text
+  std::uint32_t log = 0;          // of a coturn within that of the line
+  std::uint64_t line_number = 0;  // Extent::line
+  Now arrival{};
+};
+
 // An event that waits, with its texts.
 class HeldEvent {
  public:
@@ -90,6 +101,8 @@ class Taint {
   // Something waits: what comes after it must wait, too.
   [[nodiscard]] bool is_holding() const { return count_ != 0; }
   void hold(const Event& event, Speech speech, Extent extent);
+  // The last line's time: while something waits, or the line itself was held.
+  void hold_time(const LineTime& time);
   // A text whose line shows its tail. `event` may be absent (null).
   void hold_text(const Reach& text, std::string_view tail, const Event* event, Speech speech, Extent extent,
                  const Now& now);
@@ -107,11 +120,18 @@ class Taint {
     forget_reach();
   }
 
-  // Each event that need not wait any more goes to `take`, whose texts are kept until two more are held.
-  template <class Take>
-  void release(Take take) {
+  // Each event that need not wait any more goes to `take`, whose texts are kept until two more are held. It
+  // was done when `date` says for its line's time.
+  template <class Date, class Take>
+  void release(Date date, Take take) {
     while (count_ != 0 && !at(0).unproven) {
-      if (at(0).has_event) take(at(0).event);
+      Held& held = at(0);
+      if (held.time.told) {
+        const Deed deed = date(held.time);
+        held.event.event.deed = deed;
+      }
+      if (held.has_event) take(held.event);
+      if (held.later.told && !held.later.doubtful) (void)date(held.later);
       ++first_;
       --count_;
     }
@@ -136,6 +156,7 @@ class Taint {
   struct Held {
     HeldEvent event;
     bool has_event = false;
+    LineTime time, later;   // its own, and that of the last line before the next one that is held
     bool unproven = false;  // the three below count
     Reach own;
     std::string tail;

@@ -26,6 +26,14 @@ const Address& client_of(const Attributed& offence) {
   return offence.event.client->address;
 }
 
+// Where only the time of that log goes on.
+TakenBack::TimeAt until(const Deed& of, TakenBack::Time now) {
+  return [of, now](const Deed& deed) {
+    const bool same = deed.log == of.log && (deed.by == Deed::By::unknown) == (of.by == Deed::By::unknown);
+    return same ? now : deed.now.mono;
+  };
+}
+
 }  // namespace
 
 // Takes back one connection of this address. False: the word has done its part, or is another's.
@@ -144,10 +152,10 @@ void TakenBack::hear(const Event& event, const std::optional<Address>& client, c
   }
   const std::uint64_t session = session_number(event.session);
   if (session == 0 || !rules.takes_back(event.rule)) return;
-  forget_old(now.mono);
+  forget_old(until(event.deed, now.mono));
   const std::uint32_t words = std::min<std::uint32_t>(event.count, kMaxWordsOfSession);
   for (std::uint32_t i = 0; i < words; ++i)
-    add_word({event.log, session, event.rule, now.mono, client, {}, false}, rules, charge);
+    add_word({event.log, session, event.rule, now.mono, event.deed, client, {}, false}, rules, charge);
 }
 
 void TakenBack::named(std::uint32_t log, std::uint64_t session, const Address& client) {
@@ -159,15 +167,23 @@ void TakenBack::named(std::uint32_t log, std::uint64_t session, const Address& c
   }
 }
 
-void TakenBack::forget_old(Time now) {
-  while (!words_.empty() && now - words_.front().when > kWordHolds) words_.pop_front();
+void TakenBack::forget_old(const TimeAt& time_at) {
+  std::erase_if(words_, [&](const Word& word) { return time_at(word.deed) - word.when > kWordHolds; });
 }
 
-void TakenBack::tick(const Now& now, const Charge& charge) {
-  forget_old(now.mono);
+// Once in a second of the log's: there may be many.
+void TakenBack::pass(std::uint32_t log, Time now, const Charge& charge) {
+  const std::pair at(log, Time(std::chrono::floor<std::chrono::seconds>(now.time_since_epoch())));
+  if (std::exchange(passed_, at) == at) return;
+  tick(until({.by = Deed::By::arrival, .log = log}, now), charge);
+}
+
+void TakenBack::tick(const TimeAt& time_at, const Charge& charge) {
+  forget_old(time_at);
   std::vector<Waiting> charged;
   std::erase_if(waiting_, [&](const Waiting& waiting) {
-    if (now.mono - waiting.since <= (waiting.beside ? kBeside : kPatience)) return false;
+    const Time now = time_at(waiting.offence.event.deed);
+    if (now - waiting.since <= (waiting.beside ? kBeside : kPatience)) return false;
     charged.push_back(waiting);
     return true;
   });

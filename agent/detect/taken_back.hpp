@@ -10,8 +10,9 @@
 //   connection of each of kMaxClaims is spared, for good: whom to charge later nobody could say, and two
 //   customers would pay for each other.
 //
-// So no word about a client that is known excuses another's. Bounded: what waited longest is charged first,
-// the oldest word is forgotten first, and of one session there are so many at most.
+// All waiting is by the time of the log that tells (Deed): a backlog, whose lines come at once, is judged as
+// they were written. So no word about a client that is known excuses another's. Bounded: what waited longest
+// is charged first, the oldest word is forgotten first, and of one session there are so many at most.
 #pragma once
 
 #include <chrono>
@@ -20,6 +21,7 @@
 #include <deque>
 #include <functional>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "detect/attribution.hpp"
@@ -47,6 +49,8 @@ class TakenBack {
 
   enum class Fate : std::uint8_t { charged, taken_back, waits };
   using Time = std::chrono::steady_clock::time_point;
+  // How late it is where that was told.
+  using TimeAt = std::function<Time(const Deed&)>;
   // Gets an offence that is to be charged after all, and when it happened, where that is known.
   using Charge = std::function<void(const Attributed&, std::optional<Time>)>;
 
@@ -59,7 +63,9 @@ class TakenBack {
             const Charge& charge);
   // The session's client was named.
   void named(std::uint32_t log, std::uint64_t session, const Address& client);
-  void tick(const Now& now, const Charge& charge);
+  void tick(const TimeAt& time_at, const Charge& charge);
+  // That log (Deed::log) has come so far.
+  void pass(std::uint32_t log, Time now, const Charge& charge);
   void finish(const Charge& charge);  // nothing more comes
   // Coturn began anew: its sessions are others.
   void restarted(std::uint32_t log);
@@ -81,6 +87,7 @@ class TakenBack {
     std::uint64_t session = 0;
     RuleId rule = 0;
     Time when;
+    Deed deed;
     std::optional<Address> client;
     std::vector<Address> claims;  // whose connection it took back
     bool used_up = false;
@@ -95,12 +102,13 @@ class TakenBack {
   void note_expected(std::uint32_t log, RuleId rule, Time now);
   [[nodiscard]] bool expects(const Attributed& offence, const RuleSet& rules, Time now) const;
   void add_word(Word word, const RuleSet& rules, const Charge& charge);
-  void forget_old(Time now);
+  void forget_old(const TimeAt& time_at);
 
   std::deque<Waiting> waiting_;
   std::deque<Word> words_;
   std::vector<Expected> expected_;
   std::uint64_t taken_back_ = 0;
+  std::pair<std::uint32_t, Time> passed_;  // by the last call of pass(): whole seconds
 };
 
 }  // namespace coturn_guard

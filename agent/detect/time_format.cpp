@@ -31,7 +31,7 @@ struct TimeFormat::Fields {
   std::optional<int> year, month, day, hour, minute, second, day_of_year;
   std::optional<std::int64_t> epoch;
   int millisecond = 0;
-  int offset_minutes = 0;
+  std::optional<int> offset_minutes;
   bool afternoon = false;
   bool twelve_hours = false;
 };
@@ -79,7 +79,7 @@ std::size_t name(std::string_view text, const std::array<std::string_view, N>& n
 }
 
 // "+0100", and "+01:00" as glibc's %:z has it
-std::size_t zone(std::string_view text, int& minutes) {
+std::size_t zone(std::string_view text, std::optional<int>& minutes) {
   if (text.empty() || (text[0] != '+' && text[0] != '-')) return 0;
   std::optional<int> hour;
   std::optional<int> minute;
@@ -215,6 +215,8 @@ std::size_t TimeFormat::scan(std::string_view text, Fields* fields) const {
       case Kind::zone_name:
         size = run(
             rest, [](char c) { return is_letter(c) || is_digit(c) || c == '+' || c == '-'; }, 6);
+        if (const auto name = rest.substr(0, size); name == "UTC" || name == "GMT" || name == "Z")
+          f.offset_minutes = 0;
         break;
       case Kind::epoch:
         size = run(rest, is_digit, 11);
@@ -233,27 +235,34 @@ std::size_t TimeFormat::match(std::string_view text) const {
   return size <= kMaxBytes ? size : 0;
 }
 
-std::optional<std::chrono::sys_time<std::chrono::milliseconds>> TimeFormat::parse(
-    std::string_view text) const {
+std::optional<CivilTime> TimeFormat::read(std::string_view text) const {
   using namespace std::chrono;
   Fields f;
   if (items_.empty() || scan(text, &f) == 0) return std::nullopt;
-  if (f.epoch) return sys_time<milliseconds>(seconds(*f.epoch) + milliseconds(f.millisecond));
-  if (!f.year || !f.hour) return std::nullopt;
-  sys_days date;
+  if (f.epoch) {
+    const sys_seconds moment{seconds(*f.epoch)};
+    const auto midnight = floor<days>(moment);
+    const year_month_day day(midnight);
+    return CivilTime{.year = int{day.year()},
+                     .month = static_cast<int>(unsigned{day.month()}),
+                     .day = static_cast<int>(unsigned{day.day()}),
+                     .of_day = moment - midnight + milliseconds(f.millisecond),
+                     .zone_minutes = 0};
+  }
+  if (!f.hour) return std::nullopt;
+  CivilTime civil{.year = f.year, .zone_minutes = f.offset_minutes};
   if (f.month && f.day) {
-    const year_month_day day(year(*f.year), month(static_cast<unsigned>(*f.month)),
-                             std::chrono::day(static_cast<unsigned>(*f.day)));
-    if (!day.ok()) return std::nullopt;
-    date = day;
-  } else if (f.day_of_year) {
-    date = sys_days(year(*f.year) / January / 1) + days(*f.day_of_year - 1);
-  } else {
-    return std::nullopt;
+    civil.month = *f.month;
+    civil.day = *f.day;
+  } else if (f.day_of_year && f.year) {
+    const year_month_day day(sys_days(year(*f.year) / January / 1) + days(*f.day_of_year - 1));
+    civil.month = static_cast<int>(unsigned{day.month()});
+    civil.day = static_cast<int>(unsigned{day.day()});
   }
   const int hour = f.twelve_hours ? *f.hour % 12 + (f.afternoon ? 12 : 0) : *f.hour;
-  return sys_time<milliseconds>(date + hours(hour) + minutes(f.minute.value_or(0) - f.offset_minutes) +
-                                seconds(f.second.value_or(0)) + milliseconds(f.millisecond));
+  civil.of_day = hours(hour) + minutes(f.minute.value_or(0)) + seconds(f.second.value_or(0)) +
+                 milliseconds(f.millisecond);
+  return civil;
 }
 
 }  // namespace coturn_guard

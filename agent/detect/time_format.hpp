@@ -16,6 +16,17 @@
 
 namespace coturn_guard {
 
+// A moment as a text names it: parts of it may be missing (detect/time_reader finds them).
+struct CivilTime {
+  std::optional<int> year;
+  int month = 0;  // 0: the text names no day
+  int day = 0;
+  std::chrono::milliseconds of_day{};
+  std::optional<int> zone_minutes;  // ahead of UTC
+
+  friend bool operator==(const CivilTime&, const CivilTime&) = default;
+};
+
 class TimeFormat {
  public:
   // Coturn cuts the format at 47 bytes (MAX_LOG_TIMESTAMP_FORMAT_LEN in ns_turn_utils.c) and so does its
@@ -29,10 +40,8 @@ class TimeFormat {
   [[nodiscard]] bool empty() const { return items_.empty(); }
   // Bytes that the time takes at the start of `text`; 0: it does not start with one.
   [[nodiscard]] std::size_t match(std::string_view text) const;
-  // The moment that a matching text names. Absent where it lacks the date or the hour. A text without a zone
-  // is taken as UTC: for distances between lines, not for clocks.
-  [[nodiscard]] std::optional<std::chrono::sys_time<std::chrono::milliseconds>> parse(
-      std::string_view text) const;
+  // What a matching text says of its moment. Absent where it lacks the hour.
+  [[nodiscard]] std::optional<CivilTime> read(std::string_view text) const;
 
  private:
   struct Fields;

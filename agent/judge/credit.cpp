@@ -55,7 +55,7 @@ class Slices {
   Value& at(Tick now) {
     const Tick number = now / kSliceTicks;
     Slice& slice = slices_[number % kSlices];
-    if (slice.number != number) slice = {number, Value{}};
+    if (slice.number < number) slice = {number, Value{}};  // a later one's stays: then it counts in that
     return slice.value;
   }
   template <typename Visit>
@@ -149,15 +149,16 @@ class Users {
   }
 
   [[nodiscard]] bool knows(UserNumber user, Tick now) const {
-    return std::any_of(last_.begin(), last_.end(),
-                       [&](const Seen& seen) { return seen.user == user && now - seen.time < kLasting; });
+    return std::any_of(last_.begin(), last_.end(), [&](const Seen& seen) {
+      return seen.user == user && since(seen.time, now) < kLasting;
+    });
   }
 
   [[nodiscard]] bool excuse(UserNumber user, std::uint32_t times, Tick now) {
     const auto known = find(user);
-    if (known == last_.end() || now - known->time >= kLasting) return false;
+    if (known == last_.end() || since(known->time, now) >= kLasting) return false;
     const std::uint32_t most = count(now) > 1 ? CreditBook::kExcusedAmongOthers : CreditBook::kExcusedAlone;
-    if (now - known->excused_since >= kLasting) {
+    if (since(known->excused_since, now) >= kLasting) {
       known->excused = 0;
       known->excused_since = now;
     }
@@ -220,13 +221,13 @@ class Users {
   template <class Wanted>
   [[nodiscard]] std::uint32_t count_last(Tick now, Wanted wanted) const {
     return static_cast<std::uint32_t>(std::count_if(last_.begin(), last_.end(), [&](const Seen& seen) {
-      return now - seen.time < kLasting && wanted(seen.user);
+      return since(seen.time, now) < kLasting && wanted(seen.user);
     }));
   }
 
   void forget_old(Tick now) {
     const auto young = std::find_if(last_.begin(), last_.end(),
-                                    [&](const Seen& seen) { return now - seen.time < kLasting; });
+                                    [&](const Seen& seen) { return since(seen.time, now) < kLasting; });
     last_.erase(last_.begin(), young);
     if (many_ && count(now) == 0) many_.reset();
   }
@@ -275,7 +276,7 @@ std::optional<Entry> entry_of(const SavedRecord& record, Tick now) {
 }
 
 bool lasts(const std::optional<Tick>& earned, Tick now) {
-  return earned && now - *earned < kLasting;
+  return earned && since(*earned, now) < kLasting;
 }
 
 }  // namespace
@@ -400,7 +401,7 @@ struct CreditBook::State {
   }
 
   void look_through(Tick now) {
-    if (looked_through == now / kSliceTicks) return;
+    if (looked_through >= now / kSliceTicks) return;
     looked_through = now / kSliceTicks;
     if (pairs < kMaxPairs / 4 && most_users < kMostUsers) most_users *= 2;
     busiest.reset();
@@ -434,7 +435,8 @@ void CreditBook::logged_in(const Prefix& network, UserNumber user, const Now& no
 void CreditBook::was_busy(const Prefix& network, const Now& now) {
   const Tick tick = state_->clock.at(now);
   Entry& entry = state_->earn(network, false);
-  if (!entry.last_busy || tick - *entry.last_busy >= kNoteBusyEvery || !entry.saved) state_->note(entry);
+  if (!entry.last_busy || since(*entry.last_busy, tick) >= kNoteBusyEvery || !entry.saved)
+    state_->note(entry);
   entry.last_busy = tick;
 }
 

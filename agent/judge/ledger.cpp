@@ -35,13 +35,20 @@ struct Ledger::State {
   // When everything about it is forgotten: then the record is worth nothing and is dropped when somebody
   // comes by.
   [[nodiscard]] bool forgotten(const Offender& offender, Tick now) const {
-    const Tick silence = now - offender.last_seen;
+    const Tick silence = since(offender.last_seen, now);
     if (silence < ticks(policy.findtime) || now < offender.banned_until) return false;
     return offender.earlier_bans == 0 || silence >= memory(offender);
   }
 
   [[nodiscard]] Tick memory(const Offender& offender) const {
     return std::max(ticks(policy.forget_after), Tick{3000} * offender.last_ban_seconds);
+  }
+
+  // A backlog may tell of what was before the ban.
+  [[nodiscard]] bool is_banned(const Offender& offender, Tick now) const {
+    const Tick begun =
+        offender.banned_until - std::min<Tick>(offender.banned_until, Tick{1000} * offender.last_ban_seconds);
+    return now < offender.banned_until && now + ticks(policy.findtime) > begun;
   }
 
   // Each newcomer clears away up to this many forgotten ones in every queue, so they never pile up.
@@ -87,11 +94,12 @@ struct Ledger::State {
 
   void begin_ban(Offender& offender, seconds duration, Tick now) const {
     const Tick until = std::min(now + ticks(duration), kTickMask);
+    offender.window.clear();
+    if (until < offender.banned_until) return;  // a backlog tells of one that was before
     offender.banned_until = until & kTickMask;
     offender.last_ban_seconds =
         std::min(static_cast<std::uint64_t>(std::max<seconds::rep>(duration.count(), 0)), kMostBanSeconds) &
         kMostBanSeconds;
-    offender.window.clear();
   }
 
   // What was counted under a shorter findtime leaves when it was to leave: points of a narrower window cannot
@@ -146,22 +154,29 @@ std::optional<Verdict> Ledger::due(const Offence& offence, seconds window, const
   }
   if (offence.points.milli <= 0) return std::nullopt;  // a rule that is switched off
   const Tick tick = state.clock.at(now);
+  Tick latest = tick;  // of this network: its window ends there
   const Prefix prefix = network_of(offence);
   const Index index = state.find_or_insert(prefix, tick);
   Offender& offender = state.table.at(index);
-  const bool banned = tick < offender.banned_until;
-  if (!banned && offender.earlier_bans > 0 && tick - offender.last_seen >= state.memory(offender))
+  const bool banned = state.is_banned(offender, tick);
+  if (!banned && offender.earlier_bans > 0 && since(offender.last_seen, tick) >= state.memory(offender))
     offender.earlier_bans = 0;
-  offender.last_seen = tick & kTickMask;
+  const Tick findtime = ticks(state.policy.findtime);
+  if (tick + findtime <= offender.last_seen)
+    offender.window.clear();
+  else
+    latest = std::max<Tick>(tick, offender.last_seen);
+  offender.last_seen = latest & kTickMask;
   if (banned) {
     ++state.counters.while_banned;
     state.table.touch(index, Worth::banned);
     return std::nullopt;
   }
   const auto earlier_bans = static_cast<std::uint32_t>(offender.earlier_bans);
-  offender.window.slide(tick, ticks(state.policy.findtime));
+  offender.window.slide(latest, findtime);
   const Points weight = weigh(offence.points, state.policy, earlier_bans);
-  offender.window.add(state.entered(tick, window), weight);
+  if (const Tick entered = state.entered(tick, window); entered + findtime > latest)
+    offender.window.add(entered, weight);
   const Points points = offender.window.sum();
   state.table.touch(index, earlier_bans > 0  ? Worth::banned
                            : points > weight ? Worth::repeated
@@ -204,8 +219,8 @@ bool Ledger::meets_ban(const Offence& offence, const Now& now) {
   State& state = *state_;
   const Tick tick = state.clock.at(now);
   const Index index = state.table.find(network_of(offence));
-  if (index == OffenderTable::kNone || tick >= state.table.at(index).banned_until) return false;
-  state.table.at(index).last_seen = tick & kTickMask;
+  if (index == OffenderTable::kNone || !state.is_banned(state.table.at(index), tick)) return false;
+  state.table.at(index).last_seen = std::max<Tick>(state.table.at(index).last_seen, tick) & kTickMask;
   state.table.touch(index, Worth::banned);
   ++state.counters.offences;
   ++state.counters.while_banned;

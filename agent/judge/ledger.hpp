@@ -34,8 +34,8 @@ class Ledger {
   ~Ledger();
 
   // `offence.points` are what it costs (judge/tally, judge/credit), `window` is how long they count: 0, or
-  // more than findtime, means findtime. A `now` before an earlier call's counts as that one: time does not
-  // run backwards here.
+  // more than findtime, means findtime. `now` may lie before an earlier call's: what is more than findtime
+  // older than the last of its network begins another window, for the two never stood in one.
   [[nodiscard]] std::optional<Verdict> record(const Offence& offence, std::chrono::seconds window,
                                               const Now& now);
   [[nodiscard]] std::optional<Verdict> record(const Offence& offence, const Now& now) {

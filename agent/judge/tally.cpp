@@ -94,7 +94,7 @@ Tick newest(const Entry& entry) {
 
 // True where it was not among the things yet. It is now, as the newest.
 bool meet(std::vector<Seen>& things, std::uint64_t what, Tick now, Tick window) {
-  std::erase_if(things, [&](const Seen& seen) { return now - seen.time >= window; });
+  std::erase_if(things, [&](const Seen& seen) { return since(seen.time, now) >= window; });
   const auto known =
       std::find_if(things.begin(), things.end(), [&](const Seen& seen) { return seen.what == what; });
   const bool is_new = known == things.end();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The judges' scale of time: milliseconds since the first call (or since an earlier run's, begin()), which
-// has a year before it and 16 years after it. It never runs backwards and reads no clock.
+// has a year before it and 16 years after it. It reads no clock, and goes where it is told: what several logs
+// and the kernel tell of comes in no order while one of them is behind.
 #pragma once
 
 #include <algorithm>
@@ -22,6 +23,11 @@ inline constexpr Tick kTickMask = (Tick{1} << kTickBits) - 1;
          1000;
 }
 
+// How long ago; what is yet to come is no time ago.
+[[nodiscard]] constexpr Tick since(Tick earlier, Tick now) {
+  return now > earlier ? now - earlier : 0;
+}
+
 class TickClock {
  public:
   static constexpr Tick kOrigin = kScaleOrigin;
@@ -29,17 +35,16 @@ class TickClock {
   // Before the first call: kOrigin was then (LastingScale::origin).
   void begin(std::chrono::steady_clock::time_point origin) { first_ = origin; }
 
-  // A `now` before an earlier call's counts as that one.
+  // Beyond the scale: its end.
   [[nodiscard]] Tick at(const Now& now) {
     if (!first_) first_ = now.mono;
-    const auto since = std::chrono::floor<std::chrono::milliseconds>(now.mono - *first_).count();
-    if (since > 0) latest_ = std::max(latest_, std::min(kOrigin + static_cast<Tick>(since), kTickMask - 1));
-    return latest_;
+    const auto passed = std::chrono::floor<std::chrono::milliseconds>(now.mono - *first_).count();
+    constexpr std::int64_t kFirst = 1, kLast = static_cast<std::int64_t>(kTickMask) - 1;
+    return static_cast<Tick>(std::clamp(static_cast<std::int64_t>(kOrigin) + passed, kFirst, kLast));
   }
 
  private:
   std::optional<std::chrono::steady_clock::time_point> first_;
-  Tick latest_ = kOrigin;
 };
 
 }  // namespace coturn_guard

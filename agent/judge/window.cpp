@@ -24,7 +24,7 @@ constexpr std::uint64_t with_more(std::uint64_t slot, std::uint64_t milli) {
 
 void Window::slide(Tick now, Tick length) {
   unsigned gone = 0;
-  while (gone < kSlots && slots_[gone] != 0 && now - time_of(slots_[gone]) >= length) ++gone;
+  while (gone < kSlots && slots_[gone] != 0 && time_of(slots_[gone]) + length <= now) ++gone;
   if (gone == 0) return;
   std::rotate(slots_.begin(), slots_.begin() + gone, slots_.end());
   std::fill(slots_.end() - gone, slots_.end(), 0);

@@ -23,7 +23,7 @@ class Window {
   static constexpr unsigned kSlots = 8;
   static constexpr std::int32_t kMostMilli = (1 << 24) - 1;  // what a slot can hold: 16777 points
 
-  // Forgets what is `length` old or older.
+  // Forgets what is `length` old or older; `now` may lie before some of it.
   void slide(Tick now, Tick length);
   // Adds points at `time`, which may lie before what is there already (how a rule has a window of its own:
   // its points are entered early, so that they leave early). Slide first: a full window joins what lies in

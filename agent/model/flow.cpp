@@ -2,6 +2,7 @@
 #include "model/flow.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <limits>
 
 #include <fmt/format.h>
@@ -28,6 +29,23 @@ std::string to_string(Points points) {
   text.erase(text.find_last_not_of('0') + 1);
   if (text.back() == '.') text.pop_back();
   return text;
+}
+
+std::string to_string(const Deed& deed) {
+  if (deed.by == Deed::By::unknown || deed.by == Deed::By::arrival) return {};
+  if (deed.by == Deed::By::uptime) return fmt::format("{}", deed.uptime_seconds);
+  using namespace std::chrono;
+  const auto moment = floor<milliseconds>(deed.now.wall.time_since_epoch()) + seconds(deed.zone_seconds);
+  const sys_days midnight{floor<days>(moment)};
+  const year_month_day day(midnight);
+  const auto of_day = hh_mm_ss(moment - midnight.time_since_epoch());
+  const auto milli = of_day.subseconds().count();
+  const auto zone = std::abs(deed.zone_seconds) / 60;
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}{}{}{:02}{:02}", int{day.year()},
+                     unsigned{day.month()}, unsigned{day.day()}, of_day.hours().count(),
+                     of_day.minutes().count(), of_day.seconds().count(),
+                     milli == 0 ? "" : fmt::format(".{:03}", milli), deed.zone_seconds < 0 ? '-' : '+',
+                     zone / 60, zone % 60);
 }
 
 }  // namespace coturn_guard

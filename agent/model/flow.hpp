@@ -50,7 +50,26 @@ struct Line {
   // announced), and nothing else.
   bool known = false;
   std::uint64_t place = 0;  // LinePlace::place
+  // When whoever keeps the log took it in (journald, Docker), in milliseconds since 1970; 0: nobody says.
+  std::int64_t written_milli = 0;
 };
+
+// When something was done, by the log's own time where it tells one (detect/log_clock).
+struct Deed {
+  enum class By : std::uint8_t { unknown, arrival, uptime, wall };
+
+  By by = By::unknown;
+  Now now{};                        // on our clocks
+  std::int64_t uptime_seconds = 0;  // by uptime: coturn's own number
+  std::int32_t zone_seconds = 0;    // by wall: how far the text's zone is ahead of UTC
+  std::uint32_t log = 0;            // Line::log: whose clock told it
+  bool fresh = true;                // Line::fresh
+  // It has the time of the line before it. What comes behind it says whether its own is right, which is:
+  bool in_doubt = false;
+  std::int64_t told_milli = 0;  // by its log's clock
+};
+// "2026-11-22T11:59:05+0000", or "590556" where only coturn's uptime is known; empty where nothing is.
+[[nodiscard]] std::string to_string(const Deed& deed);
 
 // What the kernel says about one TCP connection to coturn (coturn/witness in the manual: sock_diag).
 struct Connection {
@@ -128,6 +147,7 @@ struct Event {
   bool blinded = false;
   std::uint64_t lost_session = 0;  // its number, where `session` was taken away
   LinePlace at{};                  // of the line
+  Deed deed{};                     // when; unknown: now
 };
 
 // Something an address did.
@@ -140,6 +160,7 @@ struct Offence {
   std::uint32_t count = 1;  // so many times
   std::uint64_t what = 0;  // hash of what the rule counts different ones of (user, peer, session); 0: nothing
   std::string_view protocol{};  // Event::protocol
+  Deed deed{};                  // Event::deed
 };
 
 // What is to be done about a network, and why. A verdict lengthens an earlier one, never shortens it.
@@ -152,6 +173,7 @@ struct Verdict {
   Points points;                   // in the window, when it was passed
   std::uint32_t earlier_bans = 0;  // the rung of the ladder it stands on
   std::string_view protocol{};     // Event::protocol of that last offence
+  Deed deed{};                     // when that was: the ban begins then
 };
 
 // Not a ban: whoever is there may be the victim, whose address somebody forges. For a short while coturn is

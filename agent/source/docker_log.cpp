@@ -2,6 +2,7 @@
 #include "source/docker_log.hpp"
 
 #include <charconv>
+#include <chrono>
 
 namespace coturn_guard {
 namespace {
@@ -56,6 +57,46 @@ bool take_escape(std::string_view& rest, std::string& text) {
   return true;
 }
 
+// `,"stream":"stdout","time":"2026-11-22T12:15:03.123456789Z"}`: always UTC, fractions as many as need be.
+std::int64_t time_of(std::string_view rest) {
+  constexpr std::string_view kTime = R"("time":")";
+  const std::size_t at = rest.rfind(kTime);
+  if (at == std::string_view::npos) return 0;
+  rest.remove_prefix(at + kTime.size());
+  const auto number = [&](std::size_t from, std::size_t digits) {
+    int value = 0;
+    for (const char c : rest.substr(from, digits)) {
+      if (c < '0' || c > '9') return -1;
+      value = value * 10 + (c - '0');
+    }
+    return value;
+  };
+  constexpr std::string_view kShape = "0000-00-00T00:00:00";
+  if (rest.size() <= kShape.size()) return 0;
+  for (std::size_t i = 0; i < kShape.size(); ++i)
+    if (kShape[i] != '0' && rest[i] != kShape[i]) return 0;
+  const int year = number(0, 4), month = number(5, 2), day = number(8, 2);
+  const int hour = number(11, 2), minute = number(14, 2), second = number(17, 2);
+  if (year < 0 || month < 0 || day < 0 || hour < 0 || minute < 0 || second < 0) return 0;
+  const std::chrono::year_month_day date(std::chrono::year(year),
+                                         std::chrono::month(static_cast<unsigned>(month)),
+                                         std::chrono::day(static_cast<unsigned>(day)));
+  if (!date.ok()) return 0;
+  std::int64_t milli = 0;
+  std::size_t behind = kShape.size();
+  if (rest[behind] == '.') {
+    ++behind;
+    for (int unit = 100; behind < rest.size() && rest[behind] >= '0' && rest[behind] <= '9'; ++behind) {
+      milli += unit * (rest[behind] - '0');
+      unit /= 10;
+    }
+  }
+  if (rest.substr(behind) != "Z\"}") return 0;
+  const auto moment = std::chrono::sys_days(date).time_since_epoch() + std::chrono::hours(hour) +
+                      std::chrono::minutes(minute) + std::chrono::seconds(second);
+  return moment / std::chrono::milliseconds(1) + milli;
+}
+
 }  // namespace
 
 std::optional<DockerText> decode_docker_line(std::string_view line) {
@@ -73,6 +114,7 @@ std::optional<DockerText> decode_docker_line(std::string_view line) {
     if (!take_escape(rest, decoded.text)) return std::nullopt;
   }
   if (rest != "}" && !rest.starts_with(",\"")) return std::nullopt;
+  decoded.written_milli = time_of(rest);
   decoded.doubtful = decoded.text.find(kReplacement) != std::string::npos;
   return decoded;
 }

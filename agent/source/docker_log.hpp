@@ -27,6 +27,7 @@ inline constexpr std::size_t kMaxDockerLineBytes = std::size_t{16} * 1024;
 struct DockerText {
   std::string text;
   bool doubtful = false;
+  std::int64_t written_milli = 0;  // when Docker read it, since 1970; 0: it does not say
 };
 [[nodiscard]] std::optional<DockerText> decode_docker_line(std::string_view line);
 
@@ -42,7 +43,8 @@ class DockerLog {
   template <class OnLine>
   bool take(std::string_view line, std::uint64_t offset, OnLine&& on_line);
 
-  [[nodiscard]] std::uint64_t undecoded() const { return undecoded_; }  // lines, since construction
+  [[nodiscard]] std::int64_t written_milli() const { return written_milli_; }  // of the last line
+  [[nodiscard]] std::uint64_t undecoded() const { return undecoded_; }         // lines, since construction
   [[nodiscard]] std::uint64_t overlong() const { return splitter_.overlong(); }
 
  private:
@@ -51,6 +53,7 @@ class DockerLog {
 
   LineSplitter splitter_;                  // of the container's bytes
   std::optional<std::uint64_t> expected_;  // offset of the file's next line
+  std::int64_t written_milli_ = 0;
   std::uint64_t undecoded_ = 0;
 };
 
@@ -66,6 +69,7 @@ bool DockerLog::take(std::string_view line, std::uint64_t offset, OnLine&& on_li
     leave_gap();
     return true;
   }
+  written_milli_ = decoded->written_milli;
   if (decoded->doubtful) leave_gap();
   bool go_on = true;
   splitter_.feed(decoded->text,

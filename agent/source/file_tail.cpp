@@ -177,6 +177,7 @@ FollowedFile::Turn FileTail::read(OpenFile& open, const Now& now) {
     line.text = text;
     line.offset = offset;
     line.place = file.place();
+    line.written_milli = file.written_milli();
     line.known = file.is_known();
     line.ends_record = open.writer == LogWriter::coturn && file.ends_file();
     events_.line(line, now);

@@ -89,6 +89,10 @@ class FollowedFile {
   [[nodiscard]] std::uint64_t overlong() const { return splitter_.overlong() + docker_.overlong(); }
   [[nodiscard]] std::uint64_t nul_bytes() const { return splitter_.nul_bytes(); }
   [[nodiscard]] std::uint64_t undecoded() const { return docker_.undecoded(); }
+  // When Docker read the last line, where it keeps the file; else 0.
+  [[nodiscard]] std::int64_t written_milli() const {
+    return format_ == Format::docker ? docker_.written_milli() : 0;
+  }
   [[nodiscard]] int last_error() const { return last_error_; }
 
  private:

@@ -261,7 +261,9 @@ void Journal::take(const Now& now) {
                 .whole = whole,
                 .fresh = whole && is_fresh(entry_.written, now),
                 .known = known,
-                .place = place},
+                .place = place,
+                // Of standard output it is when coturn's buffer was full.
+                .written_milli = whole ? entry_.written_milli : 0},
                now);
 }
 

@@ -167,6 +167,9 @@ bool JournalReader::read(JournalEntry& entry) {
   sd_id128_t boot{};
   if (sd_journal_get_monotonic_usec(journal_.get(), &microseconds, &boot) < 0) microseconds = 0;
   entry.written = std::chrono::steady_clock::time_point(std::chrono::microseconds(microseconds));
+  std::uint64_t wall = 0;
+  if (sd_journal_get_realtime_usec(journal_.get(), &wall) < 0) wall = 0;
+  entry.written_milli = static_cast<std::int64_t>(wall / 1000);
   std::copy(std::begin(boot.bytes), std::end(boot.bytes), entry.boot.begin());
   entry.process = static_cast<std::uint32_t>(number(field("_PID")));
   // A container's engine writes for many, and units tell processes apart whose numbers came round.

@@ -34,6 +34,7 @@ struct JournalEntry {
   std::uint32_t process = 0;
   JournalStreams::Boot boot{};
   std::chrono::steady_clock::time_point written;  // by journald, in the clock of that boot
+  std::int64_t written_milli = 0;                 // the same by the wall clock, since 1970; 0: not known
   std::uint64_t suppressed = 0;  // not coturn's: journald left out so many messages before the next one
 };
 

@@ -143,7 +143,8 @@ void NamedFiles::resume(const Now& now) {
     if (!opened) {
       refuse(found.name, path, opened.error());
     } else if (*opened != nullptr) {
-      events_.notice(tail_notice::following(path, (*opened)->file->offset(), false));
+      events_.notice(
+          tail_notice::following(path, (*opened)->file->offset(), (*opened)->file->counted(), false));
     }
   }
   for (const auto& saved : saved_)
@@ -275,7 +276,7 @@ void NamedFiles::open(const std::string& path, const OpenFiles::Opening& how, co
   (*opened)->end_seen = end_seen(*(*opened)->file, how, now, at_start);
   if (rotated) ++counters_.rotations;
   names_[how.name].solved();
-  events_.notice(tail_notice::following(path, (*opened)->file->offset(), rotated));
+  events_.notice(tail_notice::following(path, (*opened)->file->offset(), 0, rotated));
 }
 
 // What stands in a file that came after our last look was written after it. A file that is older, or that we

@@ -21,12 +21,11 @@ SourceNotice directory_not_watched(const std::string& path, const Error& error) 
           error.code.value() == ENOSPC ? "raise fs.inotify.max_user_watches" : ""};
 }
 
-SourceNotice following(const std::string& path, std::uint64_t offset, bool rotated) {
-  return {Level::info,
-          rotated ? "source.rotated" : "source.following",
-          path,
-          offset == 0 ? "from its beginning" : fmt::format("from byte {}", offset),
-          {}};
+SourceNotice following(const std::string& path, std::uint64_t offset, std::uint64_t counted, bool rotated) {
+  std::string text = offset == 0 ? "from its beginning" : fmt::format("from byte {}", offset);
+  if (counted > offset)
+    text += fmt::format("; what an earlier run counted, up to byte {}, is only read again", counted);
+  return {Level::info, rotated ? "source.rotated" : "source.following", path, std::move(text), {}};
 }
 
 SourceNotice missing(const std::string& path, std::uint64_t offset) {

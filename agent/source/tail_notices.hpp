@@ -17,7 +17,8 @@ namespace coturn_guard::tail_notice {
 [[nodiscard]] SourceNotice directory_not_watched(const std::string& path, const Error& error);
 
 // source.rotated where another file stood under the name before, else source.following.
-[[nodiscard]] SourceNotice following(const std::string& path, std::uint64_t offset, bool rotated);
+[[nodiscard]] SourceNotice following(const std::string& path, std::uint64_t offset, std::uint64_t counted,
+                                     bool rotated);
 // A file that an earlier run read so far is neither under its name nor beside it.
 [[nodiscard]] SourceNotice missing(const std::string& path, std::uint64_t offset);
 [[nodiscard]] SourceNotice truncated(const std::string& path);

@@ -92,9 +92,11 @@ std::string status_text(const Json& status, const Paint& paint) {
   screen.row("source",
              fmt::format("{}; lag {} bytes{}", text_of(get(source, "text")), count_of(source, "lag_bytes"),
                          get(source, "healthy") == true ? "" : paint.red(" (it cannot be read)")));
-  screen.row("lines", fmt::format("{}/s, {} in all, {} coturn's", count_of(lines, "per_second"),
+  const auto again = count_of(lines, "read_again");
+  screen.row("lines", fmt::format("{}/s, {} in all, {} coturn's{}", count_of(lines, "per_second"),
                                   count_of(lines, "total"),
-                                  share(count_of(lines, "recognised"), count_of(lines, "total"))));
+                                  share(count_of(lines, "recognised"), count_of(lines, "total")),
+                                  again == 0 ? "" : fmt::format("; {} only read again", again)));
   screen.row("forgery",
              fmt::format("{} tainted, {} refuted by the kernel, {} accusing lines lost",
                          count_of(lines, "tainted"), count_of(lines, "refuted"), count_of(lines, "blinded")));

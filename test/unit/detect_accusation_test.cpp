@@ -88,7 +88,7 @@ struct World {
   }
   void close(std::uint64_t session, const std::string& address, const std::string& reason = kUdp) {
     line(
-        fmt::format("67: : session {:018}: closed (2nd stage), user <alice> realm <example.org> origin <>, "
+        fmt::format("7: : session {:018}: closed (2nd stage), user <alice> realm <example.org> origin <>, "
                     "local 198.51.100.10:3478, remote {}:4000, reason: {}",
                     session, address, reason));
   }

@@ -54,7 +54,7 @@ struct Logs {
     Event event = announcing(session, user);
     event.log = log;
     event.peer = denied;
-    known.announce(event, at(session), certain, Now{});
+    known.announce(event, at(session), certain);
   }
   Answer take(std::string_view session, std::string_view user = "", bool certain = true) {
     Event event = announced(session, user);

@@ -5,7 +5,6 @@
 #include <ctime>
 #include <string>
 
-#include "detect/log_clock.hpp"
 #include "support/catch.hpp"
 
 using namespace coturn_guard;
@@ -43,39 +42,18 @@ TEST_CASE("a format that strftime or coturn would not take is refused", "[detect
 
 TEST_CASE("a time text names its moment", "[detect][time]") {
   using namespace std::chrono;
-  const sys_time<milliseconds> expected = sys_days(2026y / November / 22) + 12h + 15min + 3s;
-  CHECK(TimeFormat::compile("%FT%T%z")->parse("2026-11-22T13:15:03+0100") == expected);
-  CHECK(TimeFormat::compile("%d/%b/%Y %H:%M:%S ")->parse("22/Nov/2026 12:15:03 ") == expected);
-  CHECK(TimeFormat::compile("%s")->parse("1795349703") == expected);
-  CHECK(TimeFormat::compile("%Y %j %I:%M:%S %p.%f")->parse("2026 326 12:15:03 PM.250") == expected + 250ms);
-  CHECK_FALSE(TimeFormat::compile("%T")->parse("12:15:03"));
-  CHECK_FALSE(TimeFormat::compile("%F %T")->parse("2026-02-30 12:15:03"));
-}
-
-TEST_CASE("a replay's clock runs on over a restart of coturn", "[detect][clock]") {
-  auto clock = LogClock::create("");
-  REQUIRE(clock);
-  CHECK(clock->at("590556") == 0s);
-  CHECK(clock->at("590566") == 10s);
-  CHECK(clock->at("590565") == 10s);  // another thread's cached second
-  CHECK(clock->at("4294967290") == 10s);
-  CHECK(clock->at("0") == 10s);
-  CHECK(clock->at("0") == 10s);
-  CHECK(clock->at("65") == 75s);
-  CHECK(clock->at("no time") == 75s);
-  CHECK_FALSE(clock->moment());
-  CHECK(clock->at("2026-11-22T11:59:05.500+0000") == 75s);  // an upgrade changed the form
-  CHECK(clock->at("2026-11-22T12:00:05.750+0000") == 135s + 250ms);
-  CHECK(clock->at("2026-11-22T12:00:05+0000") == 135s + 250ms);
-  CHECK(clock->at("2026-11-22T13:00:06+0100") == 135s + 500ms);
-  REQUIRE(clock->moment());
-  CHECK(clock->at("7") == 135s + 500ms + 7s);
-}
-
-TEST_CASE("a replay's clock reads an own time format", "[detect][clock]") {
-  auto clock = LogClock::create("%d/%b/%Y %H:%M:%S ");
-  REQUIRE(clock);
-  CHECK(clock->at("22/Nov/2026 23:59:58 ") == 0s);
-  CHECK(clock->at("23/Nov/2026 00:00:03 ") == 5s);
-  CHECK_FALSE(LogClock::create("%Q"));
+  const CivilTime local{.year = 2026, .month = 11, .day = 22, .of_day = 12h + 15min + 3s, .zone_minutes = {}};
+  CivilTime zoned = local;
+  zoned.zone_minutes = 60;
+  CivilTime utc = local;
+  utc.zone_minutes = 0;
+  CHECK(TimeFormat::compile("%FT%T%z")->read("2026-11-22T12:15:03+0100") == zoned);
+  CHECK(TimeFormat::compile("%d/%b/%Y %H:%M:%S ")->read("22/Nov/2026 12:15:03 ") == local);
+  CHECK(TimeFormat::compile("%d/%b/%Y %H:%M:%S %Z")->read("22/Nov/2026 12:15:03 UTC") == utc);
+  CHECK(TimeFormat::compile("%s")->read("1795349703") == utc);
+  CHECK(TimeFormat::compile("%Y %j %I:%M:%S %p.%f")->read("2026 326 12:15:03 PM.250")->of_day ==
+        12h + 15min + 3s + 250ms);
+  CHECK(TimeFormat::compile("%T")->read("12:15:03") ==
+        CivilTime{.year = {}, .month = 0, .day = 0, .of_day = 12h + 15min + 3s, .zone_minutes = {}});
+  CHECK_FALSE(TimeFormat::compile("%F")->read("2026-02-30"));
 }

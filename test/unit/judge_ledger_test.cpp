@@ -162,12 +162,21 @@ TEST_CASE("a changed policy applies to what comes, what was counted stays", "[ju
   CHECK(ledger.record(offence("192.0.2.1"), at(1s))->duration == 10min);
 }
 
-TEST_CASE("time that steps back counts as no time", "[judge][ledger]") {
+// What several logs tell of comes in no order while one of them is behind.
+TEST_CASE("what is more than findtime older than the last stands in no window with it", "[judge][ledger]") {
   Ledger ledger(Policy{}, kSeed);
   CHECK_FALSE(ledger.record(offence("192.0.2.1"), at(10h)));
   CHECK_FALSE(ledger.record(offence("192.0.2.1"), at(1h)));
-  CHECK(ledger.record(offence("192.0.2.1"), at(10h + 1min)));
-  CHECK_FALSE(ledger.record(offence("192.0.2.1", 3000), at(-1000h)));
+  CHECK_FALSE(ledger.record(offence("192.0.2.1"), at(10h + 1min)));
+  CHECK_FALSE(ledger.record(offence("192.0.2.1"), at(9h + 30min)));
+  CHECK(ledger.record(offence("192.0.2.1"), at(10h + 2min)));
+}
+
+TEST_CASE("an earlier ban that a late log tells of shortens none", "[judge][ledger]") {
+  Ledger ledger(Policy{}, kSeed);
+  REQUIRE(ledger.record(offence("192.0.2.1", 3000), at(10h)));
+  CHECK(ledger.record(offence("192.0.2.1", 3000), at(1h)));
+  CHECK_FALSE(ledger.record(offence("192.0.2.1", 3000), at(10h + 30s)));
   CHECK(ledger.counters().while_banned == 1);
 }
 

@@ -119,3 +119,22 @@ TEST_CASE("a replaced byte that was not escaped makes its line stand alone", "[s
   CHECK(file.lines[1].second > file.lines[0].second + 2000);
   CHECK(file.lines[2].second > file.lines[1].second + 2000);
 }
+
+TEST_CASE("when Docker read a line stands behind it", "[source][docker]") {
+  const auto time_of = [](const std::string& time) {
+    const auto line = decode_docker_line(R"({"log":"x\n","stream":"stdout",)" + time + "}");
+    REQUIRE(line);
+    return line->written_milli;
+  };
+  CHECK(decode_docker_line(wrap("x"))->written_milli == 1'795'349'703'123);
+  CHECK(time_of(R"("time":"2026-11-22T12:15:03Z")") == 1'795'349'703'000);
+  CHECK(time_of(R"("time":"2026-11-22T12:15:03.5Z")") == 1'795'349'703'500);
+  for (const char* const other : {R"("time":"2026-11-22T12:15:03")", R"("time":"2026-11-22T12:15:03+02:00")",
+                                  R"("time":"2026-13-22T12:15:03Z")", R"("time":"2026-02-30T12:15:03Z")",
+                                  R"("time":"x026-11-22T12:15:03Z")", R"("time":"2026-11-22T12:15:03.5")",
+                                  R"("time":"")", R"("time":7)", R"("attrs":{})"})
+    CHECK(time_of(other) == 0);
+  // Not what the container wrote.
+  CHECK(decode_docker_line(wrap(R"(\"time\":\"2001-11-22T12:15:03Z\"})"))->written_milli ==
+        1'795'349'703'123);
+}
