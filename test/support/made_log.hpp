@@ -29,7 +29,7 @@ struct MadeLog {
   std::uint64_t seed = 0;
   MadeClock clock = MadeClock::uptime;
   std::string timestamp_format;  // log_timestamp_format
-  std::vector<MadeLine> lines;  // in the order in which they were written
+  std::vector<MadeLine> lines;   // in the order in which they were written
 };
 
 // The zone of CET-1CEST,M3.5.0,M10.5.0/3 in 2026: seconds ahead of UTC.

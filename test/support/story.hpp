@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -18,7 +19,12 @@ class LogStory {
     pipeline.set_nat64({});
   }
 
-  void says(const std::string& line) {
+  // "5: : …": so long after coturn's start as it is now.
+  void says(std::string line) {
+    if (line.find(": : ") == 1) {
+      const auto seconds = std::chrono::floor<std::chrono::seconds>(now.mono.time_since_epoch()).count();
+      line.replace(0, 1, std::to_string(seconds));
+    }
     pipeline.take({.text = line, .stream = 1, .offset = offset_}, now, outcome);
     offset_ += line.size() + 1;
     gather();

@@ -17,7 +17,12 @@ class Story {
       : pipeline(Recogniser::create(RuleSet::create(test::shipped_rules()).value(), "").value(), Policy{},
                  {1, 2}, {}) {}
 
-  int says(const std::string& line) {
+  // "5: : …": so long after coturn's start as it is now.
+  int says(std::string line) {
+    if (const auto digits = line.find(": : "); digits == 1)
+      line.replace(
+          0, digits,
+          fmt::format("{}", std::chrono::floor<std::chrono::seconds>(now.mono.time_since_epoch()).count()));
     const Line record{.text = line, .stream = 1, .offset = offset_};
     offset_ += line.size() + 1;
     pipeline.take(record, now, outcome);
