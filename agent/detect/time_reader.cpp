@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <optional>
 
+#include "detect/stamp.hpp"
+
 namespace coturn_guard {
 namespace {
 
@@ -24,56 +26,6 @@ std::optional<std::uint32_t> counter(std::string_view text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
   return value;
-}
-
-int digits(std::string_view text) {
-  int value = 0;
-  for (const char c : text) value = value * 10 + (c == ' ' ? 0 : c - '0');
-  return value;
-}
-
-milliseconds time_of_day(std::string_view text) {  // "12:15:06"
-  return hours(digits(text.substr(0, 2))) + minutes(digits(text.substr(3, 2))) +
-         seconds(digits(text.substr(6, 2)));
-}
-
-// "2023-11-27T10:20:08.458142+01:00"; its shape was looked at (detect/record).
-std::optional<CivilTime> rfc3339(std::string_view text) {
-  if (text.size() < 20 || text[10] != 'T') return std::nullopt;
-  CivilTime civil{.year = digits(text.substr(0, 4)),
-                  .month = digits(text.substr(5, 2)),
-                  .day = digits(text.substr(8, 2)),
-                  .of_day = time_of_day(text.substr(11, 8)),
-                  .zone_minutes = 0};
-  text.remove_prefix(19);
-  if (text[0] == '.' || text[0] == ',') {
-    int milli = 0;
-    int unit = 100;
-    text.remove_prefix(1);
-    while (!text.empty() && text[0] >= '0' && text[0] <= '9') {
-      milli += unit * (text[0] - '0');
-      unit /= 10;
-      text.remove_prefix(1);
-    }
-    civil.of_day += milliseconds(milli);
-  }
-  if (text.size() >= 5)
-    civil.zone_minutes =
-        (digits(text.substr(1, 2)) * 60 + digits(text.substr(text.size() - 2))) * (text[0] == '-' ? -1 : 1);
-  return civil;
-}
-
-// "Nov 22 12:15:06"
-std::optional<CivilTime> classic(std::string_view text) {
-  constexpr std::string_view kMonths = "JanFebMarAprMayJunJulAugSepOctNovDec";
-  if (text.size() != 15) return std::nullopt;
-  const auto at = kMonths.find(text.substr(0, 3));
-  if (at == std::string_view::npos || at % 3 != 0) return std::nullopt;
-  return CivilTime{.year = {},
-                   .month = static_cast<int>(at / 3) + 1,
-                   .day = digits(text.substr(4, 2)),
-                   .of_day = time_of_day(text.substr(7)),
-                   .zone_minutes = {}};
 }
 
 year_month_day day_of(std::int64_t milli) {
@@ -97,9 +49,7 @@ Result<TimeReader> TimeReader::create(const std::string& timestamp_format) {
 
 Reading TimeReader::read(std::string_view stamp, std::string_view own, std::int64_t near,
                          bool at_most_near) const {
-  std::optional<CivilTime> civil;
-  if (!stamp.empty()) civil = rfc3339(stamp);
-  if (!stamp.empty() && !civil) civil = classic(stamp);
+  std::optional<CivilTime> civil = read_stamp(stamp);
   if (civil)
     if (const Reading reading = resolve(*civil, near, at_most_near); reading.kind != Reading::Kind::none)
       return reading;

@@ -47,6 +47,35 @@ TEST_CASE("the wall clock of whoever wrapped the line is its time, else coturn's
   CHECK(times.read("1970-01-01T00:00:09Z", "37", near, true) == Reading{Reading::Kind::uptime, 37'000, 0});
 }
 
+TEST_CASE("all times are read that others put before a line", "[detect][time]") {
+  const TimeReader times = reader("", berlin);
+  const auto near = milli(kNoon);
+  const auto read = [&](const char* stamp) { return times.read(stamp, "37", near, true); };
+  const auto wall = [](sys_time<milliseconds> moment, std::int32_t zone, bool local) {
+    return Reading{Reading::Kind::wall, milli(moment), zone, local};
+  };
+  const auto local_noon = wall(kNoon, 3600, true);
+  for (const char* const stamp :
+       {"Nov 22 13:00:00", "nov. 22 13:00:00", "Nov 22 2026 13:00:00", "Sun Nov 22 13:00:00 2026",
+        "11月 22 13:00:00", "2026-11-22 13:00:00", "2026-11-22_13:00:00", "2026-11-22T13:00:00",
+        "Sun 2026-11-22 13:00:00 CET", "So. 2026-11-22 13:00:00"}) {
+    INFO(stamp);
+    CHECK(read(stamp) == local_noon);
+  }
+  CHECK(read("Mon 2026-11-22 12:00:00.250123 UTC") == wall(kNoon + 250ms, 0, false));
+  CHECK(read("Sun 2026-11-22 14:00:00 +02") == wall(kNoon, 7200, false));
+  CHECK(read("2026-11-22T06:30:00,003-0530") == wall(kNoon + 3ms, -19'800, false));
+  CHECK(read("Nov 22 13:00:00.5") == wall(kNoon + 500ms, 3600, true));
+  CHECK(read("1795348800.003456") == wall(kNoon + 3ms, 0, false));
+  CHECK(read("@400000006b02d94a1dcd6500") == wall(kNoon + 500ms, 0, false));
+  // What cannot be read leaves it to coturn's own.
+  const Reading own{Reading::Kind::uptime, 37'000, 0};
+  for (const char* const stamp : {"Dez 22 13:00:00", "[ 1234.567890]", "@40", "2026-22-22 13:00:00"}) {
+    INFO(stamp);
+    CHECK(read(stamp) == own);
+  }
+}
+
 TEST_CASE("a stamp without a year is of that which is near", "[detect][time]") {
   const TimeReader times = reader();
   const auto january = milli(sys_days(2027y / January / 3));
