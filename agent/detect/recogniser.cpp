@@ -82,7 +82,8 @@ struct Recogniser::State {
   void drop(Stream& stream);
   void date_doubted(std::uint32_t log, std::vector<Event>& events);
   Deed tell(const LineTime& time, std::vector<Event>& events);
-  void note_late(std::uint32_t log, std::chrono::steady_clock::duration late);
+  void note_late(std::uint32_t log, std::chrono::steady_clock::time_point arrived,
+                 std::chrono::steady_clock::time_point written);
   [[nodiscard]] std::chrono::steady_clock::duration late(std::uint32_t log) const;
 
   RuleSet rules;
@@ -92,7 +93,12 @@ struct Recogniser::State {
   Deed deed;  // of the line at hand
   LineTime line_time;
   // By log, of its last line: how much later than it was written it came.
-  std::vector<std::pair<std::uint32_t, std::chrono::steady_clock::duration>> lateness;
+  struct Lateness {
+    std::uint32_t log = 0;
+    std::chrono::steady_clock::duration late{};
+    std::chrono::steady_clock::time_point arrived;
+  };
+  std::vector<Lateness> lateness;
   std::vector<Dating> datings;
   Announcements announcements;
   bool all_announced = false;
@@ -355,25 +361,26 @@ Deed Recogniser::State::tell(const LineTime& time, std::vector<Event>& events) {
   const Deed told = clocks.told(time.line, texts, time.arrival);
   date_doubted(time.line.log, events);
   announcements.wait_no_longer(time.log, told.now);
-  if (!told.in_doubt) note_late(time.line.log, time.arrival.mono - told.now.mono);
+  if (!told.in_doubt) note_late(time.line.log, time.arrival.mono, told.now.mono);
   return told;
 }
 
-void Recogniser::State::note_late(std::uint32_t log, std::chrono::steady_clock::duration late) {
+void Recogniser::State::note_late(std::uint32_t log, std::chrono::steady_clock::time_point arrived,
+                                  std::chrono::steady_clock::time_point written) {
   const auto known =
-      std::find_if(lateness.begin(), lateness.end(), [&](const auto& one) { return one.first == log; });
+      std::find_if(lateness.begin(), lateness.end(), [&](const Lateness& one) { return one.log == log; });
   if (known != lateness.end()) {
-    known->second = late;
+    *known = {log, arrived - written, std::max(arrived, known->arrived)};
     return;
   }
   if (lateness.size() >= LogClocks::kMaxLogs) lateness.erase(lateness.begin());
-  lateness.emplace_back(log, late);
+  lateness.push_back({log, arrived - written, arrived});
 }
 
 // A clock that goes wrong by seconds neither hurries nor delays what waits for the next lines.
 std::chrono::steady_clock::duration Recogniser::State::late(std::uint32_t log) const {
-  for (const auto& [known, late] : lateness)
-    if (known == log) return late + kReadLate;
+  for (const Lateness& known : lateness)
+    if (known.log == log) return known.late + kReadLate;
   return kReadLate;
 }
 
@@ -574,6 +581,14 @@ const std::vector<Dating>& Recogniser::datings() const {
 std::chrono::steady_clock::duration Recogniser::late(std::uint32_t log) const {
   return state_->late(log);
 }
+// Nothing waits for a line's neighbours as long as that.
+std::chrono::steady_clock::duration Recogniser::late(const Now& now) const {
+  std::chrono::steady_clock::duration latest = kReadLate;
+  for (const State::Lateness& known : state_->lateness)
+    if (now.mono - known.arrived <= std::chrono::milliseconds(LogClock::kNear))
+      latest = std::max(latest, known.late + kReadLate);
+  return latest;
+}
 LogClocks& Recogniser::clocks() {
   return state_->clocks;
 }
@@ -587,7 +602,7 @@ void Recogniser::read_up(const Now& now) {
   for (const std::uint32_t log : state_->clocks.logs()) state_->date_doubted(log, state_->dropped);
   for (const Dating& dating : state_->datings) {
     const std::chrono::milliseconds then(dating.now);
-    state_->note_late(dating.log, now.mono - std::chrono::steady_clock::time_point(then));
+    state_->note_late(dating.log, now.mono, std::chrono::steady_clock::time_point(then));
   }
 }
 const RuleSet& Recogniser::rules() const {

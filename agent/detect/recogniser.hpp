@@ -100,6 +100,8 @@ class Recogniser {
   // So much later than it is written a line of that log (Deed::log) comes, by its last one, or a little
   // sooner.
   [[nodiscard]] std::chrono::steady_clock::duration late(std::uint32_t log) const;
+  // The same of all logs that a line came from in the last minute: so late the latest of them is.
+  [[nodiscard]] std::chrono::steady_clock::duration late(const Now& now) const;
   // All sources are read up: what is in doubt is decided now.
   void read_up(const Now& now);
   // For who shows lines out of their context (explain): each counts as announced.
