@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -25,8 +27,21 @@ class LogStory {
       const auto seconds = std::chrono::floor<std::chrono::seconds>(now.mono.time_since_epoch()).count();
       line.replace(0, 1, std::to_string(seconds));
     }
-    pipeline.take({.text = line, .stream = 1, .offset = offset_}, now, outcome);
-    offset_ += line.size() + 1;
+    std::uint64_t& offset = offsets_[1];
+    pipeline.take({.text = line, .stream = 1, .offset = offset}, now, outcome);
+    offset += line.size() + 1;
+    gather();
+  }
+  // A line of a backlog, each log in a stream of its own.
+  void said(std::uint32_t log, std::chrono::seconds uptime, const std::string& what) {
+    const std::string line = std::to_string(uptime.count()) + ": : " + what;
+    std::uint64_t& offset = offsets_[log];
+    pipeline.take({.text = line, .stream = log, .offset = offset, .log = log, .fresh = false}, now, outcome);
+    offset += line.size() + 1;
+    gather();
+  }
+  void ticks_behind() {
+    pipeline.tick(now, false, outcome);
     gather();
   }
   void pass(std::chrono::seconds time) {
@@ -59,7 +74,7 @@ class LogStory {
   }
 
   Outcome outcome;
-  std::uint64_t offset_ = 0;
+  std::map<std::uint32_t, std::uint64_t> offsets_;  // by log
 };
 
 }  // namespace coturn_guard::test

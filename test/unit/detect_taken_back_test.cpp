@@ -205,6 +205,41 @@ TEST_CASE("connections to the command line that stay open count after a while", 
   CHECK(talk.banned("203.0.113.9/32"));
 }
 
+TEST_CASE("in a backlog what waits does so by the log's own time", "[detect][taken_back][clock]") {
+  const auto taken_back = [](std::chrono::seconds later) {
+    test::LogStory story;
+    story.said(1, std::chrono::seconds(100), "IPv4. CLI connected to: 203.0.113.9:38000");
+    story.said(1, std::chrono::seconds(100) + later, "Total auth threads: 2");
+    story.said(1, std::chrono::seconds(100) + later, "IPv4. CLI authentication success: 203.0.113.9:38000");
+    return story.pipeline.counters().taken_back;
+  };
+  CHECK(taken_back(std::chrono::seconds(15)) == 1);
+  CHECK(taken_back(std::chrono::seconds(40)) == 0);
+}
+
+TEST_CASE("a log that is read behind another waits by its own time", "[detect][taken_back][clock]") {
+  test::LogStory story;
+  story.said(1, std::chrono::seconds(100), "Total auth threads: 2");
+  story.said(2, std::chrono::hours(9), "Total auth threads: 2");
+  story.said(1, std::chrono::seconds(100), "IPv4. CLI connected to: 203.0.113.9:38000");
+  story.said(2, std::chrono::hours(10), "Total auth threads: 2");
+  story.ticks_behind();
+  story.said(1, std::chrono::seconds(105), "IPv4. CLI authentication success: 203.0.113.9:38000");
+  CHECK(story.pipeline.counters().taken_back == 1);
+}
+
+TEST_CASE("what was not taken back counts when it was", "[detect][taken_back][clock]") {
+  const auto bans = [](std::chrono::seconds gap) {
+    test::LogStory story;
+    for (int i = 1; i <= 13; ++i)
+      story.said(1, i * gap, fmt::format("IPv4. CLI connected to: 203.0.113.9:{}", 38000 + i));
+    story.pass(TakenBack::kPatience + std::chrono::seconds(5));
+    return story.bans.size();
+  };
+  CHECK(bans(std::chrono::seconds(1)) == 1);
+  CHECK(bans(std::chrono::hours(1)) == 0);
+}
+
 TEST_CASE("what waits is bounded, and what waited longest counts first", "[detect][taken_back]") {
   Talk talk;
   for (std::size_t i = 0; i < TakenBack::kMaxWaiting + 20; ++i)
