@@ -183,8 +183,8 @@ void Pipeline::tick(const Now& now, bool caught_up, Outcome& outcome) {
   testimony_.tick(rules(), now, settled_);
   settle(now, outcome);
   // Lines may still come that were written a little earlier; and whom an accusation at the end of a backlog
-  // means is decided when it is read up, or when the other logs are as far.
-  attribution_.tick({now.mono - recogniser_.late(now) - kLate, now.wall});
+  // means is decided when it is read up.
+  attribution_.tick(now, [this](std::uint32_t log) { return recogniser_.late(log) + kLate; });
   settle_accusations(judged, outcome);
   breaker_.tick(judged);
   for (const Address& address : testimony_.take_busy())

@@ -285,17 +285,17 @@ void Attribution::restarted(std::uint32_t log) {
   });
 }
 
-void Attribution::tick(const Now& now) {
+void Attribution::tick(const Now& now, const Late& late) {
   State& state = *state_;
-  const std::uint32_t time = state.seconds(now);
+  const auto time_of = [&](std::uint32_t log) { return state.seconds({now.mono - late(log), now.wall}); };
   const auto forget_older = [&](SessionTable::Kind kind, std::chrono::seconds age) {
     for (std::size_t i = 0; i < kForgottenPerTick; ++i) {
       Record* const oldest = state.table.oldest(kind);
-      if (oldest == nullptr || !is_older(*oldest, time, age)) return;
+      if (oldest == nullptr || !is_older(*oldest, time_of(oldest->log), age)) return;
       state.forget(*oldest);
     }
   };
-  state.shared.tick(time);
+  state.shared.tick(time_of);
   forget_older(SessionTable::Kind::forgeable, kLongestWait);
   forget_older(SessionTable::Kind::waiting, kLongestWait);
   forget_older(SessionTable::Kind::heavy, kLongestWait);

@@ -17,6 +17,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -79,8 +80,13 @@ class Attribution {
   void rules_changed(const RuleSet& from, const RuleSet& to);
   // Coturn began anew: session numbers begin again.
   void restarted(std::uint32_t log);
-  // Once a second: what waited too long is forgotten, a bounded number at a time.
-  void tick(const Now& now);
+  // Once a second: what waited too long is forgotten, a bounded number at a time. `late`: how late the lines
+  // of a log (Event::log) come, for each is judged by its own time.
+  using Late = std::function<std::chrono::steady_clock::duration(std::uint32_t log)>;
+  void tick(const Now& now, const Late& late);
+  void tick(const Now& now) {
+    tick(now, [](std::uint32_t) { return std::chrono::steady_clock::duration::zero(); });
+  }
 
   // Before anything else, for who saves what is known: seconds go on from an earlier run's
   // (LastingScale::origin), and what changes is noted for save_changes().

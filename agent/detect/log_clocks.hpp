@@ -31,6 +31,7 @@ class LogClocks {
   }
   // Lines have no time of arrival, only that of today.
   void set_replaying() { replaying_ = true; }
+  [[nodiscard]] bool replaying() const { return replaying_; }
 
   // What a line says of its time.
   struct Texts {

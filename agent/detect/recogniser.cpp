@@ -82,8 +82,7 @@ struct Recogniser::State {
   void drop(Stream& stream);
   void date_doubted(std::uint32_t log, std::vector<Event>& events);
   Deed tell(const LineTime& time, std::vector<Event>& events);
-  void note_late(std::uint32_t log, std::chrono::steady_clock::time_point arrived,
-                 std::chrono::steady_clock::time_point written);
+  void note_late(std::uint32_t log, std::uint32_t clock, std::chrono::steady_clock::duration late);
   [[nodiscard]] std::chrono::steady_clock::duration late(std::uint32_t log) const;
 
   RuleSet rules;
@@ -92,11 +91,11 @@ struct Recogniser::State {
   LogClocks clocks;
   Deed deed;  // of the line at hand
   LineTime line_time;
-  // By log, of its last line: how much later than it was written it came.
+  // By Event::log, of its last line: how much later than it was written it came.
   struct Lateness {
     std::uint32_t log = 0;
+    std::uint32_t clock = 0;  // Deed::log
     std::chrono::steady_clock::duration late{};
-    std::chrono::steady_clock::time_point arrived;
   };
   std::vector<Lateness> lateness;
   std::vector<Dating> datings;
@@ -361,26 +360,28 @@ Deed Recogniser::State::tell(const LineTime& time, std::vector<Event>& events) {
   const Deed told = clocks.told(time.line, texts, time.arrival);
   date_doubted(time.line.log, events);
   announcements.wait_no_longer(time.log, told.now);
-  if (!told.in_doubt) note_late(time.line.log, time.arrival.mono, told.now.mono);
+  if (!told.in_doubt) note_late(time.log, time.line.log, time.arrival.mono - told.now.mono);
   return told;
 }
 
-void Recogniser::State::note_late(std::uint32_t log, std::chrono::steady_clock::time_point arrived,
-                                  std::chrono::steady_clock::time_point written) {
-  const auto known =
-      std::find_if(lateness.begin(), lateness.end(), [&](const Lateness& one) { return one.log == log; });
-  if (known != lateness.end()) {
-    *known = {log, arrived - written, std::max(arrived, known->arrived)};
-    return;
+// Of several coturns that write to one log each comes as late.
+void Recogniser::State::note_late(std::uint32_t log, std::uint32_t clock,
+                                  std::chrono::steady_clock::duration late) {
+  if (clocks.replaying()) return;
+  bool known = false;
+  for (Lateness& other : lateness) {
+    if (other.clock == clock) other.late = late;
+    known = known || other.log == log;
   }
+  if (known) return;
   if (lateness.size() >= LogClocks::kMaxLogs) lateness.erase(lateness.begin());
-  lateness.push_back({log, arrived - written, arrived});
+  lateness.push_back({log, clock, late});
 }
 
 // A clock that goes wrong by seconds neither hurries nor delays what waits for the next lines.
 std::chrono::steady_clock::duration Recogniser::State::late(std::uint32_t log) const {
   for (const Lateness& known : lateness)
-    if (known.log == log) return known.late + kReadLate;
+    if (known.log == log || known.clock == log) return known.late + kReadLate;
   return kReadLate;
 }
 
@@ -395,6 +396,7 @@ void Recogniser::State::take(Visit& visit) {
   const std::optional<Record> record = parse_record(line.text, time_format, tags);
   // Of several coturns that write to one log each has a tag of its own.
   visit.log = record && !record->tag.empty() ? log_number(record->tag, line.log) : line.log;
+  if (stamped && !deed.in_doubt) note_late(visit.log, line.log, visit.now.mono - deed.now.mono);
   if (gap) {
     ++counters.gaps;
     const std::uint64_t before = counters.lines - 1;  // this one
@@ -581,14 +583,6 @@ const std::vector<Dating>& Recogniser::datings() const {
 std::chrono::steady_clock::duration Recogniser::late(std::uint32_t log) const {
   return state_->late(log);
 }
-// Nothing waits for a line's neighbours as long as that.
-std::chrono::steady_clock::duration Recogniser::late(const Now& now) const {
-  std::chrono::steady_clock::duration latest = kReadLate;
-  for (const State::Lateness& known : state_->lateness)
-    if (now.mono - known.arrived <= std::chrono::milliseconds(LogClock::kNear))
-      latest = std::max(latest, known.late + kReadLate);
-  return latest;
-}
 LogClocks& Recogniser::clocks() {
   return state_->clocks;
 }
@@ -602,7 +596,7 @@ void Recogniser::read_up(const Now& now) {
   for (const std::uint32_t log : state_->clocks.logs()) state_->date_doubted(log, state_->dropped);
   for (const Dating& dating : state_->datings) {
     const std::chrono::milliseconds then(dating.now);
-    state_->note_late(dating.log, now.mono, std::chrono::steady_clock::time_point(then));
+    state_->note_late(dating.log, dating.log, now.mono - std::chrono::steady_clock::time_point(then));
   }
 }
 const RuleSet& Recogniser::rules() const {

@@ -97,11 +97,9 @@ class Recogniser {
   [[nodiscard]] const std::vector<Dating>& datings() const;
   [[nodiscard]] LogClocks& clocks();
   [[nodiscard]] const LogClocks& clocks() const;
-  // So much later than it is written a line of that log (Deed::log) comes, by its last one, or a little
-  // sooner.
+  // So much later than it is written a line of that log comes (Event::log, or Deed::log), by its last one, or
+  // a little sooner.
   [[nodiscard]] std::chrono::steady_clock::duration late(std::uint32_t log) const;
-  // The same of all logs that a line came from in the last minute: so late the latest of them is.
-  [[nodiscard]] std::chrono::steady_clock::duration late(const Now& now) const;
   // All sources are read up: what is in doubt is decided now.
   void read_up(const Now& now);
   // For who shows lines out of their context (explain): each counts as announced.

@@ -78,13 +78,6 @@ void SharedAccusations::gone(std::uint32_t log, std::uint64_t session) {
   change(log, session, [](Party& party) { party.open = false; });
 }
 
-void SharedAccusations::tick(std::uint32_t time) {
-  while (!cases_.empty() && is_over(cases_.front(), time)) {
-    decide(cases_.front());
-    cases_.pop_front();
-  }
-}
-
 void SharedAccusations::tick(std::uint32_t log, std::uint32_t time) {
   std::erase_if(cases_, [&](Case& one) {
     if (one.accusation.like.log != log || !is_over(one, time)) return false;

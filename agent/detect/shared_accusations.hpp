@@ -42,7 +42,14 @@ class SharedAccusations {
   void shook_hands(std::uint32_t log, std::uint64_t session);
   // It cannot be charged: it had logged in, or nobody will name its client.
   void gone(std::uint32_t log, std::uint64_t session);
-  void tick(std::uint32_t time);
+  // `time_of`: how late it is by a log's time.
+  template <class TimeOf>
+  void tick(TimeOf time_of) {
+    while (!cases_.empty() && is_over(cases_.front(), time_of(cases_.front().accusation.like.log))) {
+      decide(cases_.front());
+      cases_.pop_front();
+    }
+  }
   // So late it is in that log.
   void tick(std::uint32_t log, std::uint32_t time);
   void clear();  // all of it is lost
