@@ -166,7 +166,7 @@ void Journal::open() {
   if (const auto opened = reader_.open(from_start_); !opened) return failed(opened.error());
   // Opened a second time before anything was read, it gives nothing again.
   if (!took_) entries_ = kFirstEntry - std::min(reader_.coming_again(), kFirstEntry);
-  say(journal_notice::following(name_, transport_));
+  say(journal_notice::following(name_, transport_, took_ ? 0 : reader_.coming_again()));
   if (reader_.descriptor() < 0) return;
   boost::system::error_code ignored;
   descriptor_.assign(reader_.descriptor(), ignored);

@@ -11,14 +11,17 @@ constexpr const char* kJournal = "journal";
 
 }  // namespace
 
-SourceNotice following(const std::string& units, JournalTransport transport) {
+SourceNotice following(const std::string& units, JournalTransport transport, std::uint64_t again) {
+  const std::string known =
+      again == 0 ? "" : fmt::format("; {} entries that an earlier run counted are only read again", again);
   if (transport == JournalTransport::syslog)
-    return {Level::info, "source.following", kJournal, "what " + units + " writes to syslog", {}};
+    return {Level::info, "source.following", kJournal, "what " + units + " writes to syslog" + known, {}};
   return {
       Level::warning, "source.following", kJournal,
       "the standard output of " + units +
           ", which coturn fills in blocks of 4096 bytes: offenders are seen late, and attackers' text can "
-          "stand in lines of its own",
+          "stand in lines of its own" +
+          known,
       "set coturn's option 'syslog' (remove log-file=stdout) and restart coturn"};
 }
 

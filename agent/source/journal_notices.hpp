@@ -11,7 +11,9 @@
 
 namespace coturn_guard::journal_notice {
 
-[[nodiscard]] SourceNotice following(const std::string& units, JournalTransport transport);
+// `again`: so many entries come first that an earlier run counted.
+[[nodiscard]] SourceNotice following(const std::string& units, JournalTransport transport,
+                                     std::uint64_t again);
 [[nodiscard]] SourceNotice forbidden();
 [[nodiscard]] SourceNotice absent();
 [[nodiscard]] SourceNotice failed(const Error& error);

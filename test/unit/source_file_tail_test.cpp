@@ -37,7 +37,7 @@ void append(const std::string& path, const std::string& text) {
 class Reader {
  public:
   explicit Reader(const std::vector<std::string>& names, bool from_start = false,
-                  bool written_by_coturn = false) {
+                  bool written_by_coturn = false, const std::vector<SavedRecord>& saved = {}) {
     SourceEvents events;
     events.written_by_coturn = written_by_coturn;
     events.line = [this](const Line& line, const Now&) {
@@ -54,6 +54,7 @@ class Reader {
     auto made = make_source(io, "file", names, from_start, std::move(events));
     REQUIRE(made);
     source = std::move(*made);
+    if (!saved.empty()) source->go_on(saved, std::chrono::system_clock::now().time_since_epoch() / 1ms);
     source->start();
     settle();
   }
@@ -109,6 +110,27 @@ TEST_CASE("a growing file is followed from its end", "[source][file_tail]") {
   CHECK(reader.source->counters().lines == 3);
   CHECK(reader.source->lag_bytes() == 0);
   CHECK(reader.source->healthy());
+}
+
+TEST_CASE("who goes on where an earlier run stopped says what is counted and what only read again",
+          "[source][file_tail]") {
+  Log log;
+  append(log.name, "one\ntwo\nthree\n");
+  std::vector<SavedRecord> saved;
+  {
+    Reader before({log.name}, true);
+    CHECK(before.take() == Lines{"one", "two", "three"});
+    saved = before.source->positions({});
+  }
+  append(log.name, "four\n");
+  Reader after({log.name}, false, false, saved);
+  CHECK(after.take() == Lines{"one", "two", "three", "four"});
+  std::vector<bool> known;
+  for (const Line& line : after.whole_lines) known.push_back(line.known);
+  CHECK(known == std::vector{true, true, true, false});
+  REQUIRE(after.notices_of("source.following") == 1);
+  CHECK(after.notices.front().text.find("an earlier run counted, up to byte 14, is only read again") !=
+        std::string::npos);
 }
 
 TEST_CASE("after rename and create the old file's rest comes before the new file's lines",
