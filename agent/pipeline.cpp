@@ -184,7 +184,7 @@ void Pipeline::tick(const Now& now, bool caught_up, Outcome& outcome) {
   settle(now, outcome);
   // Lines may still come that were written a little earlier; and whom an accusation at the end of a backlog
   // means is decided when it is read up.
-  attribution_.tick(now, [this](std::uint32_t log) { return recogniser_.late(log) + kLate; });
+  attribution_.tick(now, [&](std::uint32_t log) { return recogniser_.late(log, now) + kLate; });
   settle_accusations(judged, outcome);
   breaker_.tick(judged);
   for (const Address& address : testimony_.take_busy())
@@ -192,7 +192,7 @@ void Pipeline::tick(const Now& now, bool caught_up, Outcome& outcome) {
   // What a log told waits by that log's own time: in a backlog its next line may be the word (take()).
   const auto time_at = [&](const Deed& deed) {
     if (deed.by == Deed::By::unknown) return now.mono;
-    return caught_up ? now.mono - recogniser_.late(deed.log) : deed.now.mono;
+    return caught_up ? now.mono - recogniser_.late(deed.log, now) : deed.now.mono;
   };
   taken_back_.tick(time_at, charging(outcome));
 }
@@ -762,6 +762,7 @@ void Pipeline::load(const SavedState& saved, const std::vector<std::optional<Rul
   credit_.load(saved.records, now);
   if (same_logs) {
     recogniser_.clocks().load(saved.records, now.mono - kLate);
+    recogniser_.unread_since(now.mono - kLate, when);
     attribution_.load(saved.records, rules, now);
   } else {
     recogniser_.clocks().note_everything();

@@ -182,6 +182,7 @@ void LogClock::settle_doubt() {
 
 // Nothing was written after it was read. And coturn's uptime says nothing of the time that it was down.
 void LogClock::correct(const Now& arrival, bool fresh) {
+  heard_ = true;
   last_arrival_ = mono(arrival);
   const Milli late = *last_arrival_ - now_;
   if ((late < -kNear && !guessed_) || (kind_ == Reading::Kind::uptime && fresh && late > kNear && !doubt_))
@@ -212,7 +213,8 @@ void LogClock::read_up(const std::optional<Now>& arrival) {
     doubtful_ = false;
     decided_ = arrival ? std::max(now_, mono(*arrival)) : now_ + kLongestGap;
   }
-  if (arrival) read_up_at_ = mono(*arrival);
+  // Before its first line we do not know that it was.
+  if (arrival && heard_) read_up_at_ = mono(*arrival);
   if (!last_arrival_) return;
   const Milli at = *std::exchange(last_arrival_, std::nullopt);
   const Milli late = at - now_;

@@ -116,10 +116,11 @@ class LogClock {
   std::optional<std::int64_t> candidate_;  // a reading ahead
   std::optional<std::int64_t> behind_;     // and one that lies before what is believed
   bool doubt_ = false;
-  bool doubtful_ = false;  // since the last reading
-  bool guessed_ = false;   // when the backlog of uptimes at hand began
-  bool local_ = false;     // the last reading's zone was guessed
-  std::optional<Milli> read_up_at_;
+  bool doubtful_ = false;            // since the last reading
+  bool guessed_ = false;             // when the backlog of uptimes at hand began
+  bool local_ = false;               // the last reading's zone was guessed
+  bool heard_ = false;               // a line was read in this run
+  std::optional<Milli> read_up_at_;  // since then
   std::optional<Milli> unread_since_;
   std::optional<Milli> decided_;
   // Live: how late the last line was, when the log was read up.

@@ -82,8 +82,8 @@ struct Recogniser::State {
   void drop(Stream& stream);
   void date_doubted(std::uint32_t log, std::vector<Event>& events);
   Deed tell(const LineTime& time, std::vector<Event>& events);
-  void note_late(std::uint32_t log, std::uint32_t clock, std::chrono::steady_clock::duration late);
-  [[nodiscard]] std::chrono::steady_clock::duration late(std::uint32_t log) const;
+  void note_late(std::uint32_t log, std::uint32_t by, std::chrono::steady_clock::duration late);
+  [[nodiscard]] std::chrono::steady_clock::duration late(std::uint32_t log, const Now& now) const;
 
   RuleSet rules;
   TimeFormat time_format;
@@ -98,6 +98,8 @@ struct Recogniser::State {
     std::chrono::steady_clock::duration late{};
   };
   std::vector<Lateness> lateness;
+  std::optional<std::chrono::steady_clock::time_point> unread_since;
+  std::chrono::steady_clock::time_point first_lines_until;
   std::vector<Dating> datings;
   Announcements announcements;
   bool all_announced = false;
@@ -365,23 +367,24 @@ Deed Recogniser::State::tell(const LineTime& time, std::vector<Event>& events) {
 }
 
 // Of several coturns that write to one log each comes as late.
-void Recogniser::State::note_late(std::uint32_t log, std::uint32_t clock,
+void Recogniser::State::note_late(std::uint32_t log, std::uint32_t by,
                                   std::chrono::steady_clock::duration late) {
   if (clocks.replaying()) return;
   bool known = false;
   for (Lateness& other : lateness) {
-    if (other.clock == clock) other.late = late;
+    if (other.clock == by) other.late = late;
     known = known || other.log == log;
   }
   if (known) return;
   if (lateness.size() >= LogClocks::kMaxLogs) lateness.erase(lateness.begin());
-  lateness.push_back({log, clock, late});
+  lateness.push_back({log, by, late});
 }
 
 // A clock that goes wrong by seconds neither hurries nor delays what waits for the next lines.
-std::chrono::steady_clock::duration Recogniser::State::late(std::uint32_t log) const {
+std::chrono::steady_clock::duration Recogniser::State::late(std::uint32_t log, const Now& now) const {
   for (const Lateness& known : lateness)
     if (known.log == log || known.clock == log) return known.late + kReadLate;
+  if (unread_since && now.mono < first_lines_until) return now.mono - *unread_since + kReadLate;
   return kReadLate;
 }
 
@@ -516,7 +519,7 @@ void Recogniser::tick(const Now& now, std::vector<Event>& events) {
     stream.taint.believe_patient(now);
     state_->release(stream, events);
   }
-  state_->announcements.wait_no_longer(now, [this](std::uint32_t log) { return state_->late(log); });
+  state_->announcements.wait_no_longer(now, [&](std::uint32_t log) { return state_->late(log, now); });
 }
 
 std::uint64_t Recogniser::milli_on_trial(std::uint32_t log, std::uint64_t session) const {
@@ -580,8 +583,12 @@ const Deed& Recogniser::deed() const {
 const std::vector<Dating>& Recogniser::datings() const {
   return state_->datings;
 }
-std::chrono::steady_clock::duration Recogniser::late(std::uint32_t log) const {
-  return state_->late(log);
+std::chrono::steady_clock::duration Recogniser::late(std::uint32_t log, const Now& now) const {
+  return state_->late(log, now);
+}
+void Recogniser::unread_since(std::chrono::steady_clock::time_point then, const Now& now) {
+  state_->unread_since = then;
+  state_->first_lines_until = now.mono + kFirstLine;
 }
 LogClocks& Recogniser::clocks() {
   return state_->clocks;

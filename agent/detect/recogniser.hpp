@@ -99,7 +99,11 @@ class Recogniser {
   [[nodiscard]] const LogClocks& clocks() const;
   // So much later than it is written a line of that log comes (Event::log, or Deed::log), by its last one, or
   // a little sooner.
-  [[nodiscard]] std::chrono::steady_clock::duration late(std::uint32_t log) const;
+  [[nodiscard]] std::chrono::steady_clock::duration late(std::uint32_t log, const Now& now) const;
+  // An earlier run read until then. Until a log's first line comes, at most for kFirstLine, it stands there:
+  // a source that cannot be read yet, or has not looked, says that it has nothing more to give.
+  static constexpr std::chrono::minutes kFirstLine{10};
+  void unread_since(std::chrono::steady_clock::time_point then, const Now& now);
   // All sources are read up: what is in doubt is decided now.
   void read_up(const Now& now);
   // For who shows lines out of their context (explain): each counts as announced.

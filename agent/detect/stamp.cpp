@@ -66,6 +66,7 @@ std::optional<CivilTime> read_iso(Cursor cursor) {
   civil.month = *take_number(cursor, 2);
   cursor.skip(1);
   civil.day = *take_number(cursor, 2);
+  if (civil.month == 0) return std::nullopt;  // which means that there is none
   if (!cursor.take('T') && !cursor.take(' ') && !cursor.take('_')) return std::nullopt;
   const auto clock = take_clock(cursor);
   if (!clock) return std::nullopt;

@@ -252,6 +252,7 @@ std::optional<CivilTime> TimeFormat::read(std::string_view text) const {
   if (!f.hour) return std::nullopt;
   CivilTime civil{.year = f.year, .zone_minutes = f.offset_minutes};
   if (f.month && f.day) {
+    if (*f.month == 0) return std::nullopt;  // which means that there is none
     civil.month = *f.month;
     civil.day = *f.day;
   } else if (f.day_of_year && f.year) {

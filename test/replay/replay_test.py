@@ -172,6 +172,10 @@ check(bans(resets(ISO("00:00:00"), "2199-01-01T00:00:05+0000: ", ISO("00:00:10")
       "a line of the future counts when it stands, and no clock stops")
 check(bans(resets(ISO("00:00:00"), ISO("06:00:00"), ISO("00:00:10"), ISO("00:00:20"))) == 1, "an offender with one wrong stamp is banned as without")
 check(bans(resets(*(f"{n}-06-01T00:00:00+0000: " for n in range(2003, 2023)))) == 0, "twenty years are no hour")
+for odd in ("1969-12-31T23:59:59", "1900-01-01T00:00:00", "0001-01-01T00:00:00", "9999-12-31T23:59:59", "2026-02-30T00:00:00"):
+    check(bans(resets(ISO("00:00:00"), f"{odd}+0000: ", ISO("00:00:10"), ISO("00:00:20"))) == 1, f"a line of {odd} hides nobody")
+    check(bans(resets(ISO("00:00:00"), f"{odd}+0000: ", ISO("01:30:00"), f"{odd}+0000: ", ISO("03:00:00"))) == 0,
+          f"nor do such lines, {odd}, make hours a moment")
 check(bans(resets("Dec 31 23:59:50 vm turnserver[65]: 5: : ", "Jan  1 00:00:10 vm turnserver[65]: 25: : ",
                   "Jan  1 00:00:20 vm turnserver[65]: 35: : ")) == 1, "a year's end is no pause")
 check(bans(resets("590556: : ", "590566: : ", "0: : ", "1: : ", "2: : ")) >= 1, "an uptime goes on over a restart")
@@ -191,7 +195,7 @@ def closings(*stamps):
 
 for form, told in (("wall clocks", lambda n: ISO(f"{n:02}:30:00")), ("uptimes", lambda n: f"{n * 3600}: : ")):
     check(bans(closings(*map(told, range(9)))) == 0, f"lines that wait for what stands behind them have their own time, by {form}")
-check(bans(closings(*(ISO(f"01:{n:02}:00") for n in range(9)))) >= 1, "within an hour they are a ban")
+check(bans(closings(*(ISO(f"01:{n:02}:00") for n in (0, 1, 3, 4, 7, 8, 13, 14, 20)))) >= 1, "within an hour they are a ban")
 
 
 def bans_of_several(*texts):

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "detect/log_clocks.hpp"
 
+#include <array>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -80,4 +82,28 @@ TEST_CASE("what waits for an unread log's first line begins when the last run en
   CHECK(mono("170", false) == minutes(60) + seconds(40));
   clocks->read_up(at(600));
   CHECK(mono("171", false) >= minutes(600));
+}
+
+TEST_CASE("a syslog of several years, whose stamps name none, goes on through them", "[detect][clock]") {
+  LogClocks clocks = replaying();
+  constexpr std::array<const char*, 12> kMonths{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                                "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  constexpr std::int64_t kDay = 86'400'000;
+  std::int64_t before = 0, day_of_log = 0;
+  for (sys_days day = sys_days(2021y / March / 3); day < sys_days(2026y / March / 3); day += days(9)) {
+    const year_month_day date(day);
+    const std::string stamp = std::string(kMonths[unsigned{date.month()} - 1]) +
+                              (unsigned{date.day()} < 10 ? "  " : " ") +
+                              std::to_string(unsigned{date.day()}) + " 12:00:00";
+    // The second of each pair confirms the long silence.
+    for (int line = 0; line < 2; ++line) {
+      const Deed deed = clocks.told({.text = {}, .log = 1}, {stamp, "7"}, today());
+      if (line == 0) continue;
+      const std::int64_t now = duration_cast<milliseconds>(deed.now.mono.time_since_epoch()).count();
+      // Its years are taken to end in the present one, so another may have the 29th of February.
+      if (day_of_log > 0) CHECK(std::abs(now - before - 9 * kDay) <= kDay);
+      before = now;
+      ++day_of_log;
+    }
+  }
 }

@@ -106,3 +106,22 @@ TEST_CASE("a stamp without a zone is local time, over both changes of the clocks
   CHECK(read("2026-10-25 02:00:00", autumn - 1s) == milli(autumn));
   CHECK(read("2026-10-25 03:00:00", autumn + 59min) == milli(autumn + 1h));
 }
+
+TEST_CASE("a stamp before 1970 or of no day is no time, and one of the far future is", "[detect][time]") {
+  const TimeReader times = reader();
+  const auto near = milli(kNoon);
+  const Reading own{Reading::Kind::uptime, 37'000, 0};
+  for (const char* const stamp :
+       {"1969-12-31T23:59:59Z", "1901-12-13T20:45:52Z", "0000-01-01T00:00:00Z", "0001-01-01T00:00:00Z",
+        "1970-01-01T00:00:00Z", "2026-02-30T00:00:00Z", "2026-00-10T00:00:00Z", "2026-13-10T00:00:00Z",
+        "2026-01-00T00:00:00Z", "-2026-01-01T00:00:00Z"}) {
+    INFO(stamp);
+    CHECK(times.read(stamp, "37", near, true) == own);
+  }
+  CHECK(times.read("", "1969-12-31T23:59:59+0000", near, true).kind == Reading::Kind::none);
+  CHECK(times.read("9999-12-31T23:59:59Z", "37", near, true).milli ==
+        milli(sys_days(9999y / December / 31) + 24h - 1s));
+  // Not a time of the day, but no reason to overflow either.
+  (void)times.read("9999-12-31T99:99:99.999999999+99:99", "37", near, true);
+  (void)times.read("", "4294967295", near, true);
+}
