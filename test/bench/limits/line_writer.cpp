@@ -2,9 +2,9 @@
 // Appends lines to a log at a steady rate, each by a write(2) of its own, as coturn does.
 //
 // usage: line_writer LOG LINES RATE BURST
-// LINES: a file whose lines are written one after another, over and over. RATE: lines a second. BURST: so many at once,
-// every BURST/RATE seconds; 1: evenly. Runs until it is killed. Where the machine is too slow it falls behind and never
-// catches up, as a coturn whose clients wait.
+// LINES: a file whose lines are written one after another, over and over. RATE: lines a second. BURST: so
+// many at once, every BURST/RATE seconds; 1: evenly. Runs until it is killed. Where the machine is too slow
+// it falls behind and never catches up, as a coturn whose clients wait.
 #include <fcntl.h>
 #include <unistd.h>
 
