@@ -12,7 +12,7 @@ namespace {
 // Every verb there is, by groups, in the order of the help.
 constexpr void (*kGroups[])(CommandLine&) = {add_service_verbs, add_status_verbs,   add_list_verb,
                                              add_change_verbs,  add_log_verbs,      add_report_verb,
-                                             add_import_verb,   add_completion_verb};
+                                             add_import_verbs,  add_completion_verb};
 
 }  // namespace
 

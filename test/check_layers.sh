@@ -17,10 +17,9 @@ declare -A allowed=(
   [source]='util model source'
   [enforce]='util model enforce'
   [control]='util model control'
-  [fail2ban]='util model fail2ban app'
   [report]='util model report'
   [doctor]='util model detect source enforce doctor app'
-  [verbs]='util model detect source enforce control doctor fail2ban app verbs'
+  [verbs]='util model detect source enforce control doctor app verbs'
   [pipeline]='util model detect judge pipeline'
 )
 # Headers that would give pure code a descriptor, a loop or a voice …
@@ -43,7 +42,6 @@ layer_of() {
 is_pure() {  # path, layer
   case $2 in
     model | detect | judge | pipeline) return 0 ;;
-    fail2ban) [[ ! ${1##*/} =~ ^(ban_rows|files|import)\. ]] ;;
     source | enforce | control) [[ ${1##*/} =~ ^$pure_in_an_edge ]] ;;
     *) return 1 ;;
   esac
@@ -96,7 +94,6 @@ self_test() {
     'source/planted.cpp|#include "enforce/enforcer.hpp"'
     'enforce/planted.cpp|#include "judge/policy.hpp"'
     'enforce/planted_codec.cpp|#include <unistd.h>'
-    'fail2ban/planted.cpp|#include <unistd.h>'
     'control/planted.cpp|#include "enforce/enforcer.hpp"'
     'control/protocol.cpp|#include <sys/socket.h>'
     'nolayer/planted.cpp|#include <string>'

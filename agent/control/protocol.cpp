@@ -143,7 +143,7 @@ void read_known_bans(Reader& reader, std::vector<KnownBan>& bans) {
     inner.only(" prefix seconds earlier_bans ");
     const auto prefix = inner.prefix("prefix");
     const auto seconds = inner.number("seconds", 0, static_cast<std::uint64_t>(kLongestDuration.count()));
-    const auto earlier = inner.number("earlier_bans", 0, 65535);
+    const auto earlier = inner.number("earlier_bans", 0, kMaxEarlierBans);
     if (!inner.mistake().empty()) return reader.wrong("in \"bans\": {}", inner.mistake());
     if (!prefix || !seconds) return reader.wrong("each of \"bans\" needs \"prefix\" and \"seconds\"");
     bans.push_back(

@@ -21,6 +21,8 @@ namespace coturn_guard::control {
 inline constexpr int kSchema = 1;  // of every line of an answer; grows when the meaning of a key changes
 inline constexpr std::size_t kMaxRequestBytes = std::size_t{64} * 1024;  // its newline included
 inline constexpr std::size_t kMaxPrefixes = 1000;  // of one request: it is done in one turn of the loop
+inline constexpr std::size_t kMaxKnownBans = 500;  // of one request, so that it fits into kMaxRequestBytes
+inline constexpr std::uint32_t kMaxEarlierBans = 65'535;  // of one of them
 inline constexpr std::size_t kMaxReasonBytes = 200;
 inline constexpr std::uint32_t kMaxLatest = 100;
 inline constexpr const char* kSocketPath = "/run/coturn-guard/control.sock";

@@ -44,13 +44,4 @@ Result<> replace_file(const std::string& path, std::string_view text, mode_t mod
   return done;
 }
 
-Result<> create_file(const std::string& path, std::string_view text, mode_t mode) {
-  std::string name;
-  Result<> done = write_beside(path, text, mode, name);
-  // A hard link, unlike a rename, never takes another file's place.
-  if (done && ::link(name.c_str(), path.c_str()) < 0) done = fail(errno, "create {}", path);
-  if (!name.empty()) ::unlink(name.c_str());
-  return done;
-}
-
 }  // namespace coturn_guard

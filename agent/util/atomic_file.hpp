@@ -15,7 +15,5 @@ namespace coturn_guard {
 
 // Writes beside `path` and renames. The mode is exact, whatever the umask; the directory must exist.
 [[nodiscard]] Result<> replace_file(const std::string& path, std::string_view text, mode_t mode);
-// The same where nothing is there yet, not even a link; otherwise it fails with EEXIST.
-[[nodiscard]] Result<> create_file(const std::string& path, std::string_view text, mode_t mode);
 
 }  // namespace coturn_guard

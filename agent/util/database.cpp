@@ -36,16 +36,6 @@ std::string file_of(sqlite3* connection) {
   return name != nullptr && *name != '\0' ? name : "the database";
 }
 
-// A name as SQLite reads it in "file:…", where ? # and % mean something.
-std::string uri_of(const std::string& file, std::string_view parameters) {
-  constexpr std::string_view kPlain = "/.-_abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-  std::string uri = "file:";
-  for (const char c : file)
-    uri += kPlain.find(c) != std::string_view::npos ? std::string(1, c)
-                                                    : fmt::format("%{:02x}", static_cast<unsigned char>(c));
-  return uri + "?" + std::string(parameters);
-}
-
 }  // namespace
 
 DatabaseTrouble trouble_of(const Error& error) {
@@ -133,10 +123,7 @@ Result<Database> Database::open(const std::string& file, Access access, std::chr
   const int flags =
       access == Access::change ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
   sqlite3* connection = nullptr;
-  const int done = access == Access::sealed
-                       ? sqlite3_open_v2(uri_of(file, "immutable=1").c_str(), &connection,
-                                         flags | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, nullptr)
-                       : sqlite3_open_v2(file.c_str(), &connection, flags | SQLITE_OPEN_NOMUTEX, nullptr);
+  const int done = sqlite3_open_v2(file.c_str(), &connection, flags | SQLITE_OPEN_NOMUTEX, nullptr);
   Database database(connection);  // to be closed even where it did not open
   if (done != SQLITE_OK) return tl::unexpected(failure(connection, done, fmt::format("open {}", file)));
   sqlite3_extended_result_codes(connection, 1);

@@ -59,7 +59,6 @@ class Database {
  public:
   enum class Access : std::uint8_t {
     read,    // the file must be there; nothing is written, not even beside it where that is possible
-    sealed,  // the same where nothing may be written beside it: nobody else may be changing it
     change,  // made where it is not
   };
 

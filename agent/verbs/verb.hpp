@@ -36,7 +36,7 @@ void add_status_verbs(CommandLine& line);   // status, top, tail
 void add_list_verb(CommandLine& line);
 void add_change_verbs(CommandLine& line);  // ban, unban, check, reload
 void add_report_verb(CommandLine& line);   // report
-void add_import_verb(CommandLine& line);   // import-fail2ban
+void add_import_verbs(CommandLine& line);  // adopt, import-fail2ban
 // completion: the package's build asks it for what bash and zsh are told.
 void add_completion_verb(CommandLine& line);
 

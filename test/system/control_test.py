@@ -466,6 +466,10 @@ def adopting_from_another_program(world):
     ok(answers(verb("why", "--json", "198.19.2.2"))[-1]["earlier_bans"] == 4, "the ladder is taken over")
     ban = answers(verb("list", "--json"))[0]
     ok(ban["cause"] == "imported" and ban["earlier_bans"] == 2, "and list says where it comes from", ban)
+    told = verb("adopt", "--json", told='{"prefix": "198.19.2.3/32", "seconds": 600, "earlier_bans": 1}\n' * 1001 + '{"prefix": "::1", "seconds": 9, "earlier_bans": 1}\n')
+    ok(answers(told)[-1].items() >= {"adopted": 1001, "ladder": 0, "refused": 1}.items() and banned("198.19.2.3"), "the verb adopts what stands on its standard input", told)
+    told = verb("adopt", told='{"prefix": "198.19.2.4/32", "seconds": 600, "earlier_bans": 1}\nnonsense\n')
+    ok(told.returncode == 65 and "standard input:2" in told.stderr and not banned("198.19.2.4"), "one line that is none: nothing is done", told)
     write(world, RESET % (1, "198.19.2.2"))
     ok(eventually(lambda: banned("198.19.2.2")), "its next offence bans")
     left = answers(verb("check", "--json", "198.19.2.2"))[0]["left_seconds"]

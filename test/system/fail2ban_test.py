@@ -7,7 +7,7 @@ banned is asked of a real fail2ban that follows a log and bans by iptables in a 
 the package fail2ban, stopped or not: the machine's own is not touched. Debian's Python, because fail2ban's modules are
 its packages. Prints TAP.
 """
-import datetime, json, logging, os, pathlib, re, shutil, signal, sqlite3, subprocess, sys, tempfile, threading, time
+import argparse, datetime, importlib.machinery, importlib.util, json, logging, os, pathlib, re, shutil, signal, sqlite3, subprocess, sys, tempfile, threading, time
 
 sys.dont_write_bytecode = True
 from fail2ban.client.jailsreader import JailsReader
@@ -15,6 +15,7 @@ from fail2ban.server.mytime import MyTime
 
 logging.disable(logging.CRITICAL)
 GUARD = os.path.abspath(sys.argv[1])
+IMPORT = str(pathlib.Path(__file__).resolve().parents[2] / "packaging/import-fail2ban")  # what that verb runs
 scratch = pathlib.Path(tempfile.mkdtemp(prefix="fail2ban-test-"))
 number = failures = 0
 
@@ -59,7 +60,8 @@ def configuration(name, files, stock=True):
 
 
 def guard(*arguments, timeout=60):
-    return subprocess.run([GUARD, *arguments], capture_output=True, text=True, timeout=timeout, check=False)
+    program = [IMPORT, *arguments[1:]] if arguments[0] == "import-fail2ban" else [GUARD, *arguments]
+    return subprocess.run(program, capture_output=True, text=True, timeout=timeout, check=False, env={**os.environ, "COTURN_GUARD": GUARD})
 
 
 def imported(directory, *arguments):
@@ -121,15 +123,15 @@ JAILS = {
 }
 # fail2ban starts with none of these; a part of what we say.
 BROKEN = {
-    "a section that stands twice": ({"jail.local": ON + ON}, r"jail\.local:4: \[coturn\] stands twice"),
-    "an option that stands twice": ({"jail.local": ON + "port = 1\nport = 2\n"}, r"jail\.local:5: \"port\" stands twice"),
-    "a line that is nothing, in two files": ({"jail.local": ON + "what\n", "jail.d/a.conf": "[x]\nnothing\n"}, r"(?s)jail\.d/a\.conf:2: neither.*jail\.local:4: neither"),
+    "a section that stands twice": ({"jail.local": ON + ON}, r"jail\.local:4: section 'coturn' already exists"),
+    "an option that stands twice": ({"jail.local": ON + "port = 1\nport = 2\n"}, r"jail\.local:5: option 'port' in section 'coturn' already exists"),
+    "a line that is nothing, in two files": ({"jail.local": ON + "what\n", "jail.d/a.conf": "[x]\nnothing\n"}, r"jail\.d/a\.conf:2: 'nothing' is neither"),
     "an option before any section": ({"jail.local": "port = 1\n"}, r"jail\.local:1: nothing may stand before"),
-    "a reference to nothing": ({"jail.local": ON + "filter =\nbantime = %(gone)s\n"}, r"jail\.local:5: \"%\(gone\)s\" names an option"),
-    "a reference to itself": ({"jail.local": ON + "filter =\nbantime = %(bantime)s\n"}, r"jail\.local:5: references lead on"),
-    "a percent sign": ({"jail.local": ON + "filter =\nusedns = 5%\n"}, r"jail\.local:5: \"%\" is no reference"),
-    "a reference in the second line of a value": ({"jail.local": ON + "  /b\n  %(open\nfilter =\n"}, r"jail\.local:5: \"%\(open\" is no reference"),
-    "a broken file that is included": ({"jail.local": "[INCLUDES]\nbefore = a.conf\n" + ON, "a.conf": "[x]\n[x]\n"}, r"a\.conf:2: \[x\] stands twice"),
+    "a reference to nothing": ({"jail.local": ON + "filter =\nbantime = %(gone)s\n"}, r"jail\.local:5: .*'gone' which is not a valid option name"),
+    "a reference to itself": ({"jail.local": ON + "filter =\nbantime = %(bantime)s\n"}, r"jail\.local:5: Recursion limit exceeded"),
+    "a percent sign": ({"jail.local": ON + "filter =\nusedns = 5%\n"}, r"jail\.local:5: '%' must be followed by"),
+    "a reference in the second line of a value": ({"jail.local": ON + "  /b\n  %(open\nfilter =\n"}, r"jail\.local:3: bad interpolation variable reference '%\(open'"),
+    "a broken file that is included": ({"jail.local": "[INCLUDES]\nbefore = a.conf\n" + ON, "a.conf": "[x]\n[x]\n"}, r"a\.conf:2: section 'x' already exists"),
 }
 
 
@@ -238,6 +240,103 @@ def writing():
     command = re.search(r"^  (printf .*)$", guard(*arguments, "--force").stderr, re.M)[1]
     subprocess.run(command, shell=True, check=True)
     check(theirs(directory) is None, "after the command that it tells, fail2ban's reader finds the jail switched off")
+
+
+# ---- what becomes of it
+
+# A jail's text: what our configuration gets, what is lost (a part of the reason); "!key": no such key.
+TRANSLATIONS = {
+    "the recipe": (RECIPE.replace("[coturn]\n", "").replace("enabled = true\n", ""), {"bantime": "1m", "bantime_max": "5w", "maxretry": "3", "findtime": "1h", "log_file": "'/var/log/coturn/coturn.log'", "!ports": ""},
+                   {"failregex": "explain"}),
+    "a ladder that does not climb stays level": ("bantime = 30m\n", {"bantime": "30m", "bantime_max": "30m"}, {}),
+    "a longest ban": ("bantime.increment = yes\nbantime = 10m\nbantime.maxtime = 1h\n", {"bantime": "10m", "bantime_max": "1h"}, {}),
+    "a longest ban below the first": ("bantime.increment = yes\nbantime = 2h\nbantime.maxtime = 1h\n", {"bantime": "2h", "bantime_max": "2h"}, {}),
+    "a longest ban that nobody can read": ("bantime.increment = yes\nbantime = 6w\nbantime.maxtime = a while\n", {"bantime": "6w", "bantime_max": "520w"}, {}),
+    "a factor": ("bantime.increment = yes\nbantime = 10m\nbantime.factor = 1.5\n", {"bantime_factor": "1.5"}, {}),
+    "a factor of nothing": ("bantime.increment = yes\nbantime.factor = 0\n", {"!bantime_factor": ""}, {"bantime.factor": "no number"}),
+    "multipliers that double": ("bantime.increment = yes\nbantime = 1m\nbantime.multipliers = 1 2 4 8\n", {"bantime_max": "8m"}, {}),
+    "multipliers and a longest ban": ("bantime.increment = yes\nbantime = 1m\nbantime.multipliers = 1 2 4 8\nbantime.maxtime = 5m\n", {"bantime_max": "5m"}, {}),
+    "what the ladder cannot say": ("bantime.increment = true\nbantime.multipliers = 1 5 30\nbantime.rndtime = 5m\nbantime.overalljails = true\nbantime.formula = ban.Time * 3\n",
+                                   {"bantime_max": "5h"}, {"bantime.multipliers": "", "bantime.rndtime": "", "bantime.overalljails": "", "!bantime.formula": ""}),
+    "a formula of its own": ("bantime.increment = true\nbantime.formula = ban.Time * 3\n", {}, {"bantime.formula": "program"}),
+    "fail2ban's own formula": ("bantime.increment = true\nbantime.formula = ban.Time * (1<<(ban.Count if ban.Count<20 else 20)) * banFactor\n", {}, {"!bantime.formula": ""}),
+    "for ever": ("bantime = -1\n", {"bantime": "520w"}, {}),
+    "what no file says": ("", {"findtime": "10m", "bantime": "10m", "maxretry": "3"}, {}),
+    "values that nobody can read": ("findtime = soon\nbantime = 1q\nmaxretry = many\nbantime.increment = 1\n", {"!findtime": "", "!bantime": "", "!maxretry": ""},
+                                    {"findtime": "", "bantime": "", "maxretry": ""}),
+    "spans that are programs": ("findtime = exit()\nbantime = __import__('os')\nmaxretry = 0\n", {"!findtime": "", "!bantime": ""}, {"findtime": "", "bantime": "", "maxretry": "1 to 10000"}),
+    "powers and brackets": ("findtime = 9**9**9\nbantime = %s1\n" % ("(" * 200), {"!findtime": "", "!bantime": ""}, {"findtime": "", "bantime": ""}),
+    "addresses, networks, masks and names": (
+        "ignoreip = 127.0.0.1/8 ::1, 192.0.2.0/255.255.255.0\n  2001:db8::/ffff:ffff::\n  home.example.org 0.0.0.0/0 no_name\nignoreself = false\nignorecommand = /bin/true <ip>\n",
+        {"ignoreip": "['127.0.0.0/8', '::1', '192.0.2.0/24', '2001:db8::/32', 'home.example.org']"}, {"ignoreip": "0.0.0.0/0", "ignoreself": "", "ignorecommand": ""}),
+    "logs and fail2ban's words behind them": ("logpath = /var/log/turn_*.log tail\n\t/var/log/it's.log\n  relative.log\n", {"log_file": "['/var/log/turn_*.log', '/var/log/it''s.log']"}, {"logpath": "relative.log"}),
+    "the journal": ("backend = systemd[journalflags=1]\nlogpath = /x\njournalmatch = _SYSTEMD_UNIT=turn.service + _COMM=turnserver\n",
+                    {"source": "journal", "journal_units": "'turn.service'", "!log_file": ""}, {"journalmatch": "_COMM=turnserver"}),
+    "ports of ours": ("port = turns,3478:3479\n", {"!ports": ""}, {"!port": ""}),
+    "ports beside ours": ("port = 443, 5349\n", {"ports": "[443, 3478-3479, 5349-5350]"}, {}),
+    "all ports": ("port = 0:65535\n", {"ports": "all"}, {}),
+    "all ports by the action": ("banaction = iptables-allports\naction = %(banaction)s[name=x]\n", {"ports": "all"}, {}),
+    "ports of the action": ("port = 5349\naction = nftables[type=multiport, port=\"80-81\"]\n  sendmail[name=x]\n", {"ports": "[80-81, 3478-3479, 5349-5350]"}, {"action": "sendmail"}),
+    "a port that is none": ("port = nowhere\n", {}, {"port": "nowhere"}),
+    "actions that are no firewall": ("action = iptables-multiport[port=\"5349\"]\n  sendmail-whois[dest=a@b, sender=\"c, d]\"]\n  abuseipdb\n", {}, {"action": "sendmail-whois; abuseipdb"}),
+    "a program that is called like a firewall": ("action = pfsense\n", {}, {"action": "pfsense"}),
+    "hostile text": ("port = 443\nusedns = x\n  mode: observe\n  \x1b[2J\nmine = \x1b[2J\nlogpath = /a'b: # c\n", {"!mode": "", "log_file": "'/a''b: #'"}, {"mine": ""}),
+}
+
+
+def importer():
+    """The program as a module, so that a jail takes no new process."""
+    loader = importlib.machinery.SourceFileLoader("import_fail2ban", IMPORT)
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("import_fail2ban", loader))
+    sys.modules["import_fail2ban"] = module
+    loader.exec_module(module)
+    return module
+
+
+def translations():
+    module = importer()
+    accepted = ["rules_file: %s\n" % (pathlib.Path(__file__).resolve().parents[2] / "rules/coturn.yaml")]
+    for number, (name, (jail, keys, losses)) in enumerate(TRANSLATIONS.items()):
+        directory = configuration("translation-%d" % number, {"jail.conf": "", "jail.local": "[coturn]\nenabled = true\n" + jail, "fail2ban.conf": "[Definition]\n"}, stock=False)
+        found = module.Found(argparse.Namespace(config_dir=directory, jail="coturn", database=None))
+        text = module.yaml_text(found.translation, directory)
+        got = dict(line.split(": ", 1) for line in text.splitlines() if line and not line.startswith("#"))
+        lost = {}
+        for told in found.translation.told:
+            if told.outcome == "lost":
+                lost[told.option] = lost.get(told.option, "") + told.reason
+        wrong = [key for key, value in keys.items() if (key[1:] in got if key[0] == "!" else got.get(key) != value)]
+        wrong += [option for option, part in losses.items() if (option[1:] in lost if option[0] == "!" else part not in lost.get(option, "\0"))]
+        file = scratch / "accepted.yaml"
+        file.write_text(accepted[0] + text)
+        checked = guard("check-config", "--config", str(file))
+        check(not wrong and checked.returncode == 0 and "\x1b" not in text, "translated: " + name, "%s\n%s\n%s\n%s" % (wrong, text, lost, checked.stderr))
+    directory = configuration("purge", {"jail.conf": "[coturn]\nenabled = true\n", "fail2ban.conf": "[DEFAULT]\ndbpurgeage = 1d\n[Definition]\n"}, stock=False)
+    text = lambda: module.yaml_text(module.Found(argparse.Namespace(config_dir=directory, jail=None, database=None)).translation, directory)
+    check("\nforget_after" not in text(), "fail2ban's own memory of offenders is nobody's wish", text())
+    (pathlib.Path(directory) / "fail2ban.local").write_text("[DEFAULT]\ndbpurgeage = 30d\n")
+    check("\nforget_after: 4w2d\n" in text(), "what the operator wrote is taken", text())
+    names = "return444 eturnal nginx-return my-turn turnserver coturn turns stun_turn_1 sturnal"
+    check([name for name in names.split() if module.names_turn(name)] == ["my-turn", "turnserver", "coturn", "turns", "stun_turn_1"], "coturn's jails are known by their names")
+    jails = configuration("which", {"jail.conf": "[DEFAULT]\nport = 3478\nfilter = %(__name__)s[mode=x]\n[sshd]\nport = ssh\n[a]\nport = 80,5349\n[b]\nlogpath = /var/log/turnserver/x.log\n[d]\nlogpath = %(gone)s\n"}, stock=False)
+    files = module.read_files(jails, "jail")
+    check([name for name in files.sections() if module.why_coturn(files, name)] == ["a", "b"], "and by their own ports and logs, not by defaults")
+
+
+def switching_off():
+    module = importer()
+    on = "[coturn]\nenabled = true\n"
+
+    def lines(name, files):
+        directory = configuration("off-" + name, {"jail.conf": "", "fail2ban.conf": "", **files}, stock=False)
+        return directory, module.switch_off(module.Found(argparse.Namespace(config_dir=directory, jail="coturn", database=None)).jail, directory)
+    directory, said = lines("plain", {"jail.local": on})
+    check(said[-1] == "  printf '[coturn]\\nenabled = false\\n' > %s/jail.d/coturn.local" % directory, "a jail is switched off in a file that counts last", said)
+    for name, files, place in (("later", {"jail.d/zz.local": on}, "jail.d/zz.local:2"), ("same", {"jail.d/coturn.local": on}, "jail.d/coturn.local:2"),
+                               ("there", {"jail.local": on, "jail.d/coturn.local": "[coturn]\nport = 1\n"}, "jail.local:2")):
+        directory, said = lines(name, files)
+        check("%s/%s" % (directory, place) in said[-1], "where that would not count, or replace something, the place is told: " + name, said)
+    check(len(lines("already", {"jail.local": "[coturn]\n"})[1]) == 1, "one that is off already is left")
 
 
 # ---- whom it has banned
@@ -381,7 +480,7 @@ def reading_databases(server):
     shelf = scratch / "shelf"
     shelf.mkdir()
     shutil.copy(copy, shelf / "backup.sqlite3")
-    done = subprocess.run(["unshare", "--mount", "sh", "-c", 'mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" && shift && exec "$@"', "-", str(shelf), GUARD, "import-fail2ban",
+    done = subprocess.run(["unshare", "--mount", "sh", "-c", 'mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" && shift && exec "$@"', "-", str(shelf), IMPORT,
                            "--config-dir", server.directory, "--jail", "coturn", "--bans", "--database", str(shelf / "backup.sqlite3")], capture_output=True, text=True, check=False)
     check(done.returncode == 0 and len(done.stdout.splitlines()) == len(bans), "a backup in that mode on a read-only disk is read", (done.returncode, done.stderr))
 
@@ -432,6 +531,8 @@ def main():
         compare_places()
         refuse_broken()
         compare_spans()
+        translations()
+        switching_off()
         choosing()
         writing()
         reading_databases(living())
