@@ -707,6 +707,7 @@ void Pipeline::set_rules(RuleSet rules) {
 void Pipeline::set_nat64(std::vector<Prefix> prefixes) {
   translated_.set_nat64(std::move(prefixes));
   allowlist_.set_translated(translated_);
+  taken_back_.set_translated(translated_);
 }
 
 void Pipeline::set_policy(const Policy& policy) {

@@ -12,12 +12,6 @@ namespace {
 
 constexpr std::size_t kMaxExpected = 64;  // pairs of log and rule; an operator has a handful
 
-// A host's temporary addresses are one client's.
-bool same_host(const Address& a, const Address& b) {
-  constexpr unsigned kHost = 64;
-  return a == b || (!a.is_v4() && !b.is_v4() && Prefix(a, kHost) == Prefix(b, kHost));
-}
-
 bool has(const std::vector<RuleId>& rules, RuleId rule) {
   return std::find(rules.begin(), rules.end(), rule) != rules.end();
 }
@@ -35,6 +29,15 @@ TakenBack::TimeAt until(const Deed& of, TakenBack::Time now) {
 }
 
 }  // namespace
+
+// A host's temporary addresses are one client's. Those of a translator are not: they are all the IPv4 hosts
+// behind it.
+bool TakenBack::same_host(const Address& a, const Address& b) const {
+  constexpr unsigned kHost = 64;
+  const std::optional<Translated> host_a = translated_.find(a), host_b = translated_.find(b);
+  if (host_a || host_b) return (host_a ? host_a->host : a) == (host_b ? host_b->host : b);
+  return a == b || (!a.is_v4() && !b.is_v4() && Prefix(a, kHost) == Prefix(b, kHost));
+}
 
 // Takes back one connection of this address. False: the word has done its part, or is another's.
 bool TakenBack::use(Word& word, const Address& address) {

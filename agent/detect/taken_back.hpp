@@ -28,6 +28,7 @@
 #include "detect/rule_set.hpp"
 #include "model/clock.hpp"
 #include "model/flow.hpp"
+#include "model/translated.hpp"
 
 namespace coturn_guard {
 
@@ -70,6 +71,7 @@ class TakenBack {
   // Coturn began anew: its sessions are others.
   void restarted(std::uint32_t log);
   void rules_changed(const RuleSet& from, const RuleSet& to);
+  void set_translated(const TranslatedNetworks& networks) { translated_ = networks; }
 
   [[nodiscard]] std::uint64_t taken_back() const { return taken_back_; }
   [[nodiscard]] bool empty() const { return waiting_.empty() && words_.empty(); }
@@ -98,12 +100,14 @@ class TakenBack {
     Time since;
   };
 
+  [[nodiscard]] bool same_host(const Address& a, const Address& b) const;
   [[nodiscard]] bool use(Word& word, const Address& address);
   void note_expected(std::uint32_t log, RuleId rule, Time now);
   [[nodiscard]] bool expects(const Attributed& offence, const RuleSet& rules, Time now) const;
   void add_word(Word word, const RuleSet& rules, const Charge& charge);
   void forget_old(const TimeAt& time_at);
 
+  TranslatedNetworks translated_;
   std::deque<Waiting> waiting_;
   std::deque<Word> words_;
   std::vector<Expected> expected_;

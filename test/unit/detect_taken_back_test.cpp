@@ -97,6 +97,26 @@ TEST_CASE("where the control connection's client is known, only its own connecti
   CHECK_FALSE(talk.banned("203.0.113.5/32"));
 }
 
+TEST_CASE("hosts behind one translator are not taken for one another", "[detect][taken_back][translated]") {
+  const auto banned = [](const char* control, const char* other) {
+    Talk talk;
+    talk.says(fmt::format("5: : session 000000000000000001: TCP socket closed remotely {}:29999", control));
+    for (int i = 1; i <= 4; ++i) {
+      talk.connects(1);
+      talk.binds(1);
+      talk.closes(2000 + i, fmt::format("{}:{}", other, 40000 + i));
+      talk.pass(std::chrono::seconds(3 + 2 * (i % 3)));
+    }
+    return !talk.bans.empty();
+  };
+  CHECK(banned("[64:ff9b::cb00:7105]", "[64:ff9b::cb00:7106]"));
+  CHECK(banned("[2001:0:4136:e378:8000:1:34ff:8efa]", "[2001:0:4136:e378:8000:1:34ff:8ef9]"));
+  CHECK_FALSE(banned("[64:ff9b::cb00:7105]", "203.0.113.5"));
+  CHECK_FALSE(banned("[2002:cb00:7105::1]", "[2002:cb00:7105:2::1]"));
+  CHECK_FALSE(banned("[2001:db8::1]", "[2001:db8::2]"));
+  CHECK(banned("[2001:db8::1]", "[2001:db8:0:1::2]"));
+}
+
 TEST_CASE("a scanner beside an honest client has nobody banned but itself", "[detect][taken_back]") {
   Talk talk;
   for (int i = 1; i <= 20; ++i) {
