@@ -364,7 +364,9 @@ SmokeCounts App::smoke_counts() const {
           .blinded_bytes = seen.blinded_bytes,
           .texts = seen.taints + seen.forged,
           .ambiguous = attribution.counters().ambiguous,
-          .ambiguous_milli = attribution.ambiguous_milli()};
+          .ambiguous_milli = attribution.ambiguous_milli(),
+          .moved = attribution.counters().moved,
+          .moved_milli = attribution.moved_milli()};
 }
 
 // Before coturn had them: of who is banned, and by the gate and its rule.

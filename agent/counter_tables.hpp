@@ -184,6 +184,11 @@ inline constexpr std::array kAttributionNames{
         "coturn_guard_ambiguous_accusations",
         "Offences that may have been one client's or another's, so that nobody was charged with them.",
         &AttributionCounters::ambiguous},
+    CounterName<AttributionCounters>{
+        "coturn_guard_moved_session_offences",
+        "Offences of sessions that a mobile client moved to a path that is not proven, so that nobody was "
+        "charged with them.",
+        &AttributionCounters::moved},
 };
 static_assert(names_all(kAttributionNames));
 

@@ -70,6 +70,8 @@ void print_summary(const Pipeline& pipeline, std::uint64_t bans) {
   also(pipeline.attribution().counters().unattributed, "events that name nobody");
   also(pipeline.attribution().counters().ambiguous,
        "charged to nobody: they may have been one client's or another's");
+  also(pipeline.attribution().counters().moved,
+       "charged to nobody: their session moved to a path that is not proven");
   also(pipeline.testimony().counters().refuted, "refuted by the kernel");
   also(counted.spared, "of addresses that are never banned");
   also(counted.credited, "that a good name made nothing");

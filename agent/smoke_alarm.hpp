@@ -6,6 +6,9 @@
 // And the sessions of forged packets: coturn up to 4.6.2 names no session in the error of a failed login, so
 // whoever has others' sessions refused under the same name takes care that no guess can be charged.
 //
+// And sessions that a mobile client moved to another address (coturn 4.15 and later), which over UDP may be
+// anybody's: what was done in them is charged to nobody.
+//
 // The measure is what was lost, not that somebody forges: accusations worth a ban within a minute, behind
 // more texts than one, or more of them than one text can hold; of guesses that nobody can be charged with, a
 // ban's worth within an hour, for slow guessing is hidden that way, too. An attacker who forges enough lines
@@ -31,6 +34,8 @@ struct SmokeCounts {
   std::uint64_t texts = 0;          // that no honest client sends
   std::uint64_t ambiguous = 0;      // offences that may have been one session's or another's
   std::uint64_t ambiguous_milli = 0;
+  std::uint64_t moved = 0;  // offences of sessions that moved to a path that is not proven
+  std::uint64_t moved_milli = 0;
 };
 
 class SmokeAlarm {

@@ -49,7 +49,7 @@ std::uint32_t Attribution::State::seconds(const Now& now) {
 }
 
 void Attribution::State::put(const Record& record, RuleId rule, std::uint32_t count, std::uint64_t what_of,
-                             const RuleSet& rules, std::vector<Attributed>& out) const {
+                             const RuleSet& rules, std::vector<Attributed>& out) {
   const Rule& of = rules.rules()[rule];
   // The kernel's word for the line that named the client holds for his whole connection.
   const bool proven = record.proven && of.evidence == Evidence::claimed;
@@ -58,14 +58,20 @@ void Attribution::State::put(const Record& record, RuleId rule, std::uint32_t co
   event.client = Endpoint{record.client, record.port};
   event.points = of.trait.points;
   event.evidence = proven ? Evidence::proven : of.evidence;
-  if (record.moved && !record.proven) event.evidence = Evidence::spoofable;
   event.count = count;
+  if (is_unproven_path(record) && event.evidence != Evidence::spoofable) {
+    counters.moved += count;
+    if (!of.off) moved_milli += worth_milli(event, count);
+    event.evidence = Evidence::spoofable;
+  }
   event.log = record.log;
   event.fresh = record.fresh;
   out.push_back(Attributed{event, what_of, 0, false});
 }
 
+// The good name is nobody's while the address may be anybody's.
 void Attribution::State::tell_login(Record& record, RuleId rule, std::vector<Attributed>& out) const {
+  if (is_unproven_path(record)) return;
   Event event;
   event.rule = rule;
   event.client = Endpoint{record.client, record.port};
@@ -129,7 +135,7 @@ void Attribution::State::tie(Record& record, const Event& event, const RuleSet& 
   charge_pending(record, rules, out);
   if (!record.shared) return;
   record.shared = false;
-  if (record.logged_in)
+  if (record.logged_in || is_unproven_path(record))
     shared.gone(record.log, record.session);
   else
     shared.named(record.log, record.session, {{record.client, record.port}, record.proven, record.fresh});
@@ -213,7 +219,7 @@ void Attribution::State::take_nameless(const Event& event, const Rule& rule, con
     table.mark_logged_in(record, time);
     if (record.tied) tell_login(record, event.rule, out);
   }
-  if (rule.moves) move(event.log, session);
+  if (rule.moves) move(obtain(event.log, session, time), time);
   if (goes_on(rule, event)) {
     charge_late(event, rule, obtain(event.log, session, time), rules, time, out);
   }
@@ -221,15 +227,15 @@ void Attribution::State::take_nameless(const Event& event, const Rule& rule, con
   if (Record* const record = table.find(event.log, session)) forget(*record);
 }
 
-// The session's client is another from here on, and may be anybody: coturn takes the nonce that the old one
-// was given, so that nothing proves that the new one hears it. What was done before stays the old client's,
-// or nobody's where no line names it.
-void Attribution::State::move(std::uint32_t log, std::uint64_t session) {
-  Record* const record = table.find(log, session);
-  if (record == nullptr) return;
-  counters.unattributed += drop_waiting(*record);
-  record->tied = record->proven = record->login_told = record->handshaken = false;
-  record->moved = true;
+// The session's address is another from here on, and may be anybody's: coturn takes the nonce that the old
+// one was given, so that nothing proves that the new one hears it. The user is the same, for whoever moves it
+// has its ticket and its key. So what was done before is the old address's where a line named it, and was
+// charged; else it waits for the kernel to prove the new one, and without that it is charged to nobody, and
+// counted.
+void Attribution::State::move(Record& record, std::uint32_t time) {
+  record.tied = record.proven = record.login_told = record.handshaken = false;
+  record.moved = true;
+  table.mark_logged_in(record, time);
 }
 
 Attribution::Attribution(const HashSeed& seed) : state_(std::make_unique<State>(seed)) {}
@@ -331,6 +337,9 @@ std::size_t Attribution::bytes() const {
 }
 std::uint64_t Attribution::ambiguous_milli() const {
   return state_->ambiguous_milli + state_->shared.lost_milli();
+}
+std::uint64_t Attribution::moved_milli() const {
+  return state_->moved_milli;
 }
 const AttributionCounters& Attribution::counters() const {
   State& state = *state_;

@@ -41,6 +41,7 @@ struct AttributionCounters {
   std::uint64_t outdated = 0;      // events of a long session that its worst window outweighs
   std::uint64_t told_twice = 0;    // events of a misdeed that another rule had told of already
   std::uint64_t ambiguous = 0;     // offences that may have been one's or another's, charged to nobody
+  std::uint64_t moved = 0;  // offences of sessions that moved to a path that is not proven, charged to nobody
 };
 
 // An event whose client is known now. For a login the client is who logged in.
@@ -108,7 +109,8 @@ class Attribution {
                                             const RuleSet& rules) const;
   // What those that are counted as ambiguous would have cost, in thousandths of a point.
   [[nodiscard]] std::uint64_t ambiguous_milli() const;
-  [[nodiscard]] std::size_t bytes() const;  // held; under 40 MiB, whatever comes
+  [[nodiscard]] std::uint64_t moved_milli() const;  // the same of AttributionCounters::moved
+  [[nodiscard]] std::size_t bytes() const;          // held; under 40 MiB, whatever comes
   [[nodiscard]] const AttributionCounters& counters() const;
 
  private:

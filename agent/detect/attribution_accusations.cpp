@@ -82,7 +82,7 @@ void Attribution::State::accuse(const Accusation& accusation, const RuleSet& rul
   for (const Accusation::Suspect& suspect : suspects) {
     Record& record = obtain(log, suspect.session, time);
     if (record.handshaken) shared.shook_hands(log, suspect.session);
-    if (record.logged_in)
+    if (record.logged_in || (record.tied && is_unproven_path(record)))
       shared.gone(log, suspect.session);
     else if (record.tied)
       shared.named(log, suspect.session, {{record.client, record.port}, record.proven, record.fresh});

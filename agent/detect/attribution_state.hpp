@@ -29,6 +29,12 @@ inline bool is_excused(const Rule& rule, const SessionTable::Record& record) {
   return record.logged_in && (rule.trait.credit == Credit::spares || !rule.misdeed.empty());
 }
 
+// A mobile client's new path whose address the kernel did not confirm: nobody is charged with, nor credited
+// for, what a line says of it.
+inline bool is_unproven_path(const SessionTable::Record& record) {
+  return record.moved && !record.proven;
+}
+
 struct Attribution::State {
   using Record = SessionTable::Record;
   using Pending = SessionTable::Pending;
@@ -54,12 +60,12 @@ struct Attribution::State {
   void put_decided(const RuleSet& rules, std::vector<Attributed>& out);
   void make_room(const Record& except);
   void put(const Record& record, RuleId rule, std::uint32_t count, std::uint64_t what, const RuleSet& rules,
-           std::vector<Attributed>& out) const;
+           std::vector<Attributed>& out);
   void tell_login(Record& record, RuleId rule, std::vector<Attributed>& out) const;
   [[nodiscard]] SavedRecord saved(Record& record);
   bool load(const SavedRecord& from, const std::vector<std::optional<RuleId>>& rules, std::uint32_t now);
   Record& obtain(std::uint32_t log, std::uint64_t session, std::uint32_t time);
-  void move(std::uint32_t log, std::uint64_t session);
+  void move(Record& record, std::uint32_t time);
   void forget_if_old(const Event& event, std::uint32_t time);
   void forget(Record& record);
   std::uint64_t drop_waiting(Record& record);
@@ -69,6 +75,7 @@ struct Attribution::State {
   SharedAccusations shared;
   std::uint64_t waiting = 0;
   std::uint64_t ambiguous = 0, ambiguous_milli = 0;  // but for those of `shared`
+  std::uint64_t moved_milli = 0;
   bool begun = false;
   Now begin{};
   AttributionCounters counters;

@@ -15,7 +15,19 @@ using namespace std::chrono_literals;
 
 namespace {
 
-enum : RuleId { kReset, kGuess, kIncorrect, kDenied, kLogin, kClosed, kRemotely, kProbe, kNobody, kRules };
+enum : RuleId {
+  kReset,
+  kGuess,
+  kIncorrect,
+  kDenied,
+  kLogin,
+  kClosed,
+  kRemotely,
+  kProbe,
+  kNobody,
+  kMoved,
+  kRules
+};
 
 Rule rule(const char* name, std::int32_t milli) {
   Rule made;
@@ -29,9 +41,9 @@ Rule rule(const char* name, std::int32_t milli) {
 
 RuleSet rules_without(const std::string& missing = "") {
   RuleBook book;
-  book.rules = {rule("reset", 1000), rule("guess", 600), rule("incorrect", 600),
-                rule("denied", 60),  rule("login", 0),   rule("closed", 0),
-                rule("remotely", 0), rule("probe", 300), rule("nobody", 600)};
+  book.rules = {rule("reset", 1000), rule("guess", 600), rule("incorrect", 600), rule("denied", 60),
+                rule("login", 0),    rule("closed", 0),  rule("remotely", 0),    rule("probe", 300),
+                rule("nobody", 600), rule("moved", 0)};
   book.rules[kReset].trait.credit = Credit::spares;
   book.rules[kGuess].misdeed = book.rules[kIncorrect].misdeed = "password";
   book.rules[kGuess].trait.distinct = book.rules[kIncorrect].trait.distinct = Distinct::user;
@@ -39,6 +51,7 @@ RuleSet rules_without(const std::string& missing = "") {
   book.rules[kLogin].login = true;
   book.rules[kClosed].closes = book.rules[kProbe].closes = true;
   book.rules[kNobody].session = false;
+  book.rules[kMoved].moves = true;
   std::erase_if(book.rules, [&](const Rule& of) { return of.name == missing; });
   return RuleSet::create(book).value();
 }
@@ -362,6 +375,56 @@ TEST_CASE("a mobile client's session follows it", "[detect][attribution]") {
   CHECK(tells_login(table.take(kRemotely, 5, "192.0.2.11:1")));
   CHECK(tells_login(table.take(kRemotely, 5, "192.0.2.12:1")));
   CHECK(table.take(kDenied, 5).at(0).event.client == Endpoint::parse("192.0.2.12:1"));
+}
+
+TEST_CASE("what was done before a session moved waits for a new path that is proven",
+          "[detect][attribution]") {
+  Table table;
+  table.take(kLogin, 5, "", "alice");
+  for (int i = 0; i < 3; ++i) table.take(kDenied, 5);
+  table.take(kMoved, 5);
+  CHECK(table.attribution.waiting() == 3);
+  const auto out = table.take(kRemotely, 5, "192.0.2.12:1", "", Evidence::proven);
+  CHECK(tells_login(out));
+  CHECK(charged(out, kDenied) == 3);
+  CHECK(out.back().event.evidence == Evidence::proven);
+  CHECK(table.take(kDenied, 5).at(0).event.evidence == Evidence::proven);
+  CHECK(table.counters().moved == 0);
+}
+
+TEST_CASE("nobody is charged or credited for a session on a path that is not proven, and it is counted",
+          "[detect][attribution]") {
+  Table table;
+  table.take(kLogin, 5, "", "alice");
+  for (int i = 0; i < 3; ++i) table.take(kDenied, 5);
+  table.take(kMoved, 5);
+  const auto out = table.take(kRemotely, 5, "192.0.2.12:1");
+  CHECK_FALSE(tells_login(out));
+  CHECK(charged(out, kDenied) == 3);
+  CHECK(out.back().event.evidence == Evidence::spoofable);
+  CHECK_FALSE(tells_login(table.take(kLogin, 5, "", "alice")));
+  CHECK_FALSE(tells_login(table.take(kLogin, 5, "192.0.2.12:1", "alice")));
+  CHECK(table.take(kDenied, 5).at(0).event.evidence == Evidence::spoofable);
+  CHECK(table.counters().moved == 4);
+  CHECK(table.attribution.moved_milli() == 240);
+  CHECK(table.counters().unattributed == 0);
+}
+
+TEST_CASE("a session of which nothing was known moves to a path that is not proven, too",
+          "[detect][attribution]") {
+  Table table;
+  table.take(kMoved, 5);
+  table.take(kDenied, 5);
+  CHECK(table.take(kRemotely, 5, "192.0.2.12:1").at(0).event.evidence == Evidence::spoofable);
+}
+
+TEST_CASE("where the old path is known, it alone has what was done on it", "[detect][attribution]") {
+  Table table;
+  table.take(kLogin, 5, "", "alice");
+  CHECK(tells_login(table.take(kRemotely, 5, "192.0.2.11:1")));
+  CHECK(table.take(kDenied, 5).at(0).event.client == Endpoint::parse("192.0.2.11:1"));
+  table.take(kMoved, 5);
+  CHECK(table.take(kRemotely, 5, "192.0.2.12:1").empty());
 }
 
 TEST_CASE("more different things in a session than fit are joined, none is lost", "[detect][attribution]") {

@@ -269,7 +269,8 @@ TEST_CASE("what waits is bounded, and what waited longest counts first", "[detec
 
 TEST_CASE("what a mobile client's old path did is not the new one's, and the new one is not proven",
           "[detect][taken_back]") {
-  const auto moved = [](const char* reason) {
+  std::uint64_t unproven = 0;
+  const auto moved = [&](const char* reason) {
     test::LogStory story;
     const auto says = [&](const char* what) {
       story.says(std::string("5: : session 000000000000000001: ") + what);
@@ -283,10 +284,13 @@ TEST_CASE("what a mobile client's old path did is not the new one's, and the new
         "closed (2nd stage), user <alice> realm <example.org> origin <>, local 198.51.100.10:3478, remote "
         "203.0.113.9:5, reason: allocation timeout");
     story.pass(std::chrono::seconds(2));
+    unproven = story.pipeline.attribution().moved_milli();
     return story.bans;
   };
   CHECK(moved("") == std::vector<std::string>{"203.0.113.9/32"});
+  CHECK(unproven == 0);
   CHECK(moved("mobility handoff completed (allocation moved to new client path)").empty());
+  CHECK(unproven >= 3000);  // a ban's worth is told all the same (smoke_alarm)
 }
 
 TEST_CASE("what coturn says of itself is told once in a while, and of nobody", "[detect][taken_back]") {

@@ -107,6 +107,21 @@ TEST_CASE("guesses that forged sessions hide are smoke, with their rate and a re
   CHECK(said.lines_with("ambiguous=240") == 1);
 }
 
+TEST_CASE("what is done in sessions that moved to unproven paths is smoke at a ban's worth, and says why",
+          "[smoke]") {
+  Log log(Log::Sink::terminal);
+  SmokeAlarm alarm(log);
+  const Overheard said;
+  alarm.look({.moved = 2, .moved_milli = 2'999}, kBan, "", at(1s));
+  CHECK_FALSE(alarm.burning());
+  alarm.look({.moved = 3, .moved_milli = 3'000}, kBan, "", at(2s));
+  CHECK(alarm.burning());
+  CHECK(said.lines_with("text=\"mobile clients' sessions moved") == 1);
+  CHECK(said.lines_with("moved=3 moved_points=3.0") == 1);
+  CHECK(said.lines_with("remedy=\"leave mobility off") == 1);
+  CHECK(alarm.text(at(2s)).find("3 offences worth 3.0 points were charged to nobody") == 0);
+}
+
 TEST_CASE("slow guessing behind forged sessions is smoke once a ban's worth is lost within an hour",
           "[smoke]") {
   Log log(Log::Sink::terminal);
