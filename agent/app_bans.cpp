@@ -95,7 +95,7 @@ void App::adopt_bans(const Now& now) {
     if (!enforcer_->bans().expiry(prefix)) continue;  // ended meanwhile, by hand
     const auto remaining = std::chrono::ceil<std::chrono::seconds>(until - now.mono);
     operations_.on_adopted(prefix, remaining, now);
-    pipeline_.ledger().adopt(pipeline_.judged_as(prefix), remaining, now);
+    pipeline_.adopt(prefix, remaining, now);
     const auto tick = memory_->scale().at(now.mono);
     bans_.put({.network = prefix,
                .address = prefix.network(),

@@ -124,6 +124,9 @@ void LastingMemory::restore(Pipeline& pipeline, SavedBans& bans, const std::stri
   positions_source_ = saved_->head.source;
   saved_milli_ = saved_->head.mark.wall_milli;
   pipeline.load(*saved_, numbers_now(saved_->head.rules, pipeline.rules()), source == positions_source_, now);
+  for (const SavedBan& ban : saved_->bans)
+    pipeline.note_dropped(ban.network,
+                          std::chrono::ceil<std::chrono::seconds>(scale_.moment(ban.until) - now.mono), now);
   bans.load(saved_->bans);
   for (auto& record : saved_->records)
     if (record.kind == SavedRecord::Kind::position) positions_.push_back(std::move(record));

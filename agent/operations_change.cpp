@@ -97,7 +97,7 @@ class BanReply final : public control::Reply {
     if (before && *before >= now.mono + duration) return;
     const Prefix judged = rooms.pipeline.judged_as(prefix);
     const std::uint32_t earlier = rooms.pipeline.ledger().earlier_bans(judged);
-    rooms.pipeline.ledger().adopt(judged, duration, now);
+    rooms.pipeline.adopt(prefix, duration, now);
     operations_.note_manual({.prefix = prefix,
                              .address = prefix.network(),
                              .since = now.wall,
@@ -248,7 +248,7 @@ class AdoptReply final : public control::Reply {
       return;
     }
     const Now now = read_clocks();
-    rooms.pipeline.ledger().adopt(rooms.pipeline.judged_as(ban.prefix), ban.left, now, ban.earlier_bans);
+    rooms.pipeline.adopt(ban.prefix, ban.left, now, ban.earlier_bans);
     if (ban.left.count() == 0) {
       ++ladder_;
       return;

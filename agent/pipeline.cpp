@@ -719,6 +719,19 @@ void Pipeline::set_policy(const Policy& policy) {
   reports_.set_policy(policy_of_reports(policy));
 }
 
+void Pipeline::adopt(const Prefix& dropped, std::chrono::seconds left, const Now& now,
+                     std::uint32_t earlier_bans) {
+  ledger_.adopt(judged_as(dropped), left, now, earlier_bans);
+  note_dropped(dropped, left, now);
+}
+
+// So that its host is known to come by translators, and is shut out when it comes another way.
+void Pipeline::note_dropped(const Prefix& dropped, std::chrono::seconds left, const Now& now) {
+  const std::optional<Translated> translated = translated_.find(dropped.network());
+  if (left.count() <= 0 || !translated || dropped.length() < translated->arrives.length()) return;
+  doors_.shut(translated->host, dropped, left, now);
+}
+
 void Pipeline::forgive(const Prefix& arrives, bool ladder) {
   const Prefix prefix = judged_as(arrives);
   doors_.open(prefix.network());

@@ -174,6 +174,11 @@ class Pipeline {
   // through a translator.
   [[nodiscard]] Prefix judged_as(const Prefix& prefix) const;
   void set_breaker(const BreakerPolicy& policy) { breaker_.set_policy(policy); }
+  // A ban that stands although no verdict made it (Ledger::adopt), of the network that is dropped.
+  void adopt(const Prefix& dropped, std::chrono::seconds left, const Now& now,
+             std::uint32_t earlier_bans = 1);
+  // The same of a ban that the ledger remembers itself.
+  void note_dropped(const Prefix& dropped, std::chrono::seconds left, const Now& now);
   // An operator's pardon: the offences in the window, with `ladder` the earlier bans too.
   void forgive(const Prefix& prefix, bool ladder);
   void set_tracing(bool tracing) { tracing_ = tracing; }

@@ -128,3 +128,30 @@ TEST_CASE("a pardon of what is dropped is one of the host", "[pipeline][translat
   resets(story, "[64:ff9b::cb00:7101]", 1, 30);
   CHECK(story.bans.size() == 2);
 }
+
+TEST_CASE("a ban by a translator that stood before is one by IPv4 as soon as the host comes that way",
+          "[pipeline][translated]") {
+  const Prefix door = Prefix::parse("2002:cb00:7101::/48").value();
+  test::LogStory story;
+  SECTION("adopted") {
+    story.pipeline.adopt(door, std::chrono::hours(1), story.now);
+  }
+  SECTION("an earlier run's") {
+    test::LogStory earlier;
+    const auto origin = earlier.now.mono;
+    earlier.pipeline.begin(origin);
+    resets(earlier, "[2002:cb00:7101::7]", 3);
+    REQUIRE(earlier.bans == std::vector<std::string>{"2002:cb00:7101::/48"});
+    StateBatch batch;
+    earlier.pipeline.save_changes(batch);
+    SavedState saved;
+    saved.offenders = batch.offenders;
+    story.pipeline.begin(origin);
+    story.pipeline.load(saved, {}, false, story.now);
+    story.pipeline.note_dropped(door, std::chrono::hours(1), story.now);
+  }
+  resets(story, "[2002:cb00:7101::7]", 1, 10);
+  CHECK(story.bans.empty());
+  resets(story, "203.0.113.1", 2, 20);
+  CHECK(story.bans == std::vector<std::string>{"203.0.113.1/32"});
+}
