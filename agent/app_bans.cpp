@@ -137,15 +137,19 @@ void App::spare_own_networks(const Now& now) {
 
 // Whoever became ours or was put on the list must not wait for the end of his ban.
 void App::free_spared(const Now& now) {
+  // False: an operator said twice that it is meant.
+  const auto free = [&](const Prefix& prefix, const std::string& why) {
+    if (const auto record = operations_.bans().find(prefix); record && record->forced) return false;
+    enforcer_->unban(prefix);
+    operations_.on_freed(prefix, why);
+    announcer_.unban(prefix, why, now);
+    return true;
+  };
   for (const auto& prefix : enforcer_->banned()) {
     const auto why = pipeline_.allowlist().spares(prefix);
-    if (!why) continue;
-    // An operator said twice that he means it.
-    if (const auto record = operations_.bans().find(prefix); record && record->forced) continue;
-    enforcer_->unban(prefix);
-    operations_.on_freed(prefix, *why);
-    pipeline_.forgive(prefix, false);
-    announcer_.unban(prefix, *why, now);
+    if (!why || !enforcer_->bans().expiry(prefix) || !free(prefix, *why)) continue;
+    for (const Prefix& door : pipeline_.forgive(prefix, false))
+      if (enforcer_->bans().expiry(door)) (void)free(door, *why);
   }
   enforcer_->send();
 }

@@ -143,6 +143,8 @@ class BanReply final : public control::Reply {
 };
 
 // What an address is banned by may be the network that it is judged in; a network means all bans inside it.
+// Who is pardoned is freed of all that is dropped of it: of an IPv4 host, what it comes by through
+// translators.
 class UnbanReply final : public control::Reply {
  public:
   UnbanReply(Operations& operations, control::Command command)
@@ -163,35 +165,69 @@ class UnbanReply final : public control::Reply {
   }
 
  private:
+  enum class Step : std::uint8_t { prefix, inside, doors };
+
   void step(std::string& out) {
     const Prefix& prefix = command_.prefixes[next_];
-    if (!walking_) {
+    if (step_ == Step::prefix) {
       freed_of_this_ = 0;
-      const Prefix unit = operations_.rooms().pipeline.ledger().prefix_of(prefix.network());
+      const Prefix unit = unit_around(prefix);
       free_if_banned(prefix, out);
       if (prefix.length() > unit.length()) free_if_banned(unit, out);
-      walking_ = prefix.length() < unit.length();
-      slot_ = 0;
+      bool walks = prefix.length() < unit.length();
+      if (!walks) {
+        pardon(prefix);
+        walks = doors_.size() >= Doors::kMaxDoors;  // it may have more than are known
+      }
+      slot_ = walks ? 0 : operations_.rooms().enforcer->bans().slots();
+      step_ = Step::inside;
     }
-    if (walking_ && !walk(prefix, out)) return;
-    walking_ = false;
-    operations_.rooms().pipeline.forgive(prefix, command_.forget);
+    if (step_ == Step::inside) {
+      if (!walk(operations_.rooms().pipeline.judged_as(prefix), out)) return;
+      if (prefix.length() < unit_around(prefix).length()) pardon(prefix);
+      step_ = Step::doors;
+    }
+    for (std::size_t freed = 0; !doors_.empty(); ++freed) {
+      if (freed == kStride) return;
+      const Prefix door = doors_.back();
+      doors_.pop_back();
+      free_if_banned(door, out);
+    }
+    step_ = Step::prefix;
     if (freed_of_this_ == 0) say_not_banned(prefix, out);
     ++next_;
   }
 
-  // True: to the end.
+  [[nodiscard]] Prefix unit_around(const Prefix& prefix) const {
+    return operations_.rooms().pipeline.ledger().prefix_of(prefix.network());
+  }
+
+  void pardon(const Prefix& prefix) {
+    const std::vector<Prefix> doors = operations_.rooms().pipeline.forgive(prefix, command_.forget);
+    if (!everything()) doors_.insert(doors_.end(), doors.begin(), doors.end());
+  }
+
+  // True: to the end. Its hosts are freed of what they come by, and the hosts of what lies in it are
+  // pardoned.
   [[nodiscard]] bool walk(const Prefix& around, std::string& out) {
     const BanTable& bans = operations_.rooms().enforcer->bans();
     for (std::size_t looked = 0; looked < kStride && slot_ < bans.slots(); ++looked) {
       const Prefix* const found = bans.at(slot_++);
-      if (found == nullptr || found->is_v4() != around.is_v4()) continue;
-      if (found->length() >= around.length() && around.contains(found->network())) {
-        const Prefix inside = *found;
-        free_if_banned(inside, out);
+      if (found == nullptr) continue;
+      const Prefix ban = *found;
+      const Prefix judged = operations_.rooms().pipeline.judged_as(ban);
+      if (is_inside(judged, around)) {
+        free_if_banned(ban, out);
+      } else if (is_inside(ban, around)) {
+        free_if_banned(ban, out);
+        pardon(ban);
       }
     }
     return slot_ >= bans.slots();
+  }
+
+  static bool is_inside(const Prefix& ban, const Prefix& around) {
+    return ban.length() >= around.length() && around.contains(ban.network());
   }
 
   void free_if_banned(const Prefix& prefix, std::string& out) {
@@ -220,7 +256,8 @@ class UnbanReply final : public control::Reply {
   Operations& operations_;
   control::Command command_;
   std::size_t next_ = 0, slot_ = 0;
-  bool walking_ = false;
+  Step step_ = Step::prefix;
+  std::vector<Prefix> doors_;  // to be freed yet
   std::uint64_t freed_ = 0, freed_of_this_ = 0, not_banned_ = 0;
 };
 

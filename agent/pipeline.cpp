@@ -388,7 +388,7 @@ Pipeline::Arrival Pipeline::arrival_of(const Address& address) const {
 Prefix Pipeline::judged_as(const Prefix& prefix) const {
   const std::optional<Translated> translated = translated_.find(prefix.network());
   if (!translated || prefix.length() < translated->arrives.length()) return prefix;
-  return translated->host.is_v4() ? ledger_.prefix_of(translated->host) : translated->arrives;
+  return translated->host.is_v4() ? unit_of(translated->host) : translated->arrives;
 }
 
 // Its network holds somebody who is never banned.
@@ -732,14 +732,20 @@ void Pipeline::note_dropped(const Prefix& dropped, std::chrono::seconds left, co
   doors_.shut(translated->host, dropped, left, now);
 }
 
-void Pipeline::forgive(const Prefix& arrives, bool ladder) {
-  const Prefix prefix = judged_as(arrives);
-  doors_.open(prefix.network());
+std::vector<Prefix> Pipeline::forgive(const Prefix& dropped, bool ladder) {
+  const Prefix prefix = judged_as(dropped);
+  const Prefix unit = prefix.is_v4() ? unit_of(prefix.network()) : prefix;
+  std::vector<Prefix> doors = doors_.open_within(prefix.length() > unit.length() ? unit : prefix);
+  if (prefix != dropped) {
+    doors.push_back(prefix);
+    doors.push_back(translated_.find(dropped.network())->arrives);
+  }
   ledger_.forgive(prefix, ladder);
   by_others_.forgive(prefix, true);
   wide_.forgive(prefix, ladder);
   private_.forgive(prefix);
   tally_.forget(prefix);
+  return doors;
 }
 
 void Pipeline::begin(std::chrono::steady_clock::time_point origin) {

@@ -179,8 +179,9 @@ class Pipeline {
              std::uint32_t earlier_bans = 1);
   // The same of a ban that the ledger remembers itself.
   void note_dropped(const Prefix& dropped, std::chrono::seconds left, const Now& now);
-  // An operator's pardon: the offences in the window, with `ladder` the earlier bans too.
-  void forgive(const Prefix& prefix, bool ladder);
+  // An operator's pardon: the offences in the window, with `ladder` the earlier bans too. What is dropped of
+  // whom it pardons, besides `dropped` itself: for the caller to free, where it is banned.
+  [[nodiscard]] std::vector<Prefix> forgive(const Prefix& dropped, bool ladder);
   void set_tracing(bool tracing) { tracing_ = tracing; }
   // Whether it is reckoned, too, what the Fail2Ban recipe would do with the lines.
   void set_mirroring(bool mirroring) { mirroring_ = mirroring; }

@@ -4,8 +4,10 @@
 // goes first, and is shut out anew when it offends through a translator again.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <set>
 #include <vector>
 
 #include "model/address.hpp"
@@ -35,17 +37,37 @@ class Doors {
     std::vector<Door>& doors = hosts_.touch({host, 0}, now.mono);
     std::erase_if(doors, [&](const Door& known) { return known.prefix == door || known.until <= now.mono; });
     if (doors.size() >= kMaxDoors) doors.erase(doors.begin());
-    doors.push_back({door, now.mono + duration});
-    if (hosts_.size() > kMaxHosts) hosts_.drop_oldest();
+    doors.push_back({door, now.mono + std::min<std::chrono::seconds>(duration, kForEver)});
+    known_.insert(host);
+    if (hosts_.size() <= kMaxHosts) return;
+    known_.erase(hosts_.oldest().key.address);
+    hosts_.drop_oldest();
   }
-  void open(const Address& host) { hosts_.erase({host, 0}); }
+  // The doors of all hosts in there, whether they are shut still or not: none is any more.
+  [[nodiscard]] std::vector<Prefix> open_within(const Prefix& hosts) {
+    std::vector<Prefix> opened;
+    for (auto at = known_.lower_bound(hosts.network()); at != known_.end();) {
+      if (!hosts.contains(*at)) {
+        if (at->is_v4() == hosts.is_v4()) break;
+        ++at;  // all of IPv4 lies between IPv6 addresses
+        continue;
+      }
+      for (const Door& door : *hosts_.find({*at, 0})) opened.push_back(door.prefix);
+      hosts_.erase({*at, 0});
+      at = known_.erase(at);
+    }
+    return opened;
+  }
 
  private:
+  static constexpr std::chrono::hours kForEver{24 * 365 * 100};  // that a clock can hold
+
   struct Door {
     Prefix prefix;
     RecentTable<int>::Time until;
   };
   RecentTable<std::vector<Door>> hosts_;
+  std::set<Address> known_;  // the same
 };
 
 }  // namespace coturn_guard

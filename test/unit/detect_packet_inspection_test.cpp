@@ -162,7 +162,7 @@ TEST_CASE("after a ban an address is on probation for ten minutes", "[pipeline][
 TEST_CASE("a pardoned address is not on probation", "[pipeline][gate]") {
   Gate gate;
   for (int i = 0; i < 3; ++i) static_cast<void>(gate.takes(segment(recorded("http-curl.tcp"))));
-  gate.pipeline.forgive(*Prefix::parse("203.0.113.66"), false);
+  (void)gate.pipeline.forgive(*Prefix::parse("203.0.113.66"), false);
   static_cast<void>(gate.takes(datagram(recorded("stun-turnutils.udp"))));
   CHECK(gate.pipeline.packets().probation == 0);
 }

@@ -122,11 +122,28 @@ TEST_CASE("a pardon of what is dropped is one of the host", "[pipeline][translat
   test::LogStory story;
   resets(story, "[64:ff9b::cb00:7101]", 3);
   REQUIRE(story.bans.size() == 1);
-  story.pipeline.forgive(Prefix::parse("64:ff9b::cb00:7101/128").value(), true);
+  (void)story.pipeline.forgive(Prefix::parse("64:ff9b::cb00:7101/128").value(), true);
   resets(story, "[64:ff9b::cb00:7101]", 2, 20);
   CHECK(story.bans.size() == 1);
   resets(story, "[64:ff9b::cb00:7101]", 1, 30);
   CHECK(story.bans.size() == 2);
+}
+
+TEST_CASE("a pardon tells all that is dropped of the host, and each way is shut anew",
+          "[pipeline][translated]") {
+  for (const char* pardoned : {"203.0.113.1/32", "203.0.113.0/24", "0.0.0.0/0"}) {
+    test::LogStory story;
+    resets(story, "[64:ff9b::cb00:7101]", 3);
+    resets(story, "[2002:cb00:7101::7]", 1, 10);
+    REQUIRE(story.bans.size() == 2);
+    const auto doors = story.pipeline.forgive(Prefix::parse(pardoned).value(), true);
+    CHECK(doors == std::vector<Prefix>{Prefix::parse("64:ff9b::cb00:7101/128").value(),
+                                       Prefix::parse("2002:cb00:7101::/48").value()});
+    resets(story, "203.0.113.1", 3, 20);
+    CHECK(story.bans.back() == "203.0.113.1/32");
+    resets(story, "[64:ff9b::cb00:7101]", 1, 30);
+    CHECK(story.bans.back() == "64:ff9b::cb00:7101/128");
+  }
 }
 
 TEST_CASE("a ban by a translator that stood before is one by IPv4 as soon as the host comes that way",

@@ -379,7 +379,7 @@ TEST_CASE("guesses from many /64s of one /48 are a ban of the /48", "[pipeline][
   REQUIRE(wide);
   CHECK(wide->prefix.to_string() == "2001:db8:bad::/48");
   CHECK(guessed <= 404);
-  story.pipeline.forgive(wide->prefix, true);
+  (void)story.pipeline.forgive(wide->prefix, true);
   CHECK(story.pipeline.wide_networks().points(wide->prefix, story.now) == Points{});
 }
 
