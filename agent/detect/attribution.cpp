@@ -48,7 +48,7 @@ std::uint32_t Attribution::State::seconds(const Now& now) {
   return static_cast<std::uint32_t>(std::clamp(passed + 1, std::int64_t{1}, kMost));
 }
 
-void Attribution::State::put(const Record& record, RuleId rule, std::uint32_t count, std::uint64_t what_of,
+void Attribution::State::put(Record& record, RuleId rule, std::uint32_t count, std::uint64_t what_of,
                              const RuleSet& rules, std::vector<Attributed>& out) {
   const Rule& of = rules.rules()[rule];
   // The kernel's word for the line that named the client holds for his whole connection.
@@ -59,14 +59,17 @@ void Attribution::State::put(const Record& record, RuleId rule, std::uint32_t co
   event.points = of.trait.points;
   event.evidence = proven ? Evidence::proven : of.evidence;
   event.count = count;
-  if (is_unproven_path(record) && event.evidence != Evidence::spoofable) {
-    counters.moved += count;
-    if (!of.off) moved_milli += worth_milli(event, count);
-    event.evidence = Evidence::spoofable;
-  }
+  if (is_unproven_path(record)) charge_nobody(record, event, of);
   event.log = record.log;
   event.fresh = record.fresh;
   out.push_back(Attributed{event, what_of, 0, false});
+}
+
+void Attribution::State::charge_nobody(Record& record, Event& event, const Rule& rule) {
+  if (event.evidence == Evidence::spoofable || event.count == 0) return;
+  counters.moved += event.count;
+  if (!rule.off) moved_milli += worth_milli(event, beyond_free(record, event, rule));
+  event.evidence = Evidence::spoofable;
 }
 
 // The good name is nobody's while the address may be anybody's.
@@ -125,6 +128,8 @@ Record& Attribution::State::obtain(std::uint32_t log, std::uint64_t session, std
 void Attribution::State::tie(Record& record, const Event& event, const RuleSet& rules,
                              std::vector<Attributed>& out) {
   if (!record.tied || record.client != event.client->address) record.login_told = false;  // mobility
+  const bool same = record.client == event.client->address && record.port == event.client->port;
+  record.connected = tells_of_connection(rules.rule(event.rule)) || (record.connected && same);
   record.tied = true;
   record.client = event.client->address;
   record.port = event.client->port;
@@ -160,6 +165,7 @@ void Attribution::State::charge_late(const Event& event, const Rule& rule, Recor
 void Attribution::State::take_named(const Event& event, const Rule& rule, const RuleSet& rules,
                                     std::uint32_t time, std::vector<Attributed>& out) {
   std::uint32_t anew = event.count;
+  Event told = event;
   bool excused = false;
   bool login_told = false;
   if (!event.session.empty() && event.evidence != Evidence::tainted) {
@@ -177,6 +183,9 @@ void Attribution::State::take_named(const Event& event, const Rule& rule, const 
       tie(*record, event, rules, out);
       excused = is_offence(rule, event) && is_excused(rule, *record);
       if (!excused) anew = told_anew(*record, event.rule, event.count, rules);
+      told.count = anew;
+      if (is_unproven_path(*record) && is_offence(rule, event) && !excused)
+        charge_nobody(*record, told, rule);
       if (rule.closes) {
         if (record->logged_in || record->awaited)
           table.mark_ended(*record, time);
@@ -198,8 +207,7 @@ void Attribution::State::take_named(const Event& event, const Rule& rule, const 
   }
   counters.told_twice += event.count - anew;
   if (anew == 0) return;
-  Attributed charged{event, what(event, rule.trait.distinct), 0, false};
-  charged.event.count = anew;
+  Attributed charged{told, what(event, rule.trait.distinct), 0, false};
   charged.event.user = charged.event.session = {};
   out.push_back(charged);
 }
@@ -228,12 +236,12 @@ void Attribution::State::take_nameless(const Event& event, const Rule& rule, con
 }
 
 // The session's address is another from here on, and may be anybody's: coturn takes the nonce that the old
-// one was given, so that nothing proves that the new one hears it. The user is the same, for whoever moves it
-// has its ticket and its key. So what was done before is the old address's where a line named it, and was
-// charged; else it waits for the kernel to prove the new one, and without that it is charged to nobody, and
-// counted.
+// one was given, so that nothing proves that the new one hears it. It is the user's, or that of whoever got
+// hold of its ticket and a request that its key signed, first. So what was done before is the old address's
+// where a line named it, and was charged; else it waits for a line that names the new one over TCP, and
+// without that it is charged to nobody, and counted.
 void Attribution::State::move(Record& record, std::uint32_t time) {
-  record.tied = record.proven = record.login_told = record.handshaken = false;
+  record.tied = record.proven = record.connected = record.login_told = record.handshaken = false;
   record.moved = true;
   table.mark_logged_in(record, time);
 }

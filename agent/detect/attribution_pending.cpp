@@ -44,6 +44,20 @@ std::uint32_t Attribution::State::told_anew(Record& record, RuleId rule, std::ui
   return own->count > charged ? own->count - charged : 0;
 }
 
+// How many of them are more than any call has. Keeps the rule's sum as a settled entry; those of a misdeed's
+// rules are told_anew()'s.
+std::uint32_t Attribution::State::beyond_free(Record& record, const Event& event, const Rule& rule) {
+  if (rule.trait.free == 0 || !rule.misdeed.empty()) return event.count;
+  Pending* own = nullptr;
+  for (Pending* entry = table.first(record); entry != nullptr; entry = table.next(*entry))
+    if (entry->settled && entry->rule == event.rule) own = entry;
+  if (own == nullptr) own = table.add_pending(record, Pending{.rule = event.rule, .settled = true});
+  if (own == nullptr) return event.count;  // no memory left for it: rather told too early than never
+  const std::uint32_t free = rule.trait.free - std::min(rule.trait.free, own->count);
+  own->count += std::min(event.count, std::numeric_limits<std::uint32_t>::max() - own->count);
+  return event.count - std::min(event.count, free);
+}
+
 // Of what all sessions may have waiting together: those go first that would go first of the sessions.
 void Attribution::State::make_room(const Record& except) {
   constexpr int kMostAtOnce = 16;

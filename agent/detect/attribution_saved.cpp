@@ -28,7 +28,7 @@ SavedRecord Attribution::State::saved(Record& record) {
       .number(static_cast<std::uint64_t>(record.kind))
       .number(std::uint64_t{record.tied} | std::uint64_t{record.proven} << 1 |
               std::uint64_t{record.logged_in} << 2 | std::uint64_t{record.login_told} << 3 |
-              std::uint64_t{record.moved} << 4)
+              std::uint64_t{record.moved} << 4 | std::uint64_t{record.connected} << 5)
       .number(record.seen);
   for (Pending* entry = table.first(record); entry != nullptr; entry = table.next(*entry))
     value.number(entry->rule)
@@ -68,6 +68,7 @@ bool Attribution::State::load(const SavedRecord& from, const std::vector<std::op
   if ((flags & 4) != 0) table.mark_logged_in(record, time);
   record.login_told = (flags & 8) != 0;
   record.moved = (flags & 16) != 0;
+  record.connected = (flags & 32) != 0;
   if (kind == SessionTable::Kind::ended) table.mark_ended(record, time);
   if (kind == SessionTable::Kind::waiting || kind == SessionTable::Kind::heavy) table.raise(record, kind);
   record.saved = true;

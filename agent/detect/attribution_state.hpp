@@ -4,8 +4,10 @@
 // another's, attribution_saved.cpp what outlives the process.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "detect/attribution.hpp"
@@ -29,10 +31,19 @@ inline bool is_excused(const Rule& rule, const SessionTable::Record& record) {
   return record.logged_in && (rule.trait.credit == Credit::spares || !rule.misdeed.empty());
 }
 
-// A mobile client's new path whose address the kernel did not confirm: nobody is charged with, nor credited
-// for, what a line says of it.
+// Coturn writes so of connections, which no forged packet makes.
+inline bool tells_of_connection(const Rule& rule) {
+  const auto tells = [](const std::string& begin) {
+    return begin.starts_with("TCP socket ") || begin.starts_with("TLS/TCP socket ") ||
+           begin.starts_with("SCTP socket ") || begin.starts_with("TLS/SCTP socket ");
+  };
+  return !rule.begins.empty() && std::all_of(rule.begins.begin(), rule.begins.end(), tells);
+}
+
+// A mobile client's new path, of which neither the kernel nor a line says that a connection was made from
+// there: nobody is charged with, nor credited for, what is done on it.
 inline bool is_unproven_path(const SessionTable::Record& record) {
-  return record.moved && !record.proven;
+  return record.moved && !record.proven && !record.connected;
 }
 
 struct Attribution::State {
@@ -59,8 +70,11 @@ struct Attribution::State {
               std::vector<Attributed>& out);
   void put_decided(const RuleSet& rules, std::vector<Attributed>& out);
   void make_room(const Record& except);
-  void put(const Record& record, RuleId rule, std::uint32_t count, std::uint64_t what, const RuleSet& rules,
+  void put(Record& record, RuleId rule, std::uint32_t count, std::uint64_t what, const RuleSet& rules,
            std::vector<Attributed>& out);
+  // On a path that is not proven.
+  void charge_nobody(Record& record, Event& event, const Rule& rule);
+  [[nodiscard]] std::uint32_t beyond_free(Record& record, const Event& event, const Rule& rule);
   void tell_login(Record& record, RuleId rule, std::vector<Attributed>& out) const;
   [[nodiscard]] SavedRecord saved(Record& record);
   bool load(const SavedRecord& from, const std::vector<std::optional<RuleId>>& rules, std::uint32_t now);

@@ -91,6 +91,7 @@ class SessionTable {
     bool handshaken : 1 = false;  // no forged packet made it
     bool shared : 1 = false;      // accused together with others
     bool moved : 1 = false;       // its client is another than the one that logged in (mobility)
+    bool connected : 1 = false;   // a line about a connection named this client
     std::uint32_t hash = 0;
     Index older = kNone, newer = kNone;
   };

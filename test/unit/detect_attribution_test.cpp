@@ -26,6 +26,8 @@ enum : RuleId {
   kProbe,
   kNobody,
   kMoved,
+  kCandidate,
+  kConnection,
   kRules
 };
 
@@ -41,9 +43,10 @@ Rule rule(const char* name, std::int32_t milli) {
 
 RuleSet rules_without(const std::string& missing = "") {
   RuleBook book;
-  book.rules = {rule("reset", 1000), rule("guess", 600), rule("incorrect", 600), rule("denied", 60),
-                rule("login", 0),    rule("closed", 0),  rule("remotely", 0),    rule("probe", 300),
-                rule("nobody", 600), rule("moved", 0)};
+  book.rules = {rule("reset", 1000), rule("guess", 600),      rule("incorrect", 600),
+                rule("denied", 60),  rule("login", 0),        rule("closed", 0),
+                rule("remotely", 0), rule("probe", 300),      rule("nobody", 600),
+                rule("moved", 0),    rule("candidate", 1000), rule("TCP socket closed remotely", 0)};
   book.rules[kReset].trait.credit = Credit::spares;
   book.rules[kGuess].misdeed = book.rules[kIncorrect].misdeed = "password";
   book.rules[kGuess].trait.distinct = book.rules[kIncorrect].trait.distinct = Distinct::user;
@@ -52,6 +55,9 @@ RuleSet rules_without(const std::string& missing = "") {
   book.rules[kClosed].closes = book.rules[kProbe].closes = true;
   book.rules[kNobody].session = false;
   book.rules[kMoved].moves = true;
+  book.rules[kConnection].name = "connection";
+  book.rules[kCandidate].trait.free = 2;
+  book.rules[kCandidate].trait.distinct = Distinct::peer;
   std::erase_if(book.rules, [&](const Rule& of) { return of.name == missing; });
   return RuleSet::create(book).value();
 }
@@ -86,6 +92,24 @@ struct Table {
     event.user = user;
     event.points = rules.rules()[id].trait.points;
     event.evidence = evidence;
+    return take(event);
+  }
+  // By a line that tells of a connection.
+  std::vector<Attributed> closes_over_tcp(std::uint64_t session, const std::string& client) {
+    const std::string number = digits(session);
+    Event event;
+    event.rule = kConnection;
+    event.session = number;
+    event.client = Endpoint::parse(client);
+    return take(event);
+  }
+  std::vector<Attributed> asks_for(std::uint64_t session, const std::string& peer) {
+    const std::string number = digits(session);
+    Event event;
+    event.rule = kCandidate;
+    event.session = number;
+    event.peer = Address::parse(peer);
+    event.points = rules.rules()[kCandidate].trait.points;
     return take(event);
   }
   const AttributionCounters& counters() const { return attribution.counters(); }
@@ -408,6 +432,74 @@ TEST_CASE("nobody is charged or credited for a session on a path that is not pro
   CHECK(table.counters().moved == 4);
   CHECK(table.attribution.moved_milli() == 240);
   CHECK(table.counters().unattributed == 0);
+}
+
+TEST_CASE("a line about a connection proves a new path, until the session moves again",
+          "[detect][attribution]") {
+  Table table;
+  table.take(kLogin, 5, "", "alice");
+  for (int i = 0; i < 3; ++i) table.take(kDenied, 5);
+  table.take(kMoved, 5);
+  const auto out = table.closes_over_tcp(5, "192.0.2.12:1");
+  CHECK(tells_login(out));
+  CHECK(charged(out, kDenied) == 3);
+  CHECK(out.back().event.evidence == Evidence::claimed);
+  // What its last line says of the same client takes nothing from that.
+  CHECK(table.take(kRemotely, 5, "192.0.2.12:1").empty());
+  CHECK(table.take(kDenied, 5).at(0).event.evidence == Evidence::claimed);
+  CHECK(table.take(kRemotely, 5, "192.0.2.12:2").empty());
+  CHECK(table.take(kDenied, 5).at(0).event.evidence == Evidence::spoofable);
+  table.take(kMoved, 5);
+  CHECK(table.take(kRemotely, 5, "198.51.100.99:1").empty());
+  CHECK(table.take(kDenied, 5).at(0).event.evidence == Evidence::spoofable);
+}
+
+TEST_CASE("an offence whose own line names a path that is not proven is nobody's either",
+          "[detect][attribution]") {
+  Table table;
+  table.take(kLogin, 5, "", "alice");
+  table.take(kMoved, 5);
+  const auto out = table.take(kProbe, 5, "192.0.2.12:1");
+  CHECK(charged(out, kProbe) == 1);
+  CHECK(out.at(0).event.evidence == Evidence::spoofable);
+  CHECK(table.attribution.moved_milli() == 300);
+}
+
+TEST_CASE("what any call has is nothing that a moved session hides", "[detect][attribution]") {
+  Table table;
+  table.take(kLogin, 5, "", "alice");
+  table.asks_for(5, "10.0.0.1");
+  table.take(kMoved, 5);
+  table.asks_for(5, "10.0.0.2");
+  CHECK(charged(table.take(kRemotely, 5, "192.0.2.12:1"), kCandidate) == 2);
+  CHECK(table.counters().moved == 2);
+  CHECK(table.attribution.moved_milli() == 0);
+  table.asks_for(5, "10.0.0.3");
+  CHECK(table.attribution.moved_milli() == 1000);
+  table.asks_for(5, "10.0.0.4");
+  CHECK(table.attribution.moved_milli() == 2000);
+}
+
+TEST_CASE("that a path is proven outlives a restart, and that it is not", "[detect][attribution][saved]") {
+  for (const bool proven : {true, false}) {
+    StateFile file;
+    Table before, after;
+    before.attribution.begin(at(0s).mono);
+    before.take(kMoved, 5);
+    if (proven)
+      before.closes_over_tcp(5, "192.0.2.12:1");
+    else
+      before.take(kRemotely, 5, "192.0.2.12:1");
+    StateBatch batch;
+    before.attribution.save_changes(batch);
+    file.apply(batch);
+    after.attribution.begin(at(0s).mono);
+    std::vector<std::optional<RuleId>> numbers;
+    for (RuleId id = 0; id < kRules; ++id) numbers.push_back(id);
+    after.attribution.load(file.records(), numbers, at(0s));
+    const Evidence evidence = after.take(kDenied, 5).at(0).event.evidence;
+    CHECK(evidence == (proven ? Evidence::claimed : Evidence::spoofable));
+  }
 }
 
 TEST_CASE("a session of which nothing was known moves to a path that is not proven, too",

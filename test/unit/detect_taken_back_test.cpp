@@ -270,7 +270,7 @@ TEST_CASE("what waits is bounded, and what waited longest counts first", "[detec
 TEST_CASE("what a mobile client's old path did is not the new one's, and the new one is not proven",
           "[detect][taken_back]") {
   std::uint64_t unproven = 0;
-  const auto moved = [&](const char* reason) {
+  const auto moved = [&](const char* reason, const char* end = "") {
     test::LogStory story;
     const auto says = [&](const char* what) {
       story.says(std::string("5: : session 000000000000000001: ") + what);
@@ -280,6 +280,7 @@ TEST_CASE("what a mobile client's old path did is not the new one's, and the new
           "realm <example.org> user <alice>: incoming packet CHANNEL_BIND processed, error 403: Forbidden "
           "IP");
     if (reason[0] != 0) says(reason);
+    if (end[0] != 0) says(end);
     says(
         "closed (2nd stage), user <alice> realm <example.org> origin <>, local 198.51.100.10:3478, remote "
         "203.0.113.9:5, reason: allocation timeout");
@@ -289,8 +290,35 @@ TEST_CASE("what a mobile client's old path did is not the new one's, and the new
   };
   CHECK(moved("") == std::vector<std::string>{"203.0.113.9/32"});
   CHECK(unproven == 0);
-  CHECK(moved("mobility handoff completed (allocation moved to new client path)").empty());
+  constexpr const char* kMoved = "mobility handoff completed (allocation moved to new client path)";
+  CHECK(moved(kMoved).empty());
   CHECK(unproven >= 3000);  // a ban's worth is told all the same (smoke_alarm)
+  // Who comes by TCP has it all, whatever it did before.
+  CHECK(moved(kMoved, "TCP socket closed remotely 203.0.113.9:5") ==
+        std::vector<std::string>{"203.0.113.9/32"});
+  CHECK(unproven == 0);
+}
+
+TEST_CASE("a mobile customer's ordinary call is no smoke", "[detect][taken_back]") {
+  test::LogStory story;
+  const auto says = [&](const std::string& what) { story.says("5: : session 000000000000000001: " + what); };
+  says("realm <example.org> user <>: incoming packet ALLOCATE processed, error 401: Unauthorized");
+  says("new, realm=<example.org>, username=<alice>, lifetime=600");
+  says("realm <example.org> user <alice>: incoming packet ALLOCATE processed, success");
+  for (int i = 1; i <= 20; ++i) {
+    says(fmt::format("A peer IP 10.0.0.{} denied in the range: 10.0.0.0-10.255.255.255 in server 0 ", i));
+    says(
+        "realm <example.org> user <alice>: incoming packet CREATE_PERMISSION processed, error 403: Forbidden "
+        "IP");
+  }
+  says("mobility handoff completed (allocation moved to new client path)");
+  says(
+      "closed (2nd stage), user <alice> realm <example.org> origin <>, local 198.51.100.10:3478, remote "
+      "203.0.113.9:5, reason: allocation timeout");
+  story.pass(std::chrono::seconds(2));
+  CHECK(story.bans.empty());
+  CHECK(story.pipeline.attribution().counters().moved >= 20);
+  CHECK(story.pipeline.attribution().moved_milli() == 0);
 }
 
 TEST_CASE("what coturn says of itself is told once in a while, and of nobody", "[detect][taken_back]") {
