@@ -171,20 +171,22 @@ class UnbanReply final : public control::Reply {
     const Prefix& prefix = command_.prefixes[next_];
     if (step_ == Step::prefix) {
       freed_of_this_ = 0;
-      const Prefix unit = unit_around(prefix);
+      const Prefix unit = operations_.rooms().pipeline.ledger().prefix_of(prefix.network());
       free_if_banned(prefix, out);
       if (prefix.length() > unit.length()) free_if_banned(unit, out);
-      bool walks = prefix.length() < unit.length();
+      bool walks = is_wide(prefix);
       if (!walks) {
         pardon(prefix);
-        walks = doors_.size() >= Doors::kMaxDoors;  // it may have more than are known
+        // It may come by more than is known.
+        walks = doors_.size() >= Doors::kMaxDoors ||
+                !operations_.rooms().pipeline.knows_all_dropped(read_clocks());
       }
       slot_ = walks ? 0 : operations_.rooms().enforcer->bans().slots();
       step_ = Step::inside;
     }
     if (step_ == Step::inside) {
-      if (!walk(operations_.rooms().pipeline.judged_as(prefix), out)) return;
-      if (prefix.length() < unit_around(prefix).length()) pardon(prefix);
+      if (!walk(operations_.rooms().pipeline.pardoned_by(prefix), out)) return;
+      if (is_wide(prefix)) pardon(prefix);
       step_ = Step::doors;
     }
     for (std::size_t freed = 0; !doors_.empty(); ++freed) {
@@ -198,8 +200,9 @@ class UnbanReply final : public control::Reply {
     ++next_;
   }
 
-  [[nodiscard]] Prefix unit_around(const Prefix& prefix) const {
-    return operations_.rooms().pipeline.ledger().prefix_of(prefix.network());
+  // There can be several bans in it.
+  [[nodiscard]] bool is_wide(const Prefix& prefix) const {
+    return prefix.length() < operations_.rooms().pipeline.dropped_for(prefix.network()).length();
   }
 
   void pardon(const Prefix& prefix) {

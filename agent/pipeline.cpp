@@ -391,6 +391,17 @@ Prefix Pipeline::judged_as(const Prefix& prefix) const {
   return translated->host.is_v4() ? unit_of(translated->host) : translated->arrives;
 }
 
+Prefix Pipeline::dropped_for(const Address& address) const {
+  const std::optional<Translated> translated = translated_.find(address);
+  return translated ? translated->arrives : ledger_.prefix_of(address);
+}
+
+Prefix Pipeline::pardoned_by(const Prefix& dropped) const {
+  const Prefix judged = judged_as(dropped);
+  const Prefix unit = judged.is_v4() ? unit_of(judged.network()) : judged;
+  return judged.length() > unit.length() ? unit : judged;
+}
+
 // Its network holds somebody who is never banned.
 bool Pipeline::is_alone(const Address& address) const {
   return allowlist_.spares(ledger_.prefix_of(address)).has_value();
@@ -734,8 +745,7 @@ void Pipeline::note_dropped(const Prefix& dropped, std::chrono::seconds left, co
 
 std::vector<Prefix> Pipeline::forgive(const Prefix& dropped, bool ladder) {
   const Prefix prefix = judged_as(dropped);
-  const Prefix unit = prefix.is_v4() ? unit_of(prefix.network()) : prefix;
-  std::vector<Prefix> doors = doors_.open_within(prefix.length() > unit.length() ? unit : prefix);
+  std::vector<Prefix> doors = doors_.open_within(pardoned_by(dropped));
   if (prefix != dropped) {
     doors.push_back(prefix);
     doors.push_back(translated_.find(dropped.network())->arrives);

@@ -173,6 +173,10 @@ class Pipeline {
   // The network that the ledger counts under when this one is banned: that of the IPv4 host, where it comes
   // through a translator.
   [[nodiscard]] Prefix judged_as(const Prefix& prefix) const;
+  // What a ban of this address drops.
+  [[nodiscard]] Prefix dropped_for(const Address& address) const;
+  // Whom a pardon of it is for: at least one unit of judging.
+  [[nodiscard]] Prefix pardoned_by(const Prefix& dropped) const;
   void set_breaker(const BreakerPolicy& policy) { breaker_.set_policy(policy); }
   // A ban that stands although no verdict made it (Ledger::adopt), of the network that is dropped.
   void adopt(const Prefix& dropped, std::chrono::seconds left, const Now& now,
@@ -182,6 +186,8 @@ class Pipeline {
   // An operator's pardon: the offences in the window, with `ladder` the earlier bans too. What is dropped of
   // whom it pardons, besides `dropped` itself: for the caller to free, where it is banned.
   [[nodiscard]] std::vector<Prefix> forgive(const Prefix& dropped, bool ladder);
+  // False: there was no room for all that forgive() should tell.
+  [[nodiscard]] bool knows_all_dropped(const Now& now) const { return doors_.knows_all_hosts(now); }
   void set_tracing(bool tracing) { tracing_ = tracing; }
   // Whether it is reckoned, too, what the Fail2Ban recipe would do with the lines.
   void set_mirroring(bool mirroring) { mirroring_ = mirroring; }

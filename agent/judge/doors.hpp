@@ -40,6 +40,8 @@ class Doors {
     doors.push_back({door, now.mono + std::min<std::chrono::seconds>(duration, kForEver)});
     known_.insert(host);
     if (hosts_.size() <= kMaxHosts) return;
+    for (const Door& forgotten : hosts_.oldest().value)
+      forgot_until_ = std::max(forgot_until_, forgotten.until);
     known_.erase(hosts_.oldest().key.address);
     hosts_.drop_oldest();
   }
@@ -58,6 +60,8 @@ class Doors {
     }
     return opened;
   }
+  // False: a host was forgotten for want of room, while a door of its was shut.
+  [[nodiscard]] bool knows_all_hosts(const Now& now) const { return now.mono >= forgot_until_; }
 
  private:
   static constexpr std::chrono::hours kForEver{24 * 365 * 100};  // that a clock can hold
@@ -68,6 +72,7 @@ class Doors {
   };
   RecentTable<std::vector<Door>> hosts_;
   std::set<Address> known_;  // the same
+  RecentTable<int>::Time forgot_until_{};
 };
 
 }  // namespace coturn_guard

@@ -119,6 +119,45 @@ TEST_CASE("a network frees its hosts of what they came by, and what lies in it f
   CHECK_FALSE(desk.pardoned("192.0.2.2/32"));
 }
 
+TEST_CASE("a translator's prefix frees and pardons whoever comes by it", "[operations][translated]") {
+  for (const char* wanted : {"64:ff9b::/96", "64:ff9b::/104", "64:ff9b::cb00:7100/120"}) {
+    Desk desk;
+    desk.bans("64:ff9b::cb00:7105/128");
+    desk.bans("64:ff9b::cb00:7106/128");
+    desk.bans("203.0.113.7/32");
+    const bool inside = std::string(wanted) != "64:ff9b::/104";
+    desk.unbans(wanted);
+    CHECK(desk.enforcer->banned().size() == (inside ? 1 : 3));
+    CHECK(desk.pardoned("203.0.113.5/32") == inside);
+    CHECK_FALSE(desk.pardoned("203.0.113.7/32"));
+  }
+}
+
+TEST_CASE("an unban frees no neighbour behind the same translator", "[operations][translated]") {
+  for (const char* wanted : {"64:ff9b::cb00:7105", "203.0.113.5", "2002:cb00:7105::9"}) {
+    Desk desk;
+    for (const char* dropped : {"64:ff9b::cb00:7105/128", "64:ff9b::cb00:7104/128", "2002:cb00:7104::/48",
+                                "203.0.113.4/32", "2001:0:4136:e378:8000:63bf:34ff:8efb/128"})
+      desk.bans(dropped);
+    desk.unbans(wanted);
+    CHECK(desk.enforcer->banned().size() == 4);
+    CHECK_FALSE(desk.pardoned("203.0.113.4/32"));
+  }
+}
+
+TEST_CASE("a host is freed of all its ways where more hosts came than are remembered",
+          "[operations][translated]") {
+  Desk desk;
+  const Now now = read_clocks();
+  desk.bans("64:ff9b::cb00:7105/128");
+  for (unsigned host = 0; host < Doors::kMaxHosts; ++host)
+    desk.pipeline.note_dropped(Prefix(*Address::parse(fmt::format("64:ff9b::0a00:{:x}", host)), 128), 1h,
+                               now);
+  CHECK_FALSE(desk.pipeline.knows_all_dropped(now));
+  desk.unbans("203.0.113.5");
+  CHECK(desk.enforcer->banned().empty());
+}
+
 TEST_CASE("after a flush nobody is banned or dropped", "[operations][translated]") {
   Desk desk;
   for (const char* dropped :
