@@ -10,7 +10,7 @@ line is a ban. Prints TAP; what is measured stands in lines that begin with #.
 import json, os, pty, re, select, signal, socket, statistics, struct, subprocess, sys, termios, threading, time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
-from coturn_world import Guard, banned, eventually, members, nothing_in_the_kernel, ok, rule_is_there, run_cases, sh
+from coturn_world import CANARIES, Guard, banned, eventually, members, nothing_in_the_kernel, ok, rule_is_there, run_cases, sh
 
 SOCKET = "/run/coturn-guard/control.sock"
 CASES = {}
@@ -250,6 +250,49 @@ def ban_check_unban(world):
     done = verb("ban", "203.0.113.9", "--for", "1.5h")
     ok(done.returncode == 2 and "character 2" in done.stderr, "a span that is none: exit 2, and where", done)
     ok(verb("ban", "-", told="").returncode == 0, "an empty list is done at once")
+
+
+@case
+def translated_hosts(world):
+    state = 'state_file: "%s/state.db"\n' % world.place
+    guard = start(world, state)
+    ways = (("64:ff9b::cb00:7105", 6), ("2002:cb00:7105:1::5", 6), ("2001:0:4136:e378:8000:63bf:34ff:8efa", 6), ("203.0.113.5", 4))
+
+    def shut():
+        return [way for way, family in ways if banned(way, family)]
+
+    def told(address):
+        return "[%s]" % address if ":" in address else address
+
+    def comes_by(which):
+        for number, (way, _) in enumerate(which, 1):
+            write(world, RESET % (number, told(way)))
+
+    comes_by(ways)
+    ok(eventually(lambda: len(shut()) == 4) and not banned("64:ff9b::cb00:7104", 6), "a host is banned by each way that it comes by, and nobody beside it", guard.text)
+    write(world, RESET % (9, "[64:ff9b::cb00:7104]"))
+    ok(eventually(lambda: banned("64:ff9b::cb00:7104", 6)), "its neighbour behind the NAT64 is banned, too", guard.text)
+    done = verb("unban", "203.0.113.5")
+    ok(done.returncode == 0 and not shut(), "unban of its IPv4 address frees it of all its ways", [done, shut()])
+    done = verb("unban", "203.0.113.5")
+    ok(banned("64:ff9b::cb00:7104", 6) and "not banned" in done.stdout + done.stderr, "and not its neighbour; a second time there is nothing to free", done)
+    comes_by(ways)
+    ok(eventually(lambda: len(shut()) == 4), "it is banned again", guard.text)
+    done = verb("unban", "2002:cb00:7105:7::1")
+    ok(done.returncode == 0 and not shut() and banned("64:ff9b::cb00:7104", 6), "an address of its 6to4 site frees it the same way", [done, shut()])
+    comes_by(ways[:2])
+    ok(eventually(lambda: len(shut()) == 2), "it is banned by NAT64 and 6to4", guard.text)
+    guard.stop()
+    guard = start(world, state)
+    comes_by(ways[3:])
+    ok(eventually(lambda: len(shut()) == 3), "after a restart it comes by IPv4, and is shut out there", [shut(), guard.text])
+    done = verb("unban", "64:ff9b::/96")
+    ok(done.returncode == 0 and not shut() and not banned("64:ff9b::cb00:7104", 6), "a NAT64's prefix frees all that come by it", [done, shut()])
+    comes_by(ways)
+    ok(eventually(lambda: len(shut()) == 4), "it is banned once more", guard.text)
+    ok(verb("flush").returncode == 0 and not (members().keys() | members(6).keys()) - CANARIES, "flush ends them all", [members(), members(6)])
+    comes_by(ways[2:])
+    ok(eventually(lambda: len(shut()) == 2), "and what it ended is banned anew", guard.text)
 
 
 @case

@@ -198,6 +198,33 @@ def restart_keeps_everything(_):
 
 
 @case
+def translated_hosts_are_known_after_a_restart(_):
+    world = fresh("translated")
+    world.start()
+    world.write(reset("64:ff9b::cb00:7101") * 3 + reset("2002:cb00:7102::9") * 3)
+    check(eventually(lambda: in_set("64:ff9b::cb00:7101") and in_set("2002:cb00:7102::1")), "two hosts are banned by what they come by", world.said())
+    world.stop()
+    world.start()
+    world.write(reset("203.0.113.1") + reset("203.0.113.3"))
+    check(eventually(lambda: in_set("203.0.113.1")), "after a restart one comes by IPv4 and is banned there at once", world.said())
+    check(not in_set("203.0.113.3"), "who was not banned is not", world.said())
+    world.stop()
+    forget_kernel()
+    world.start()
+    world.write(reset("64:ff9b::cb00:7102"))
+    check(eventually(lambda: in_set("64:ff9b::cb00:7102")), "after a reboot the other comes by NAT64 and is banned there", world.said())
+    world.stop()
+    # A ban of which only the kernel knows; the pipeline hears of it when the log was read to its end.
+    os.remove(world.state)
+    world.start()
+    world.write(reset("203.0.113.2"))
+    if not eventually(lambda: in_set("203.0.113.2"), 2):
+        world.write(reset("203.0.113.2"))
+    check(eventually(lambda: in_set("203.0.113.2")), "a ban that only the kernel knows shuts its host out by IPv4, too", world.said())
+    world.stop()
+
+
+@case
 def reboot_refills_the_sets(_):
     world = fresh("reboot")
     world.start()
