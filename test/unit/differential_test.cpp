@@ -117,7 +117,8 @@ class Daemon {
   std::uint64_t entries_ = 0;
 };
 
-// Reads [from, until) as they are written; the delay of each is its own.
+// Reads [from, until) as they are written; the delay of each is its own. It is stopped when the next line is
+// written.
 void read_live(Daemon& daemon, const MadeLog& story, std::size_t from, std::size_t until) {
   std::mt19937_64 delays(story.seed);
   std::int64_t before = 0;
@@ -128,7 +129,9 @@ void read_live(Daemon& daemon, const MadeLog& story, std::size_t from, std::size
     daemon.read(story.lines[i], arrival, true);
     before = arrival;
   }
-  if (before != 0) daemon.pass(before, before + 10'000);
+  std::int64_t end = before + 10'000;
+  if (until < story.lines.size()) end = std::min(end, story.lines[until].written);
+  if (before != 0 && end > before) daemon.pass(before, end);
 }
 
 Now origin_of(const MadeLog& story) {
@@ -151,11 +154,16 @@ std::vector<std::string> stopped(const MadeLog& story, std::size_t stop, std::in
   Daemon after(story, origin_of(story));
   std::int64_t now = story.lines.back().written + late;
   after.load(saved, now);
-  for (std::size_t i = stop - std::min<std::size_t>(stop, 256); i < story.lines.size(); ++i) {
+  const auto waited = [&](const MadeLine& line) {
+    return std::binary_search(waiting.begin(), waiting.end(), LinePlace{line.stream, line.offset});
+  };
+  // As FollowedFile::read_again(): from some before the oldest line that waits.
+  const auto oldest = static_cast<std::size_t>(
+      std::find_if(story.lines.begin(), story.lines.begin() + static_cast<std::ptrdiff_t>(stop), waited) -
+      story.lines.begin());
+  for (std::size_t i = oldest - std::min<std::size_t>(oldest, 256); i < story.lines.size(); ++i) {
     const MadeLine& line = story.lines[i];
-    const bool waited =
-        std::binary_search(waiting.begin(), waiting.end(), LinePlace{line.stream, line.offset});
-    after.read(line, now, false, i < stop && !waited);
+    after.read(line, now, false, i < stop && !waited(line));
     if (i % 500 == 499) after.tick(now += 1000, false);
   }
   after.pass(now, now + 10'000);
