@@ -190,11 +190,17 @@ def restart_keeps_everything(_):
     check(world.bans() == {"198.51.100.1", "2001:db8:1::"}, "the bans stand in the state file", world.bans())
     check(world.offences().get("198.51.100.2") == 2000, "so do the offences in the window", world.offences())
     check(world.earlier_bans().get("198.51.100.1") == 1, "and the ladder", world.earlier_bans())
+    counted = os.path.getsize(world.log)
     world.start()
     check("state.restored" in world.said(), "a second start finds it", world.said())
+    again = "what an earlier run counted, up to byte %d, is only read again" % counted
+    check(eventually(lambda: again in world.said()), "and says what it only reads again", world.said())
     world.write(reset("198.51.100.2"))
     check(eventually(lambda: in_set("198.51.100.2")), "two offences before a restart and one after it are a ban", world.said())
     world.stop()
+    stopped = re.search(r"agent.stopped.*", world.said())
+    check(stopped and "lines=10 " in stopped[0] and "read_again=9 " in stopped[0], "of its lines it tells apart what it only read again",
+          world.said())
 
 
 @case
@@ -421,6 +427,31 @@ def a_first_run_begins_at_the_end(_):
     check(eventually(lambda: in_set("198.51.100.2")) and not in_set("198.51.100.1"),
           "what is written while the daemon is stopped counts once it runs", world.said())
     world.stop()
+
+
+@case
+def a_backlog_is_judged_by_when_it_was_written(_):
+    world = fresh("backlog", findtime="1h", bantime="1m")
+    now = time.time()
+
+    def stamp(ago):
+        return time.strftime("%Y-%m-%dT%H:%M:%S+0000", time.gmtime(now - ago))
+
+    with open(world.log, "w") as log:
+        log.write(stamp(6 * 3600) + ": Listener address to use: 192.0.2.10\n")
+    world.start()
+    world.stop()
+    offences = [(minutes * 60, "198.51.100.1") for minutes in (300, 210, 120, 30)]
+    offences += [(4 * 3600 + second, "198.51.100.2") for second in range(3)] + [(10 + second, "198.51.100.3") for second in range(3)]
+    for ago, address in sorted(offences, reverse=True):
+        world.write("%s: ERROR: session %018d: TCP socket error: Connection reset by peer %s:4000\n" % (stamp(ago), 1000 + ago, address))
+    world.start()
+    check(eventually(lambda: in_set("198.51.100.3")), "three offences of just now are a ban", world.said())
+    check(not in_set("198.51.100.1"), "four within five hours, read at once, are none", world.said())
+    past = re.search(r"ban.past.*", world.said())
+    check(past and "198.51.100.2" in past[0] and not in_set("198.51.100.2"), "a ban that is over is told and drops nobody", world.said())
+    world.stop()
+    check(world.earlier_bans().get("198.51.100.2") == 1, "and counts as an earlier one", world.earlier_bans())
 
 
 @case
