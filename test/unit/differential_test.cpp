@@ -479,3 +479,22 @@ TEST_CASE("a session that the journal tells late is not forgotten by the time of
   daemon.pass(arrival, arrival + 20 * kSecond);
   CHECK(daemon.verdicts().size() == 1);
 }
+
+TEST_CASE("a ban is over before it is told only where a wall clock says so", "[differential][clock]") {
+  const auto past = [](Deed::By by, std::int64_t late, bool fresh) {
+    Verdict verdict;
+    verdict.duration = 300s;
+    verdict.deed.by = by;
+    verdict.deed.now = Daemon::at(kNoon);
+    verdict.deed.fresh = fresh;
+    std::vector<Verdict> verdicts{verdict};
+    const std::size_t over = take_past(verdicts, Daemon::at(kNoon + late)).size();
+    return std::pair(over, verdicts.empty() ? 0s : verdicts.front().duration);
+  };
+  CHECK(past(Deed::By::wall, kHour, false) == std::pair<std::size_t, seconds>(1, 0s));
+  CHECK(past(Deed::By::wall, 100 * kSecond, false) == std::pair<std::size_t, seconds>(0, 200s));
+  CHECK(past(Deed::By::wall, 30 * kSecond, false) == std::pair<std::size_t, seconds>(0, 300s));
+  CHECK(past(Deed::By::wall, kHour, true) == std::pair<std::size_t, seconds>(0, 300s));
+  for (const auto by : {Deed::By::uptime, Deed::By::arrival, Deed::By::unknown})
+    CHECK(past(by, kHour, false) == std::pair<std::size_t, seconds>(0, 300s));
+}
