@@ -174,6 +174,14 @@ void Announcer::witness(const WitnessState& state, const Now& now) {
     log_.write(events::kWitness,
                {{"text", "the kernel tells of each connection to coturn: forged log lines count nothing"}},
                now.mono);
+  if (state.undecided && state.why != witness_.why)
+    log_.write(
+        events::kWitnessUndecided,
+        {{"text", "the kernel's word about connections is not used: " + state.why},
+         {"remedy",
+          "keep other users off coturn's ports, or let coturn be known: by its unit (journal_units), or "
+          "by a log file that it owns; where coturn runs as another user now, restart coturn-guard"}},
+        now.mono);
   if (state.available) missed_since_.reset();
   witness_ = state;
 }
@@ -228,10 +236,13 @@ void Announcer::warn_of_forgery(const Pipeline& pipeline, const Now& now) {
   }
   if (pipeline.testimony().counters().refuted > 0 && !warned_of_refuted_) {
     warned_of_refuted_ = true;
-    log_.write(events::kRefuted,
-               {{"text", "the log tells of connections that the kernel never saw; such lines ban nobody"},
-                {"remedy", "somebody forges lines of coturn's, or the log is another machine's"}},
-               now.mono);
+    log_.write(
+        events::kRefuted,
+        {{"text", "the log tells of connections that the kernel never saw; such lines ban nobody"},
+         {"remedy",
+          "somebody forges lines of coturn's, or names others in a PROXY header (let only the balancer reach "
+          "tcp-proxy-port), or the log is another machine's"}},
+        now.mono);
   }
 }
 

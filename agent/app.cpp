@@ -190,6 +190,7 @@ Result<> App::choose_source_anew(const Now& now) {
   auto choice = look_for_source(now);
   if (source_ && choice.follows_same_as(choice_)) return {};
   choice_ = std::move(choice);
+  if (witness_) witness_->set_traces(coturn_traces(config_, choice_));
   log_.write(events::kSource, {{"text", choice_.sentence}}, now.mono);
   return make_source_anew();
 }
@@ -221,7 +222,8 @@ void App::make_witness_anew(const Now& now) {
   events.heard = [this](const Now& at) { pipeline_.heard(at); };
   events.sampled = [this](const Now& begun, const Now& at) { pipeline_.sampled(begun, at, outcome_); };
   events.state = [this](const WitnessState& state, const Now& at) { on_witness(state, at); };
-  witness_ = std::make_unique<Witness>(io_, coturn_ports(config_), std::move(events));
+  witness_ = std::make_unique<Witness>(io_, coturn_ports(config_), coturn_traces(config_, choice_),
+                                       std::move(events));
   if (auto started = witness_->start(); !started) {
     witness_.reset();  // it is a help, not a need
     on_witness({.why = started.error().message()}, now);

@@ -47,10 +47,12 @@ void App::apply(Setup setup, const Now& now) {
     eviction_->set_ports(config_.ports);
   if (auto made = choose_source_anew(now); !made)
     log_.write(events::kFailed, {{"problem", made.error().message()}}, now.mono);
-  if (old.witness != config_.witness)
+  if (old.witness != config_.witness) {
     make_witness_anew(now);
-  else if (witness_)
+  } else if (witness_) {
     witness_->set_ports(coturn_ports(config_));
+    witness_->set_traces(coturn_traces(config_, choice_));
+  }
   const bool same_gate = old.gate == config_.gate && old.gate_queue == config_.gate_queue &&
                          old.mode == config_.mode && gate_ports(old) == gate_ports(config_);
   if (!same_gate) make_gate_anew(now);

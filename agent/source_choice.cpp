@@ -65,4 +65,12 @@ SourceChoice choose_source(const Config& config, const JournalLook& seen) {
   return automatic(config, seen);
 }
 
+CoturnTraces coturn_traces(const Config& config, const SourceChoice& choice) {
+  CoturnTraces traces;
+  traces.units = config.journal_units;
+  if (choice.kind == "file") traces.logs = choice.names;
+  traces.written_by_coturn = config.coturn_writes_log_file;
+  return traces;
+}
+
 }  // namespace coturn_guard

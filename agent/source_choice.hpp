@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "config.hpp"
+#include "source/coturn_marks.hpp"
 #include "source/journal_look.hpp"
 
 namespace coturn_guard {
@@ -31,5 +32,8 @@ inline constexpr std::chrono::seconds kLookAgain{60};
 // `source` of the configuration decides; where that is `auto`: a log_file that the operator wrote, then what
 // coturn's configuration says, then what stands in the journal.
 [[nodiscard]] SourceChoice choose_source(const Config& config, const JournalLook& journal);
+
+// By what the witness knows coturn among those that listen on its ports.
+[[nodiscard]] CoturnTraces coturn_traces(const Config& config, const SourceChoice& choice);
 
 }  // namespace coturn_guard

@@ -207,6 +207,11 @@ Findings check_witness(const Facts& facts) {
              "run doctor as root"}};
   if (live.witness->available)
     return {{Health::ok, kCheck, "the kernel tells of every connection to coturn that ends"}};
+  if (live.witness->undecided)
+    return {{Health::warn, kCheck,
+             "no witness, so TCP offences are believed on the log's word alone: " + live.witness->why,
+             "keep other users off coturn's ports (`ports`), or let coturn be known: by its unit "
+             "(journal_units), or by a log file that it owns"}};
   return {{Health::warn, kCheck,
            "no witness, so TCP offences are believed on the log's word alone: " + live.witness->why,
            live.coturns.empty() ? "start coturn"

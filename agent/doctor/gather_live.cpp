@@ -44,11 +44,11 @@ std::vector<Process> running_coturns() {
   return found;
 }
 
-void ask_witness(const CoturnPorts& ports, Facts::Live& live) {
+void ask_witness(const CoturnPorts& ports, CoturnTraces traces, Facts::Live& live) {
   boost::asio::io_context io{1};
   WitnessEvents events;
   events.state = [&](const WitnessState& state, const Now&) { live.witness = state; };
-  Witness witness(io, ports, std::move(events));
+  Witness witness(io, ports, std::move(traces), std::move(events));
   if (const auto started = witness.start(); !started) {
     live.witness_problem = started.error().message();
     return;
@@ -133,7 +133,7 @@ void gather_live(Facts& facts, const SetupPaths& paths) {
     facts.version = facts.tail->version;
     facts.version_from = "its log";
   }
-  ask_witness(coturn_ports(facts.config), live);
+  ask_witness(coturn_ports(facts.config), coturn_traces(facts.config, facts.source), live);
   if (const auto asked = ask_kernel(facts.config, live.kernel); !asked)
     live.kernel.problem = asked.error().message();
   ask_daemon(live);

@@ -76,6 +76,8 @@ std::optional<Socket> socket_of(std::string_view payload) {
   netlink::for_each_attribute(payload, [&](int type, std::string_view value) {
     // One that is too short takes nothing back: known counters never lie beside a `counted` that denies them.
     if (type == INET_DIAG_INFO && take_counters(value, socket)) socket.counted = true;
+    if (type == INET_DIAG_CGROUP_ID && value.size() >= sizeof socket.cgroup)
+      std::memcpy(&socket.cgroup, value.data(), sizeof socket.cgroup);
   });
   // connect(AF_UNSPEC) takes the port and sets the counters to 0 (net/ipv4/tcp.c: tcp_disconnect()).
   if (socket.remote.port == 0) socket.counted = socket.opened = false;

@@ -44,6 +44,7 @@ struct Socket {
   // not tell.
   std::uint32_t spare_segments = ~std::uint32_t{0};
   std::uint32_t retries = 0;  // tcpi_retransmits and tcpi_probes: unanswered until then
+  std::uint64_t cgroup = 0;   // the number of its control group; 0: not told (Linux before 5.9)
   // Of the kernel's, to name this very socket to it.
   std::uint32_t interface = 0;
   std::array<std::uint32_t, 2> cookie{};

@@ -31,6 +31,10 @@ constexpr int kEndsPerTick = 4096;  // then the clock has not moved enough to re
 constexpr unsigned kTicksBetweenSamples = 2;
 constexpr unsigned kTicksForAList = 10;  // 100 000 sockets take a second
 constexpr std::size_t kNamedRanges = 8;  // in a message for people
+constexpr unsigned kTicksBetweenMarks = 10;
+constexpr unsigned kTicksOfStrangers = 120;  // longer than coturn's or anybody's last word on a connection
+constexpr std::size_t kMostStrangers = 4096;
+constexpr std::size_t kMostGone = 1024;
 
 Connection connection_of(const sock_diag::Socket& socket, Connection::State state, bool ours) {
   return {.local = socket.local,
@@ -84,8 +88,13 @@ std::string list_trouble(int error) {
 
 class Witness::Impl {
  public:
-  Impl(boost::asio::io_context& io, CoturnPorts ports, WitnessEvents events, int receive_bytes)
-      : ends_(io), list_(io), events_(std::move(events)), receive_bytes_(receive_bytes) {
+  Impl(boost::asio::io_context& io, CoturnPorts ports, CoturnTraces traces, WitnessEvents events,
+       int receive_bytes)
+      : ends_(io),
+        list_(io),
+        events_(std::move(events)),
+        receive_bytes_(receive_bytes),
+        traces_(std::move(traces)) {
     if (!events_.heard) events_.heard = [](const Now&) {};
     if (!events_.sampled) events_.sampled = [](const Now&, const Now&) {};
     take_ports(std::move(ports));
@@ -94,14 +103,13 @@ class Witness::Impl {
 
   Result<> start();
   void set_ports(CoturnPorts ports);
+  void set_traces(CoturnTraces traces);
   void tick(const Now& now);
   [[nodiscard]] const WitnessState& state() const { return state_; }
   [[nodiscard]] const WitnessCounters& counters() const { return counters_; }
 
  private:
-  struct Listener {
-    Endpoint local;
-    std::uint32_t uid = 0;
+  struct Listener : TcpListener {
     Family family = Family::v4;
   };
   struct Earlier {
@@ -110,17 +118,19 @@ class Witness::Impl {
     }
   };
   using Endpoints = std::set<Endpoint, Earlier>;
+  using Strangers = std::map<Endpoint, unsigned, Earlier>;  // with the tick when they were seen last
   struct Listeners {
-    Ports heard;                  // somebody listens there
-    Ports sampled;                // coturn's user does
-    bool v4 = false, v6 = false;  // of the sampled ones
-    Endpoints ours, others;       // of the wanted ports
+    Ports heard;                        // somebody listens there
+    Ports sampled;                      // coturn does
+    bool v4 = false, v6 = false;        // of the sampled ones
+    Endpoints ours, others;             // of the wanted ports
+    std::set<std::uint32_t> strangers;  // users of the others
     bool not_roots = false;
     [[nodiscard]] bool any() const { return !ours.empty(); }
     // The kernel gives a connection to the listener that names its very address before one that names none.
-    [[nodiscard]] bool accept(const Endpoint& local) const {
+    [[nodiscard]] bool accept(const Endpoint& local, const Strangers& before) const {
       if (ours.contains(local)) return true;
-      if (others.contains(local)) return false;
+      if (others.contains(local) || before.contains(local)) return false;
       return ours.contains({Address(), local.port}) ||
              (local.address.is_v4() && ours.contains({Address::v4(0), local.port}));
     }
@@ -132,16 +142,19 @@ class Witness::Impl {
   void overflowed(const Now& now);
   void drained(const Now& now);
   void ask_who_listens(Family family);
-  [[nodiscard]] Listeners sort_out(const std::vector<Listener>& told) const;
+  [[nodiscard]] Listeners sort_out(const std::vector<Listener>& told);
+  [[nodiscard]] std::string why_nobody() const;
+  void remember_strangers();
   void know_who_listens();
   void ask_who_lives(Family family);
   void take_living(const std::vector<sock_diag::Socket>& sockets);
   void filter_ends();
   void publish(const Now& now);
   void take_ports(CoturnPorts ports);
-  [[nodiscard]] std::optional<std::uint32_t> user_of(const std::vector<Listener>& told) const;
+  void look_for_marks(const std::vector<TcpListener>& known);
   [[nodiscard]] bool is_ours(const sock_diag::Socket& socket) const {
-    return wanted_[socket.local.port] && !socket.opened && listeners_.accept(socket.local);
+    return wanted_[socket.local.port] && !socket.opened && listeners_.accept(socket.local, strangers_) &&
+           !listeners_.strangers.contains(socket.uid);
   }
 
   boost::asio::posix::stream_descriptor ends_;
@@ -157,6 +170,14 @@ class Witness::Impl {
   std::array<char, 32'768> buffer_{};
   std::vector<sock_diag::Socket> batch_;
   Listeners listeners_;
+  Endpoints stopped_;    // coturn's, when the first of them was closed
+  Endpoints gone_;       // others that were closed while the list is read
+  Strangers strangers_;  // others' endpoints
+  CoturnTraces traces_;
+  CoturnMarks marks_;
+  CoturnUser user_;
+  std::set<std::pair<std::uint32_t, std::uint64_t>> marked_;  // of whom the marks were looked for
+  unsigned mark_ticks_ = 0;
   std::vector<Listener> asked_;  // what the list that is being read has told until now
   std::string trouble_;
   Now sample_begun_{};
@@ -188,6 +209,11 @@ void Witness::Impl::take_ports(CoturnPorts ports) {
   const Ports relay = to_set(ports_.relay);
   known_ = to_set(ports_.known) & ~relay;
   wanted_ = known_ | (to_set(ports_.listed) & ~relay);
+}
+
+void Witness::Impl::set_traces(CoturnTraces traces) {
+  traces_ = std::move(traces);
+  marked_.clear();
 }
 
 void Witness::Impl::set_ports(CoturnPorts ports) {
@@ -252,11 +278,20 @@ void Witness::Impl::take_end(const sock_diag::Socket& socket, const Now& now) {
   const bool listener = socket.remote.port == 0 &&
                         (socket.remote.address == Address() || socket.remote.address == Address::v4(0));
   if (listener) {
-    const bool known = listeners_.any();
-    if (!wanted_[socket.local.port] || (known && !listeners_.accept(socket.local))) return;
+    if (!wanted_[socket.local.port]) return;
+    if (!listeners_.any()) {
+      // The other ports of one that stops. Who else opens and closes one again and again must not make every
+      // list an old one.
+      if (stopped_.contains(socket.local) || gone_.size() >= kMostGone)
+        ++closings_;
+      else
+        gone_.insert(socket.local);
+      return;
+    }
+    if (!listeners_.accept(socket.local, strangers_)) return;
     // Coturn goes, and its connections with it: what ends now is not the clients' doing.
     ++closings_;
-    if (!known) return;  // the other ports of one that stops
+    stopped_ = std::move(listeners_.ours);
     listeners_ = {};
     trouble_ = "coturn stopped listening on port " + std::to_string(socket.local.port);
     publish(now);
@@ -301,13 +336,15 @@ void Witness::Impl::tick(const Now& now) {
 void Witness::Impl::ask_who_listens(Family family) {
   if (family == Family::v4) {
     asked_.clear();
+    gone_.clear();
     asked_closings_ = closings_;
     list_ticks_ = 0;
   }
   list_.begin(
       family, sock_diag::kListening, false,
       [this, family](const auto& sockets) {
-        for (const auto& socket : sockets) asked_.push_back({socket.local, socket.uid, family});
+        for (const auto& socket : sockets)
+          asked_.push_back({{socket.local, socket.uid, socket.cgroup}, family});
       },
       [this, family](int error) {
         // A kernel without IPv6 lists none of it.
@@ -321,45 +358,68 @@ void Witness::Impl::ask_who_listens(Family family) {
       });
 }
 
-// Another service may listen on a port that coturn could have, too; of what is only listed that is likely.
-std::optional<std::uint32_t> Witness::Impl::user_of(const std::vector<Listener>& told) const {
-  for (const Ports* ports : {&known_, &wanted_}) {
-    std::map<std::uint32_t, std::size_t> listeners;
-    for (const Listener& each : told)
-      if ((*ports)[each.local.port]) ++listeners[each.uid];
-    if (listeners.size() > 1) listeners.erase(0);
-    const auto most = std::max_element(listeners.begin(), listeners.end(),
-                                       [](const auto& a, const auto& b) { return a.second < b.second; });
-    if (most != listeners.end() && (most->first != 0 || ports == &known_)) return most->first;
-  }
-  return std::nullopt;
+// Not at every list: of users that were looked at a moment ago nothing new is to be found.
+void Witness::Impl::look_for_marks(const std::vector<TcpListener>& known) {
+  std::set<std::pair<std::uint32_t, std::uint64_t>> users;
+  for (const TcpListener& each : known) users.emplace(each.uid, each.cgroup);
+  if (users == marked_ && ticks_ - mark_ticks_ < kTicksBetweenMarks) return;
+  marks_ = find_marks(traces_);
+  marked_ = std::move(users);
+  mark_ticks_ = ticks_;
 }
 
-Witness::Impl::Listeners Witness::Impl::sort_out(const std::vector<Listener>& told) const {
+// Another service may listen on a port that coturn could have, too; of what is only listed that is likely.
+Witness::Impl::Listeners Witness::Impl::sort_out(const std::vector<Listener>& told) {
+  std::vector<TcpListener> known, listed;
+  for (const Listener& each : told) {
+    if (!wanted_[each.local.port]) continue;
+    listed.push_back(each);
+    if (known_[each.local.port]) known.push_back(each);
+  }
+  look_for_marks(listed);
+  const auto coturn = user_.look(known, listed, marks_);
   Listeners listeners;
-  const auto user = user_of(told);
-  listeners.not_roots = user && *user != 0;
   for (const Listener& each : told) {
     const std::uint16_t port = each.local.port;
     listeners.heard.set(port);
-    const bool coturns = user && each.uid == *user && (listeners.not_roots || known_[port]);
+    const bool coturns = coturn && coturn->is(each) && (each.uid != 0 || known_[port]);
     if (wanted_[port]) (coturns ? listeners.ours : listeners.others).insert(each.local);
+    if (wanted_[port] && !coturns && each.uid != 0 && coturn && !coturn->users.contains(each.uid))
+      listeners.strangers.insert(each.uid);
     if (!coturns) continue;
+    listeners.not_roots = listeners.not_roots || each.uid != 0 || !coturn->cgroups.empty();
     listeners.sampled.set(port);
     (each.family == Family::v4 ? listeners.v4 : listeners.v6) = true;
   }
   return listeners;
 }
 
+// Who accepted connections and then closed its listener: they did not become coturn's by that, where coturn
+// listens on all addresses.
+void Witness::Impl::remember_strangers() {
+  std::erase_if(strangers_, [this](const auto& each) {
+    return ticks_ - each.second > kTicksOfStrangers || listeners_.ours.contains(each.first);
+  });
+  for (const Endpoint& local : listeners_.others)
+    if (!local.address.is_loopback() && (strangers_.size() < kMostStrangers || strangers_.contains(local)))
+      strangers_[local] = ticks_;
+}
+
+std::string Witness::Impl::why_nobody() const {
+  if (!user_.why().empty()) return user_.why();
+  if (wanted_.none()) return "all of coturn's ports lie between min-port and max-port";
+  return "nobody listens on TCP ports " + to_text(to_ranges(wanted_)) +
+         " in this network namespace: coturn is not running, uses other ports, or runs in a container";
+}
+
 void Witness::Impl::know_who_listens() {
   if (asked_closings_ != closings_) return;  // already old; the next tick asks again
+  std::erase_if(asked_, [this](const Listener& each) { return gone_.contains(each.local); });
   listeners_ = sort_out(asked_);
+  if (listeners_.any()) stopped_.clear();
+  remember_strangers();
   filter_ends();
-  trouble_ = listeners_.any() ? ""
-             : wanted_.none() ? "all of coturn's ports lie between min-port and max-port"
-                              : "nobody listens on TCP ports " + to_text(to_ranges(wanted_)) +
-                                    " in this network namespace: coturn is not running, uses other ports, or "
-                                    "runs in a container";
+  trouble_ = listeners_.any() ? "" : why_nobody();
   publish(read_clocks());
   if (!listeners_.any() || !std::exchange(sample_due_, false)) return;
   sample_begun_ = read_clocks();
@@ -392,6 +452,7 @@ void Witness::Impl::take_living(const std::vector<sock_diag::Socket>& sockets) {
 
 void Witness::Impl::publish(const Now& now) {
   WitnessState wanted{listeners_.any() && !dropped_, listeners_.not_roots, trouble_};
+  wanted.undecided = !listeners_.any() && !user_.why().empty() && trouble_ == user_.why();
   if (dropped_) wanted.why = "the kernel dropped some of its words because we read too slowly";
   wanted.dropped = dropped_ && listeners_.any();
   if (wanted.available) wanted.why.clear();
@@ -401,14 +462,19 @@ void Witness::Impl::publish(const Now& now) {
   events_.state(state_, now);
 }
 
-Witness::Witness(boost::asio::io_context& io, CoturnPorts ports, WitnessEvents events, int receive_bytes)
-    : impl_(std::make_unique<Impl>(io, std::move(ports), std::move(events), receive_bytes)) {}
+Witness::Witness(boost::asio::io_context& io, CoturnPorts ports, CoturnTraces traces, WitnessEvents events,
+                 int receive_bytes)
+    : impl_(std::make_unique<Impl>(io, std::move(ports), std::move(traces), std::move(events),
+                                   receive_bytes)) {}
 Witness::~Witness() = default;
 Result<> Witness::start() {
   return impl_->start();
 }
 void Witness::set_ports(CoturnPorts ports) {
   impl_->set_ports(std::move(ports));
+}
+void Witness::set_traces(CoturnTraces traces) {
+  impl_->set_traces(std::move(traces));
 }
 void Witness::tick(const Now& now) {
   impl_->tick(now);

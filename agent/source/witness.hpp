@@ -15,6 +15,7 @@
 #include "model/clock.hpp"
 #include "model/flow.hpp"
 #include "model/port_range.hpp"
+#include "source/coturn_marks.hpp"
 #include "util/result.hpp"
 
 namespace coturn_guard {
@@ -25,6 +26,7 @@ struct WitnessState {
   bool sure = false;     // they are not root's: docker-proxy, which is no coturn, would be
   std::string why;       // why it is not available, for people
   bool dropped = false;  // only because the kernel dropped words for us; it ends as soon as we have caught up
+  bool undecided = false;  // somebody listens there, and whether it is coturn is not known
 };
 
 struct WitnessEvents {
@@ -51,12 +53,12 @@ class Witness {
   // What of the kernel's word may wait for us: some ten thousand ends.
   static constexpr int kReceiveBytes = 8 * 1024 * 1024;
 
-  // Coturn's are the connections that came to an endpoint on which its user listens right now: on a known
-  // port, and on a listed one where that user is not root. Its user is who listens on most of the known
-  // ports, root only where nobody else does. Ends of connections to other listeners' ports are handed over as
-  // foreign, and so are living ones where the listener is the same user (not root): a coturn with one more
-  // port must not make its lines look forged. So are relay ports, and what this host opened.
-  Witness(boost::asio::io_context& io, CoturnPorts ports, WitnessEvents events,
+  // Coturn's are the connections that came to an endpoint on which it listens right now: on a known port, and
+  // on a listed one where its user is not root. Who is coturn: coturn_user.hpp, from what `traces` lead to.
+  // Ends of connections to other listeners' ports are handed over as foreign, and so are living ones where
+  // the listener is coturn (not root): a coturn with one more port must not make its lines look forged. So
+  // are relay ports, and what this host opened.
+  Witness(boost::asio::io_context& io, CoturnPorts ports, CoturnTraces traces, WitnessEvents events,
           int receive_bytes = kReceiveBytes);
   ~Witness();
   Witness(const Witness&) = delete;
@@ -66,6 +68,7 @@ class Witness {
   // loop, at once. After a failure it may be called again.
   [[nodiscard]] Result<> start();
   void set_ports(CoturnPorts ports);
+  void set_traces(CoturnTraces traces);
   void tick(const Now& now);  // once a second: who listens, and every second time who lives
   [[nodiscard]] const WitnessState& state() const;
   [[nodiscard]] const WitnessCounters& counters() const;

@@ -56,7 +56,7 @@ class Driver {
   Driver(const std::string& ports, int receive_bytes)
       : input_(io_, ::dup(STDIN_FILENO)),
         timer_(io_),
-        witness_(io_, to_ports(ports),
+        witness_(io_, to_ports(ports), {},
                  {.connection = [this](const auto& c, const Now&) { on_connection(c); },
                   .batch_end = [](const Now&) { std::fflush(stdout); },
                   .state = [](const auto& state, const Now&) { on_state(state); },
