@@ -9,6 +9,10 @@ namespace {
 
 // How long an end may be told after a sample missed its connection (coturn waits for a last acknowledgement).
 constexpr std::chrono::minutes kGoneFor{2};
+// A line about a beginning is read that long before a sample sees the connection, at most: samples are two
+// seconds apart. Lines of more than a minute ago are about none of these.
+constexpr std::chrono::seconds kLineComesBefore{5};
+constexpr std::chrono::seconds kLinesStandFor{60};
 
 }  // namespace
 
@@ -21,7 +25,8 @@ LivingConnections::Signs LivingConnections::seen(const Connection& connection, T
   const bool other = living.known && connection.counted &&
                      (connection.received_bytes < living.received || connection.acked_bytes < living.acked);
   if (other) {  // the port was used again between two samples
-    left(connection.client, living, now);
+    if (left(connection.client, living, now) && whole_ && reused_.size() < kMaxLiving)
+      reused_.push_back(connection.client);
     living = {};
   }
   // Ends of foreign ones are not counted, so they cannot stand for any.
@@ -31,6 +36,7 @@ LivingConnections::Signs LivingConnections::seen(const Connection& connection, T
   }
   if (!living.known) {
     living.known = true;
+    living.began = whole_;
     living.foreign = connection.foreign;
     living.first = now;
     living.received_first = connection.received_bytes;
@@ -40,6 +46,8 @@ LivingConnections::Signs LivingConnections::seen(const Connection& connection, T
   living.sample = sample_;
   living.received = connection.received_bytes;
   living.acked = connection.acked_bytes;
+  living.counted = connection.counted;
+  living.spare_segments = connection.spare_segments;
   if (!connection.counted) return {};
 
   Signs signs;
@@ -86,20 +94,47 @@ bool LivingConnections::one_ended(const Address& address, Time now) {
   return false;
 }
 
-// A connection that was seen living is no more, and nobody said so.
-void LivingConnections::left(const Endpoint& client, const Living& living, Time now) {
-  if (living.foreign) return;
+// A connection that was seen living is no more, and nobody said so. True: it was unserved, and no line stands
+// for it.
+bool LivingConnections::left(const Endpoint& client, const Living& living, Time now) {
+  if (living.foreign) return false;
   Home& home = homes_.touch({client.address, 0}, now);
   if (home.living > 0) --home.living;
   ++home.gone;
+  if (!is_unserved(living, now)) return false;
+  if (home.lines == 0 || home.line_at < living.first - kLineComesBefore) return true;
+  --home.lines;
+  return false;
 }
 
-void LivingConnections::sampled(Time begun, Time now, std::vector<Address>& brief) {
+bool LivingConnections::is_unserved(const Living& living, Time now) {
+  if (!living.began || !living.counted || living.was_idle || living.offended) return false;
+  if (now - living.first > kUnservedFor) return false;
+  if (living.acked < kAnswerBytes) return true;
+  if (living.acked < kOneAnswerBytes) return living.spare_segments == 0;
+  return living.received >= kHelloBytes && living.acked <= kLongestHandshakeBytes &&
+         living.spare_segments <= kHandshakeSpares;
+}
+
+void LivingConnections::line_told(const Address& client, std::uint32_t count, Time now) {
+  Home& home = homes_.touch({client, 0}, now);
+  if (now - home.line_at > kLinesStandFor) home.lines = 0;
+  home.line_at = now;
+  home.lines =
+      static_cast<std::uint32_t>(std::min<std::uint64_t>(std::uint64_t{home.lines} + count, kMaxLiving));
+  if (homes_.size() > 2 * kMaxLiving) homes_.drop_oldest();
+}
+
+void LivingConnections::sampled(Time begun, Time now, std::vector<Address>& brief,
+                                std::vector<Endpoint>& unserved) {
+  const bool certain = whole_ && !full_;
+  if (certain) unserved.insert(unserved.end(), reused_.begin(), reused_.end());
+  reused_.clear();
   while (living_.size() != 0 && living_.oldest().value.sample != sample_) {
-    left(living_.oldest().key, living_.oldest().value, now);
+    const Endpoint client = living_.oldest().key;
+    if (left(client, living_.oldest().value, now) && certain) unserved.push_back(client);
     living_.drop_oldest();
   }
-  const bool certain = whole_ && !full_;
   std::vector<Address> still_unsettled;
   for (const Address& address : unsettled_) {
     Home* const home = home_of(address);

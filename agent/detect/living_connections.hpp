@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Coturn's living TCP connections as the witness samples them every few seconds: which are busy, which are
-// idle, and which ended before they were ever seen living. The kernel does not tell the port of a connection
-// that coturn closed itself, so ends and the connections that a sample misses are counted per address: only
-// an end that no missing connection can stand for is brief. When in doubt an end is not brief. Bounded;
-// beyond that nothing is brief. It judges nobody.
+// idle, which ended before they were ever seen living, and which were seen and got nothing. The kernel does
+// not tell the port of a connection that coturn closed itself, so ends and the connections that a sample
+// misses are counted per address: only an end that no missing connection can stand for is brief. When in
+// doubt an end is not brief. Bounded; beyond that nothing is brief. It judges nobody.
 #pragma once
 
 #include <chrono>
@@ -35,6 +35,9 @@ class LivingConnections {
   static constexpr std::uint64_t kCertificateBytes = 400;
   static constexpr std::uint64_t kLongestHandshakeBytes = 16'384;
   static constexpr std::uint32_t kHandshakeSpares = 1;
+  // Who logs in takes two answers: a challenge and a success. One answer has no certificate's length.
+  static constexpr std::uint64_t kOneAnswerBytes = kCertificateBytes;
+  static constexpr std::chrono::seconds kUnservedFor{60};  // at most: what lives longer is no flood
 
   explicit LivingConnections(const HashSeed& seed) : living_(seed), homes_(seed) {}
 
@@ -52,7 +55,10 @@ class LivingConnections {
   [[nodiscard]] bool one_ended(const Address& address, Time now);
   // A sample that began at `begun` is whole: who was not in it does not live any more. Appends the address of
   // each brief one that only now is known to be.
-  void sampled(Time begun, Time now, std::vector<Address>& brief);
+  // And who was seen to live, but not for kUnservedFor, and got one answer at most: unserved.
+  void sampled(Time begun, Time now, std::vector<Address>& brief, std::vector<Endpoint>& unserved);
+  // A line told that so many connections of this address began: each stands for one that is unserved.
+  void line_told(const Address& client, std::uint32_t count, Time now);
   // Ends may have been missed: nothing is brief until the next sample that begins from here on.
   void missed(Time now);
 
@@ -68,7 +74,7 @@ class LivingConnections {
   // Of memory, about: an end that waits stands for one that lived.
   [[nodiscard]] std::size_t bytes() const {
     return living_.bytes() + homes_.bytes() + unsettled_.capacity() * sizeof(Address) +
-           living_.size() * sizeof(Time);
+           living_.size() * sizeof(Time) + reused_.capacity() * sizeof(Endpoint);
   }
 
  private:
@@ -79,22 +85,29 @@ class LivingConnections {
     std::uint64_t received = 0, acked = 0;
     std::uint64_t received_told = 0, acked_told = 0;
     std::uint64_t sample = 0;  // the last one that it was in
+    std::uint32_t spare_segments = 0;
     bool known = false, was_busy = false, was_idle = false, offended = false, foreign = false;
+    bool counted = false;
+    bool began = false;  // since the last sample: `first` is about when
   };
   // An address with connections that live, or did a moment ago.
   struct Home {
     std::uint32_t living = 0;
     std::uint32_t gone = 0;   // missed by a sample, and no end told for them yet
+    std::uint32_t lines = 0;  // that told of a beginning, and of no connection that was unserved yet
+    Time line_at{};           // the last one
     std::vector<Time> ended;  // ends that a living one may stand for, the oldest first
   };
 
-  void left(const Endpoint& client, const Living& living, Time now);
+  bool left(const Endpoint& client, const Living& living, Time now);
+  [[nodiscard]] static bool is_unserved(const Living& living, Time now);
   template <class Brief>
   void settle(Home& home, Time begun, Brief&& brief);
   [[nodiscard]] Home* home_of(const Address& address) { return homes_.find({address, 0}); }
 
   RecentTable<Living> living_;
   RecentTable<Home> homes_;
+  std::vector<Endpoint> reused_;    // unserved ones whose port was used again between two samples
   std::vector<Address> unsettled_;  // homes with ends that a living one may stand for
   std::uint64_t sample_ = 1;
   Time unbroken_since_{};

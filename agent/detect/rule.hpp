@@ -28,6 +28,7 @@ enum class KernelSign : std::uint8_t {
   brief,         // ended in the normal way before it was ever seen living, or was broken off without an
                  // answer: connect and close, a failed TLS handshake, HTTP and other protocols
   idle,          // lives for 30 s and has not sent as much as a STUN header
+  unserved,      // was seen living, is gone within a minute of that, and got no more than one answer
 };
 
 // What the gate alone sees: a packet that coturn has no use for, before coturn has it.
@@ -45,7 +46,8 @@ struct Rule {
   // echoed our nonce or completed a handshake can cause it
   Evidence evidence = Evidence::claimed;
   Witnessed witnessed = Witnessed::no;
-  KernelSign kernel = KernelSign::none;  // then it has no begins, pattern, examples
+  // Then it has no begins, pattern, examples; `unserved` may have, for coturn has a line where it is verbose.
+  KernelSign kernel = KernelSign::none;
   PacketSign packet = PacketSign::none;  // as `kernel`
   std::vector<std::string>
       begins;  // how the message can begin, literally: the prefilter. The pattern starts there too

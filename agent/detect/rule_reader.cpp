@@ -33,8 +33,10 @@ constexpr Choices<Witnessed, 4> kWitnessed{{{"no", Witnessed::no},
                                             {"seen", Witnessed::seen},
                                             {"exactly", Witnessed::exactly},
                                             {"admin", Witnessed::admin}}};
-constexpr Choices<KernelSign, 3> kKernel{
-    {{"reset-unread", KernelSign::reset_unread}, {"brief", KernelSign::brief}, {"idle", KernelSign::idle}}};
+constexpr Choices<KernelSign, 4> kKernel{{{"reset-unread", KernelSign::reset_unread},
+                                          {"brief", KernelSign::brief},
+                                          {"idle", KernelSign::idle},
+                                          {"unserved", KernelSign::unserved}}};
 constexpr Choices<PacketSign, 2> kPacket{
     {{"foreign-tcp", PacketSign::foreign_tcp}, {"foreign-udp", PacketSign::foreign_udp}}};
 
@@ -158,7 +160,8 @@ void Reader::check_keys(const YAML::Node& node, const Rule& rule) {
                                                                  "distinct"};
   const auto given = [&](std::string_view key) { return node[std::string(key)].IsDefined(); };
   const bool has_line = given("begins") || given("pattern");
-  const bool of_kernel = rule.kernel != KernelSign::none || rule.packet != PacketSign::none;
+  const bool told_twice = rule.kernel == KernelSign::unserved && has_line;
+  const bool of_kernel = (rule.kernel != KernelSign::none && !told_twice) || rule.packet != PacketSign::none;
   for (const std::string_view key : kOfLine) {
     if (has_line && !given(key)) fields.problem(node.Mark(), "a rule lacks \"{}\"", key);
     if (!has_line && given(key))

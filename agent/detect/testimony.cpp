@@ -178,6 +178,8 @@ void Testimony::State::hand(const Event& event, const Call& call, bool harmless)
     // A reset is told with its port, so that it can be no other end.
     if (rule.witnessed != Witnessed::exactly) briefs.line_told(event.client->address, call.now);
   }
+  if (available && believed && event.client && rule.kernel == KernelSign::unserved)
+    living.line_told(event.client->address, event.count, call.now);
   call.settled.push_back({.event = event, .harmless = harmless});
 }
 
@@ -446,11 +448,17 @@ void Testimony::sampled(const Now& begun, const RuleSet& rules, const Now& now,
   const State::Call call{rules, now.mono, settled};
   state_->take_back_lent();
   std::vector<Address> brief;
-  state_->living.sampled(begun.mono, now.mono, brief);
+  std::vector<Endpoint> unserved;
+  state_->living.sampled(begun.mono, now.mono, brief, unserved);
   state_->samples_begun = {state_->samples_begun.back(), begun.mono};
   std::vector<BriefEnd> due;
   for (const Address& client : brief) state_->briefs.add({client, std::nullopt, now.mono, true}, due);
   state_->tell(due, call);
+  for (const Endpoint& client : unserved) {
+    const std::size_t before = settled.size();
+    state_->sign(KernelSign::unserved, client, std::nullopt, call);
+    if (settled.size() != before) settled.back().vague = true;
+  }
   state_->settle_living(call);
 }
 

@@ -25,7 +25,7 @@ void all_say_where(const Problems& problems) {
 void check(const Rule& rule) {
   must(!rule.name.empty());
   must(rule.begins.empty() == rule.pattern.empty());
-  must(rule.begins.empty() || rule.kernel == KernelSign::none);
+  must(rule.begins.empty() || rule.kernel == KernelSign::none || rule.kernel == KernelSign::unserved);
   must(rule.trait.window.count() >= 0);
   must((rule.trait.from == 0) || rule.trait.distinct != Distinct::nothing);
   must(!rule.login || (rule.session && rule.trait.points == Points{}));

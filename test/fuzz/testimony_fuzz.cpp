@@ -39,7 +39,8 @@ const RuleSet& rules() {
     };
     for (const auto witnessed : {Witnessed::no, Witnessed::seen, Witnessed::exactly})
       add(witnessed, KernelSign::none);
-    for (const auto kernel : {KernelSign::reset_unread, KernelSign::brief, KernelSign::idle})
+    for (const auto kernel :
+         {KernelSign::reset_unread, KernelSign::brief, KernelSign::idle, KernelSign::unserved})
       add(Witnessed::no, kernel);
     return RuleSet::create(std::move(book)).value();
   }();

@@ -14,7 +14,8 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr HashSeed kSeed{1, 2};
-constexpr RuleId kReset = 0, kSeen = 1, kUdp = 2, kStrict = 3, kUnread = 4, kBrief = 5, kIdle = 6, kAdmin = 7;
+constexpr RuleId kReset = 0, kSeen = 1, kUdp = 2, kStrict = 3, kUnread = 4, kBrief = 5, kIdle = 6, kAdmin = 7,
+                 kFlood = 8;
 
 RuleSet make_rules() {
   const auto rule = [](const char* name, Witnessed witnessed, Credit credit, KernelSign kernel) {
@@ -24,7 +25,7 @@ RuleSet make_rules() {
     made.trait.credit = credit;
     made.witnessed = witnessed;
     made.kernel = kernel;
-    if (kernel == KernelSign::none) {
+    if (kernel == KernelSign::none || kernel == KernelSign::unserved) {
       made.begins = {made.name};
       made.pattern = made.name + " {client}";
     }
@@ -38,7 +39,8 @@ RuleSet make_rules() {
                 rule("unread", Witnessed::no, Credit::spares, KernelSign::reset_unread),
                 rule("brief", Witnessed::no, Credit::spares, KernelSign::brief),
                 rule("idle", Witnessed::no, Credit::none, KernelSign::idle),
-                rule("admin", Witnessed::admin, Credit::none, KernelSign::none)};
+                rule("admin", Witnessed::admin, Credit::none, KernelSign::none),
+                rule("flood", Witnessed::no, Credit::none, KernelSign::unserved)};
   return RuleSet::create(book).value();
 }
 
@@ -679,7 +681,7 @@ TEST_CASE("a connection that coturn closed before it was seen living is brief", 
     CHECK(court.settled_is(kBrief, Evidence::proven, 1000));
   }
   SECTION("not where it was seen living") {
-    court.sample({life_of(kClient)});
+    court.sample({life_of(kClient, 128, 200)});
     court.take(end_of(gone));
     CHECK(court.pass(1s).empty());
     CHECK(court.sample().empty());
@@ -891,6 +893,109 @@ TEST_CASE("what another program's connections do keeps lines, proves none and is
   }
 }
 
+TEST_CASE("who was seen living and is gone with one answer at most is unserved", "[detect][testimony]") {
+  struct Seen {
+    const char* what;
+    std::uint64_t received, acked;
+    std::uint32_t spare_segments;
+    bool unserved;
+  };
+  const auto seen = GENERATE(
+      Seen{"nothing", 0, 0, 0, true}, Seen{"garbage without an answer", 300, 0, 0, true},
+      Seen{"a Binding request over TCP", 20, 92, 0, true},
+      Seen{"a handshake of TLS 1.3, and silence", 610, 1420, 1, true},
+      Seen{"an allocation over TCP", 128, 200, 1, false}, Seen{"an allocation over TLS", 796, 1678, 3, false},
+      Seen{"an answer, by a kernel that counts no segments", 20, 92, Connection::kManySegments, false});
+  CAPTURE(seen.what);
+  Court court;
+  Connection connection = life_of(kClient, seen.received, seen.acked);
+  connection.spare_segments = seen.spare_segments;
+  for (int sample = 0; sample < 3; ++sample) {
+    court.pass(2s);
+    CHECK(court.sample({connection}).empty());
+  }
+  court.pass(2s);
+  court.take(end_of({kClient.address, 0}));
+  court.sample();
+  if (seen.unserved)
+    CHECK(court.settled_is(kFlood, Evidence::proven, 1000));
+  else
+    CHECK(court.settled.empty());
+  court.pass(2s);
+  CHECK(court.sample().empty());
+}
+
+TEST_CASE("a port that is used again between two samples hides no unserved connection",
+          "[detect][testimony]") {
+  Court court;
+  court.pass(2s);
+  court.sample({life_of(kClient, 300, 0)});
+  court.pass(2s);
+  court.sample({life_of(kClient, 20, 0)});
+  CHECK(court.settled_is(kFlood, Evidence::proven, 1000));
+}
+
+TEST_CASE("of a verbose coturn each unserved connection counts by its line alone", "[detect][testimony]") {
+  Court court;
+  court.pass(2s);
+  court.take(line(kFlood, kOther));
+  CHECK(court.settled_is(kFlood, Evidence::claimed, 1000));
+  court.pass(1s);
+  court.sample({life_of(kClient, 0, 0), life_of(kOther, 0, 0)});
+  court.pass(2s);
+  court.sample();
+  CHECK(court.settled.size() == 1);  // the second one has no line
+  court.pass(2min);
+  SECTION("a line of long ago stands for none") {
+    court.take(line(kFlood, kOther));
+    court.pass(30s);
+    court.sample({life_of(kClient, 0, 0)});
+    court.pass(2s);
+    court.sample();
+    CHECK(court.settled_is(kFlood, Evidence::proven, 1000));
+  }
+  SECTION("nor one that may be forged") {
+    court.take(line(kFlood, kClient, Evidence::tainted));
+    court.sample({life_of(kClient, 0, 0)});
+    court.pass(2s);
+    court.sample();
+    CHECK(court.settled_is(kFlood, Evidence::proven, 1000));
+  }
+}
+
+TEST_CASE("who is told of otherwise, or may have lived long, is not unserved", "[detect][testimony]") {
+  Court court;
+  SECTION("it was there before the first sample") {
+    court.overflow();
+    court.pass(2s);
+    court.sample({life_of(kClient, 0, 0)});
+  }
+  SECTION("it lived for more than a minute") {
+    for (int sample = 0; sample < 35; ++sample) {
+      court.pass(2s);
+      court.sample({life_of(kClient, 0, 0)});
+    }
+  }
+  SECTION("a line told what it did") {
+    court.pass(2s);
+    court.sample({life_of(kClient, 0, 0)});
+    court.take(line(kUdp, kClient));
+  }
+  SECTION("another program's") {
+    Connection connection = life_of(kClient, 0, 0);
+    connection.foreign = true;
+    court.pass(2s);
+    court.sample({connection});
+  }
+  SECTION("coturn went, and all its connections with it") {
+    court.pass(2s);
+    court.sample({life_of(kClient, 0, 0)});
+    court.overflow();
+  }
+  court.pass(2s);
+  CHECK(court.sample().empty());
+}
+
 TEST_CASE("a switched off sign tells nothing", "[detect][testimony]") {
   Court court;
   RuleBook book{court.rules.rules(), {}, {}};
@@ -908,6 +1013,6 @@ TEST_CASE("memory is bounded under a million addresses", "[detect][testimony]") 
     court.take(line(i % 4 == 3 ? kReset : static_cast<RuleId>(i % 4), client));
     if (i % 100'000 == 0) court.sample();
   }
-  CHECK(court.testimony.bytes() < std::size_t{64} * 1024 * 1024);
+  CHECK(court.testimony.bytes() < std::size_t{72} * 1024 * 1024);
   CHECK(court.testimony.waiting() <= Testimony::kMaxWaiting);
 }
