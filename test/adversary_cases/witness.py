@@ -280,7 +280,7 @@ def calls(server, count):
     return served
 
 
-@attack("default verbose", ci="default", seconds=40)
+@attack("default", ci="default", seconds=40)
 def an_office_that_calls_at_once(arena):
     arena.start()
     served = sum(arena.at("victim", calls, arena.server, 150).wait() for _ in range(2))
