@@ -84,3 +84,19 @@ def a_page_with_three_connections_of_a_known_user(arena):
     ok(browse(arena, PAGE % (3, '"alice"')) == "3", "a page opens three RTCPeerConnections with a user that exists")
     arena.wait_for_log("closed .2nd stage", 3, 60)
     arena.spared(arena.customer_address, "the browser that opened a page with three RTCPeerConnections of a known user")
+
+
+MAPPED = ["::ffff:203.0.114.%d" % number for number in range(1, 15)]
+
+
+@attack("verbose6", seconds=60)
+def a_browser_whose_partner_offers_mapped_addresses(arena):
+    """CVE-2026-27624: coturn gives a permission for each of them, and only who binds a channel is known to mean it."""
+    arena.start("keep-address-family")
+    for _ in range(2):
+        arena.customer.play("allocate", "--transport", "tcp", server=arena.server)
+    candidates = browse(arena, (PARTNER % json.dumps(MAPPED)).replace("198.51.100.10", "[%s]" % arena.server))
+    ok("typ relay" in candidates, "the browser gets its relay", candidates)
+    arena.wait_for_log(r"peer \[?::ffff:203.0.114.*lifetime updated: 300", 14)
+    arena.wait_for_log("delete: realm", 3, 60)
+    arena.spared(arena.customer_address, "the browser whose partner offers 14 IPv4-mapped addresses")

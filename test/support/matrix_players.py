@@ -285,7 +285,7 @@ def log_in_and_stay(source, user):
     return client
 
 
-@scenario("allocations beyond the quota", "attack", 26, live=(None, QUOTA + 25), replay=(None, QUOTA + 25))
+@scenario("allocations beyond the quota", "attack", 26, live=(None, QUOTA + 105), replay=(None, QUOTA + 105))
 def quota(source, times):
     user = attacker_of(source, "quinn", "quentin")
     held = []
@@ -357,7 +357,7 @@ def mapped(source, times):
     client.stream.close()
 
 
-@scenario("permissions for ::ffff:127.0.0.1 and its like", "attack", 51, live=(None, 10), replay=(None, 10), family=6)
+@scenario("permissions for ::ffff:127.0.0.1 and its like", "attack", 51, live=(None, 103), replay=(None, 103), family=6)
 def mapped_permissions(source, times):
     client = log_in_by_v6(source, attacker_of(source, "flood13", "flood14"))
     for i in range(times):
