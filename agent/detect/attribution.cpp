@@ -228,11 +228,22 @@ void Attribution::State::take_nameless(const Event& event, const Rule& rule, con
     if (record.tied) tell_login(record, event.rule, out);
   }
   if (rule.moves) move(obtain(event.log, session, time), time);
+  if (rule.refreshes || rule.answers_refresh) follow_refresh(event.log, session, rule, time);
   if (goes_on(rule, event)) {
     charge_late(event, rule, obtain(event.log, session, time), rules, time, out);
   }
   if (!rule.closes) return;
   if (Record* const record = table.find(event.log, session)) forget(*record);
+}
+
+// One thread writes both lines, with nothing of its own in between.
+void Attribution::State::follow_refresh(std::uint32_t log, std::uint64_t session, const Rule& rule,
+                                        std::uint32_t time) {
+  const std::uint64_t thread = session / kSessionsOfThread;
+  Refreshed& last = refreshed[(thread * 31 + std::uint64_t{log} * 257) % refreshed.size()];
+  const Refreshed before = std::exchange(last, rule.refreshes ? Refreshed{log, session} : Refreshed{});
+  if (rule.refreshes || before.session == 0 || before.session == session || before.log != log) return;
+  if (before.session / kSessionsOfThread == thread) move(obtain(log, before.session, time), time);
 }
 
 // The session's address is another from here on, and may be anybody's: coturn takes the nonce that the old

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -50,6 +51,15 @@ struct Attribution::State {
   using Record = SessionTable::Record;
   using Pending = SessionTable::Pending;
 
+  // A session that was refreshed, until its thread's next line about a refresh. Threads are few and not an
+  // attacker's to choose; whose place another takes is one that did not move, as far as we know.
+  struct Refreshed {
+    std::uint32_t log = 0;
+    std::uint64_t session = 0;  // 0: none
+  };
+  static constexpr std::uint64_t kSessionsOfThread = 1'000'000'000'000'000;  // session_number.hpp
+  std::array<Refreshed, 1024> refreshed{};
+
   explicit State(const HashSeed& random) : seed(random), table(random) {}
 
   std::uint32_t seconds(const Now& now);
@@ -58,6 +68,7 @@ struct Attribution::State {
   }
   void take_nameless(const Event& event, const Rule& rule, const RuleSet& rules, std::uint32_t time,
                      std::vector<Attributed>& out);
+  void follow_refresh(std::uint32_t log, std::uint64_t session, const Rule& rule, std::uint32_t time);
   void take_named(const Event& event, const Rule& rule, const RuleSet& rules, std::uint32_t time,
                   std::vector<Attributed>& out);
   void tie(Record& record, const Event& event, const RuleSet& rules, std::vector<Attributed>& out);

@@ -58,6 +58,9 @@ struct Rule {
   bool login = false;    // somebody proved good credentials (ALLOCATE success)
   bool closes = false;   // the session ends here
   bool moves = false;    // the session goes on from another address (mobility)
+  // Coturn up to 4.14 does not say which session moved: the one that a line of `refreshes` names, where the
+  // thread's next line of `answers_refresh` names another, whose socket it took.
+  bool refreshes = false, answers_refresh = false;
   // Only where no other rule has counted this session already: one misdeed, one event.
   bool unless_counted = false;
   // The rules of one misdeed tell of the same thing in different words: of one session, the one that counted

@@ -188,7 +188,8 @@ void Reader::check_keys(const YAML::Node& node, const Rule& rule) {
     fields.problem(node.Mark(), "\"announced_by\" and \"unannounced\" need each other");
   if (given("taken_back_after") && !given("taken_back_by"))
     fields.problem(node["taken_back_after"].Mark(), "\"taken_back_after\" needs \"taken_back_by\"");
-  for (const char* const key : {"unless_counted", "login", "moves", "misdeed", "announced_by"})
+  for (const char* const key :
+       {"unless_counted", "login", "moves", "refreshes", "answers_refresh", "misdeed", "announced_by"})
     if (given(key) && !rule.session) fields.problem(node[key].Mark(), "\"{}\" needs \"session: true\"", key);
   if (rule.trait.distinct == Distinct::session && !rule.session)
     fields.problem(node["distinct"].Mark(), "\"distinct: session\" needs \"session: true\"");
@@ -213,7 +214,7 @@ void Reader::check_causes(const YAML::Node& node, const Rule& rule) {
 }
 
 void Reader::read_rule(const YAML::Node& node) {
-  static constexpr std::array<std::string_view, 35> kKnown{
+  static constexpr std::array<std::string_view, 37> kKnown{
       "name",        "description",     "points",
       "window",      "distinct",        "free",
       "from",        "points_from",     "credit",
@@ -225,7 +226,8 @@ void Reader::read_rule(const YAML::Node& node) {
       "examples",    "counterexamples", "announced_by",
       "unannounced", "caused_by",       "good_name",
       "guess",       "taken_back_by",   "taken_back_after",
-      "moves",       "own_peer"};
+      "moves",       "refreshes",       "answers_refresh",
+      "own_peer"};
   static constexpr std::array<std::string_view, 4> kAll{"name", "description", "points", "caused_by"};
   // An operator's own rule may be older than "caused_by" (rule_file).
   const RuleFields::Keys kRequired = RuleFields::Keys(kAll).first(kind_ == RuleFileKind::main ? 4 : 3);
@@ -260,6 +262,8 @@ void Reader::read_rule(const YAML::Node& node) {
   read_boolean("login", rule.login);
   read_boolean("closes", rule.closes);
   read_boolean("moves", rule.moves);
+  read_boolean("refreshes", rule.refreshes);
+  read_boolean("answers_refresh", rule.answers_refresh);
   read_boolean("unless_counted", rule.unless_counted);
   const auto read_name = [&](const char* key, std::string& value) {
     if (const YAML::Node given = node[key]; given.IsDefined()) value = fields.name(given, key);

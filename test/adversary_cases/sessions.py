@@ -4,6 +4,7 @@ import itertools, os, re, struct, subprocess, time
 
 import spoof
 import turn_client as turn
+from turn_relay import Relay
 from adversary import VERBOSE, Guard, attack, eventually, ok
 
 WANTED = turn.attribute(turn.REQUESTED_TRANSPORT, turn.RELAY_OVER_UDP)
@@ -195,3 +196,36 @@ def more_forged_sessions_than_fit_live(arena):
     with open(eviction_log(arena, 263000, guessing_rows(session, 200), closing_row(session, arena.attacker_address))) as made, open(arena.log, "a") as log:
         log.write(made.read())
     arena.falls(arena.attacker_address, "the guesser of 200 passwords among 263 000 forged sessions, live,", 40)
+
+
+MOBILITY_TICKET = 0x8030  # coturn's, as RFC 8016
+
+
+def move_to_victim(server, victim, channels):
+    """One account: a session with a mobility ticket offends, and forged REFRESHes move it to the victim's address, then end it.
+    -> was there a ticket, and what the last offence was answered with"""
+    relay = Relay("udp", server, 3478, "alice", "secret1", None, 3.0)
+    wanted = WANTED + turn.attribute(MOBILITY_TICKET, b"")
+    relay.ask(turn.ALLOCATE, wanted)
+    _, answer = relay.ask(turn.ALLOCATE, wanted)
+    ticket = answer.get(MOBILITY_TICKET, b"")
+    for number in range(channels):
+        relay.bind_channel(("127.0.0.%d" % (1 + number), 22 + number), 0x4000 + number)
+    refused, spoofer = relay.error, spoof.Spoofer(server)
+    for more in (turn.attribute(turn.LIFETIME, struct.pack("!I", 600)) + turn.attribute(MOBILITY_TICKET, ticket), turn.attribute(turn.LIFETIME, bytes(4))):
+        attributes, key = relay.signed(more)
+        for _ in range(3):
+            spoofer.send(spoof.datagram(victim, 45000, server, 3478, turn.request(turn.REFRESH, attributes, key)))
+            time.sleep(0.3)
+    return len(ticket) > 0, refused
+
+
+@attack("verbose journal verbose6 journal6", ci="verbose", seconds=15)
+def a_session_that_offended_is_moved_to_a_victim(arena):
+    arena.start("mobility")
+    told = arena.at("attacker", move_to_victim, arena.server, arena.victim_address, 12).wait()
+    ok(told == [True, 403], "a session with a mobility ticket asks for loopback", told)
+    arena.wait_for_log(r"closed \((1st|2nd) stage\).*remote \[?%s" % re.escape(arena.victim_address))
+    arena.spared(arena.victim_address, "the victim to whose address a session was moved that had offended before")
+    told = arena.verb("why", "--config", arena.place + "/coturn-guard.yaml", arena.victim_address)
+    ok("earlier ban" not in told, "nor is it known for any ban", told)

@@ -28,6 +28,8 @@ enum : RuleId {
   kMoved,
   kCandidate,
   kConnection,
+  kRefreshed,
+  kAnswered,
   kRules
 };
 
@@ -43,10 +45,11 @@ Rule rule(const char* name, std::int32_t milli) {
 
 RuleSet rules_without(const std::string& missing = "") {
   RuleBook book;
-  book.rules = {rule("reset", 1000), rule("guess", 600),      rule("incorrect", 600),
-                rule("denied", 60),  rule("login", 0),        rule("closed", 0),
-                rule("remotely", 0), rule("probe", 300),      rule("nobody", 600),
-                rule("moved", 0),    rule("candidate", 1000), rule("TCP socket closed remotely", 0)};
+  book.rules = {rule("reset", 1000),  rule("guess", 600),      rule("incorrect", 600),
+                rule("denied", 60),   rule("login", 0),        rule("closed", 0),
+                rule("remotely", 0),  rule("probe", 300),      rule("nobody", 600),
+                rule("moved", 0),     rule("candidate", 1000), rule("TCP socket closed remotely", 0),
+                rule("refreshed", 0), rule("answered", 0)};
   book.rules[kReset].trait.credit = Credit::spares;
   book.rules[kGuess].misdeed = book.rules[kIncorrect].misdeed = "password";
   book.rules[kGuess].trait.distinct = book.rules[kIncorrect].trait.distinct = Distinct::user;
@@ -55,6 +58,7 @@ RuleSet rules_without(const std::string& missing = "") {
   book.rules[kClosed].closes = book.rules[kProbe].closes = true;
   book.rules[kNobody].session = false;
   book.rules[kMoved].moves = true;
+  book.rules[kRefreshed].refreshes = book.rules[kAnswered].answers_refresh = true;
   book.rules[kConnection].name = "connection";
   book.rules[kCandidate].trait.free = 2;
   book.rules[kCandidate].trait.distinct = Distinct::peer;
@@ -414,6 +418,30 @@ TEST_CASE("what was done before a session moved waits for a new path that is pro
   CHECK(out.back().event.evidence == Evidence::proven);
   CHECK(table.take(kDenied, 5).at(0).event.evidence == Evidence::proven);
   CHECK(table.counters().moved == 0);
+}
+
+TEST_CASE("a session moved where the answer to its refresh went over another session's socket",
+          "[detect][attribution]") {
+  constexpr std::uint64_t kThread = 1'000'000'000'000'000;
+  Table table;
+  const auto closes = [&](std::uint64_t session) {
+    return table.take(kClosed, session, "192.0.2.99:1").back().event.evidence;
+  };
+  const auto offends = [&](std::uint64_t session) {
+    table.take(kLogin, session, "", "alice");
+    table.take(kDenied, session);
+  };
+  offends(kThread + 1);
+  table.take(kRefreshed, kThread + 1);
+  table.take(kRefreshed, 2 * kThread + 7);  // another thread writes in between
+  table.take(kAnswered, kThread + 2);
+  CHECK(closes(kThread + 1) == Evidence::spoofable);
+
+  offends(kThread + 3);  // its own answer
+  table.take(kRefreshed, kThread + 3);
+  table.take(kAnswered, kThread + 3);
+  table.take(kAnswered, kThread + 4);  // and one without a refresh
+  CHECK(closes(kThread + 3) == Evidence::claimed);
 }
 
 TEST_CASE("nobody is charged or credited for a session on a path that is not proven, and it is counted",
