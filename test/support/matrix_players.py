@@ -381,7 +381,8 @@ def cli(source, i):
     for guess in range(6):
         time.sleep(0.1)
         stream.sendall(b"guess%d\r\n" % guess)
-    time.sleep(0.1)
+    while quietly(stream.recv, 1000):  # until coturn has had enough
+        pass
     stream.close()
 
 
