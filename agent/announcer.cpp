@@ -36,6 +36,7 @@ const LogEvent& event_of(Notice::Kind kind) {
     case Notice::Kind::rule: break;
     case Notice::Kind::health_check: return events::kHealthCheck;
     case Notice::Kind::private_source: return events::kPrivateSource;
+    case Notice::Kind::own_address: return events::kOwnAddress;
   }
   return events::kReport;
 }

@@ -25,6 +25,7 @@ inline constexpr LogEvent kReport{"report", LOG_NOTICE, "1062e4ac2abf4532835f1b0
 inline constexpr LogEvent kHealthCheck{"judge.health_check", LOG_NOTICE, "3d0b6f6c1f2e4a0a9c5e2b7a84d1f963"};
 inline constexpr LogEvent kPrivateSource{"judge.private_source", LOG_WARNING,
                                          "b85c2a9e70d34e6f8a1d5c3f96e7240b"};
+inline constexpr LogEvent kOwnAddress{"judge.own_address", LOG_ERR, "5e1a7d92c4b84f0f9d63a8170be2c54d"};
 inline constexpr LogEvent kGateway{"judge.gateway", LOG_WARNING, "9667acb9e2284e53925d91bddd451740"};
 inline constexpr LogEvent kBreakerOpen{"breaker.open", LOG_ERR, "2d748f58c90a4abfab24e18122129b3d"};
 inline constexpr LogEvent kBreakerClosed{"breaker.closed", LOG_NOTICE, "f6fe49027a164555bf7536ec355b9385"};

@@ -68,6 +68,7 @@ Pipeline::Pipeline(Recogniser recogniser, const Policy& policy, const HashSeed& 
       wide_(policy, seed),
       checks_(seed),
       private_(policy, seed),
+      own_(policy, seed),
       reports_(policy_of_reports(policy), seed),
       meter_(QuenchPolicy{}, seed),
       policy_(policy),
@@ -456,6 +457,7 @@ void Pipeline::charge(const Attributed& attributed, const Circumstances& known, 
   if ((offence.alone && allowlist_.spares(Prefix(address, kWholeAddress))) ||
       (arrival.door && allowlist_.spares(Prefix(arrival.address, kWholeAddress)))) {
     counted_.spared += event.count;
+    alarm_of_own(offence, rule, now, outcome);
     return trace(offence, Effect::spared, {}, {}, now, outcome);
   }
   // Who logs in from there is no victim of forged packets, but many customers behind one address.
@@ -568,6 +570,21 @@ void Pipeline::alarm(const Offence& offence, const Rule& rule, const Now& now, O
   notice.address = offence.address;
   notice.rule = offence.rule;
   notice.kind = Notice::Kind::private_source;
+  notice.deed = offence.deed;
+  outcome.reports.push_back(notice);
+}
+
+// Whoever has an account can have coturn's relay talk to coturn itself, and guess from there: nobody is
+// banned for it, so it must be told.
+void Pipeline::alarm_of_own(Offence offence, const Rule& rule, const Now& now, Outcome& outcome) {
+  const bool may_be_forged = offence.evidence == Evidence::spoofable || offence.evidence == Evidence::tainted;
+  if (!rule.trait.guess || may_be_forged || !allowlist_.is_here(offence.address)) return;
+  offence.points = times(offence.points, offence.count);
+  if (!own_.take(offence, rule.trait.window, now)) return;
+  Notice notice;
+  notice.address = offence.address;
+  notice.rule = offence.rule;
+  notice.kind = Notice::Kind::own_address;
   notice.deed = offence.deed;
   outcome.reports.push_back(notice);
 }
@@ -707,6 +724,7 @@ void Pipeline::set_rules(RuleSet rules) {
   for (const Rule& rule : recogniser_.rules().rules()) numbers.push_back(rules.find(rule.name));
   checks_.renumber(numbers);
   private_.clear_alarms();
+  own_.clear_alarms();
   testimony_.rules_changed(recogniser_.rules(), rules);
   attribution_.rules_changed(recogniser_.rules(), rules);
   taken_back_.rules_changed(recogniser_.rules(), rules);
@@ -727,6 +745,7 @@ void Pipeline::set_policy(const Policy& policy) {
   by_others_.set_policy(policy);
   wide_.set_policy(policy);
   private_.set_policy(policy);
+  own_.set_policy(policy);
   reports_.set_policy(policy_of_reports(policy));
 }
 

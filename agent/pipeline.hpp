@@ -96,6 +96,7 @@ struct Notice {
     rule,            // the rule is reported
     health_check,    // a health check was named
     private_source,  // a private address would have been banned, or stands for many and misbehaves
+    own_address,     // logins fail from an address of this host's, as through coturn's own relays
   };
 
   Address address;
@@ -287,6 +288,7 @@ class Pipeline {
   [[nodiscard]] WideNetworks::Finding look_wide(const Weighed& weighed, const Now& now);
   void begin_ban(const Due& due, bool by_others, const Now& now);
   void report(const Offence& offence, const Rule& rule, const Now& now, Outcome& outcome);
+  void alarm_of_own(Offence offence, const Rule& rule, const Now& now, Outcome& outcome);
   void trace(const Offence& offence, Effect effect, Points weight, const Standing& standing, const Now& now,
              Outcome& outcome, bool by_others = false) const;
 
@@ -307,6 +309,7 @@ class Pipeline {
   WideNetworks wide_;
   HealthChecks checks_;
   PrivateSources private_;
+  PrivateSources own_;  // the host's own addresses, which are never banned
   Breaker breaker_;
   Ledger reports_;  // the same measure for what is reported instead of banned, so that it is told seldom
   RequestMeter meter_;

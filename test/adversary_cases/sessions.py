@@ -4,7 +4,7 @@ import itertools, os, re, struct, subprocess, time
 
 import spoof
 import turn_client as turn
-from turn_relay import Relay
+from turn_relay import DATA_INDICATION, Relay
 from adversary import VERBOSE, Guard, attack, eventually, ok
 
 WANTED = turn.attribute(turn.REQUESTED_TRANSPORT, turn.RELAY_OVER_UDP)
@@ -228,4 +228,44 @@ def a_session_that_offended_is_moved_to_a_victim(arena):
     arena.wait_for_log(r"closed \((1st|2nd) stage\).*remote \[?%s" % re.escape(arena.victim_address))
     arena.spared(arena.victim_address, "the victim to whose address a session was moved that had offended before")
     told = arena.verb("why", "--config", arena.place + "/coturn-guard.yaml", arena.victim_address)
-    ok("earlier ban" not in told, "nor is it known for any ban", told)
+    ok(" 0 earlier bans" in told, "nor is it known for any ban", told)
+
+
+class Inside:
+    """A stream whose datagrams go through a relay to one peer, as turn_client.Session wants it."""
+
+    def __init__(self, relay, peer):
+        self.relay, self.peer = relay, peer
+
+    def sendall(self, packet):
+        self.relay.send(self.peer, packet)
+
+    def recv(self, _):
+        end = time.monotonic() + 2
+        while time.monotonic() < end:
+            message = self.relay.next_message(end - time.monotonic())
+            if message and message[:2] == struct.pack("!H", DATA_INDICATION):
+                return turn.parse(message)[1][turn.DATA]
+        raise TimeoutError("nothing came through the relay")
+
+
+def guess_through_ones_own_relay(server, count):
+    """With one account: the relay talks to coturn itself -> how many guesses at another user's password were answered."""
+    relay = Relay("udp", server, 3478, "alice", "secret1", None)
+    if not relay.allocate() or not relay.permit((server, 3478)):
+        return "no relay, or no permission: %s" % relay.error
+    inner = turn.Session(Inside(relay, (server, 3478)), "bert", "wrong")
+    for number in range(count):
+        inner.password = "wrong%d" % number
+        inner.ask(turn.ALLOCATE, WANTED)
+    relay.close()
+    return count
+
+
+@attack(VERBOSE, ci="verbose", seconds=25)
+def guesses_through_ones_own_relay(arena):
+    """Whom the log names is the host itself, which is never banned: the operator must hear of it."""
+    arena.start("user=bert:secret1", "max-allocate-timeout=2")
+    ok(arena.at("attacker", guess_through_ones_own_relay, arena.server, 60).wait() == 60, "coturn answers its own relay")
+    ok(arena.daemon.says("judge.own_address", 20), "the guesses through one's own relay are told", arena.daemon.text[-2000:] + arena.log_text()[-2000:])
+    arena.spared(arena.server, "the host's own address")

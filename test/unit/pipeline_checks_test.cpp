@@ -241,6 +241,22 @@ TEST_CASE("a private balancer without its PROXY header is alarmed about and not 
   CHECK(story.in_window("10.1.0.9/32").milli == 0);  // so that one guess more is no ban
 }
 
+TEST_CASE("guesses from the host's own address are told at a ban's worth, and it is never banned",
+          "[pipeline][private]") {
+  Story story;
+  story.pipeline.allowlist().set_own({{*Prefix::parse("198.51.100.10"), "own address", true},
+                                      {*Prefix::parse("198.51.100.1"), "default gateway"}});
+  for (int i = 0; i < 3; ++i) CHECK(story.guesses("198.51.100.10", "alice") == 0);
+  CHECK(story.told(Notice::Kind::own_address) == 0);
+  for (int i = 0; i < 40; ++i) {
+    CHECK(story.guesses("198.51.100.10", "alice") == 0);
+    CHECK(story.guesses("198.51.100.1", "alice") == 0);  // a gateway's are others'
+    CHECK(story.reset("198.51.100.10") == 0);            // a monitor of the host's
+  }
+  CHECK(story.told(Notice::Kind::own_address) >= 1);
+  CHECK(story.told(Notice::Kind::own_address) <= 6);
+}
+
 TEST_CASE("a public balancer gets no leniency, nor a private flood of which nobody was told",
           "[pipeline][private]") {
   Story story;
