@@ -201,18 +201,22 @@ class Guard:
     def says_ban_of(self, address, seconds=5.0):
         return self.says(r"\bban\b.*" + re.escape(address) + r"\b", seconds)
 
+    def open_files(self):
+        """What each of its descriptors leads to, but for those that are closed meanwhile."""
+        found, place = [], "/proc/%d/fd/" % self.process.pid
+        for descriptor in os.listdir(place):
+            try:
+                found.append(os.readlink(place + descriptor))
+            except OSError:
+                pass
+        return found
+
     def wait_until_following(self):
         """The daemon is ready when it holds the log open (or, where there is none yet, when it said so)."""
         def following():
             if self.process.poll() is not None:
                 raise AssertionError("the daemon ended with %d: %s" % (self.process.returncode, self.text))
-            for descriptor in os.listdir("/proc/%d/fd" % self.process.pid):
-                try:
-                    if os.readlink("/proc/%d/fd/%s" % (self.process.pid, descriptor)) == self.world.log:
-                        return True
-                except OSError:
-                    pass
-            return False
+            return self.world.log in self.open_files()
         if not eventually(following, 10):
             raise AssertionError("the daemon does not follow the log: " + self.text)
 

@@ -164,10 +164,9 @@ def resident(guard):
 
 def internet_sockets(guard):
     """Those of the daemon that speak IP, by /proc/net."""
-    own = {os.readlink("/proc/%d/fd/%s" % (guard.process.pid, fd)) for fd in os.listdir("/proc/%d/fd" % guard.process.pid)}
     inodes = {"socket:[%s]" % line.split()[9] for table in ("udp", "udp6", "tcp", "tcp6")
               for line in open("/proc/net/" + table).read().splitlines()[1:]}
-    return own & inodes
+    return inodes & set(guard.open_files())
 
 
 @case

@@ -63,8 +63,7 @@ def out(world, name="told"):
 def descriptors(guard):
     """How many it holds; the kernel's netlink sockets, of which it opens some with the first ban, are not counted."""
     netlink = {"socket:[%s]" % line.split()[9] for line in open("/proc/net/netlink").read().splitlines()[1:]}
-    place = "/proc/%d/fd/" % guard.process.pid
-    return sum(os.readlink(place + fd) not in netlink for fd in os.listdir(place))
+    return sum(link not in netlink for link in guard.open_files())
 
 
 def children(guard):
