@@ -221,10 +221,10 @@ TEST_CASE("read live, as a backlog or by replay, a log gives the same bans", "[d
   ::tzset();
   const char* const only = std::getenv("DIFFERENTIAL_SEED");
   const std::uint64_t first = only != nullptr ? std::strtoull(only, nullptr, 10) : 1;
-  const std::uint64_t last = only != nullptr ? first : 200;
+  const std::uint64_t last_seed = only != nullptr ? first : 200;
   std::size_t bans = 0, lines = 0, differ = 0;
   std::set<test::MadeClock> clocks;
-  for (std::uint64_t seed = first; seed <= last; ++seed) {
+  for (std::uint64_t seed = first; seed <= last_seed; ++seed) {
     const MadeLog story = test::LogMaker(seed).tell();
     const auto by_replay = sorted(replayed(story));
     const auto by_live = sorted(live(story));
