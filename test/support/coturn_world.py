@@ -136,7 +136,7 @@ class World:
         sh("openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=turn.example.org")
         with open("turnserver.conf", "w") as conf:
             conf.write("\n".join(("listening-ip=" + SERVER4, "listening-ip=" + SERVER6, "relay-ip=" + SERVER4,
-                                  "relay-ip=" + SERVER6, "realm=example.org", "lt-cred-mech", "user=alice:secret1",
+                                  "relay-ip=" + SERVER6, "realm=example.org", *([] if "no-auth" in lines else ["lt-cred-mech", "user=alice:secret1"]),
                                   "cert=%s/cert.pem" % self.place, "pkey=%s/key.pem" % self.place,
                                   "userdb=%s/turndb" % self.place, "pidfile=%s/pid" % self.place, "" if cli else "no-cli",
                                   "log-file=" + self.log, "simple-log", *lines, "")))

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A balancer that forgot its PROXY header, live, with the kernel's set as the judge: `balancer_test.py COTURN-GUARD [CASE]`.
+"""Honest people of odd servers, live, with the kernel's set as the judge: `balancer_test.py COTURN-GUARD [CASE]`.
 
-Coturn has tcp-proxy-port. The balancer is at a private address and makes connections as its customers come. Needs root, coturn.
+A balancer that forgot its PROXY header: coturn has tcp-proxy-port, the balancer is at a private address and makes connections as its
+customers come. And a coturn that asks for no password. Needs root, coturn.
 """
-import os, sys
+import os, sys, time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
 import coturn_world
@@ -51,6 +52,21 @@ def a_private_balancer_without_header(world):
 
 def a_private_balancer_without_header_in_a_verbose_log(world):
     play(world, "verbose")
+
+
+def a_coturn_without_authentication(world):
+    """A phone loses its network again and again; nobody there has a name. (Without `verbose` no line tells of logins anyway.)"""
+    world.start_coturn("no-auth", "verbose")
+    world.configure("")
+    guard = world.guard()
+    served = 0
+    for number in range(10):
+        served += world.customer.play("allocate", "--transport", "tcp" if number % 2 else "tls", "--vanish")
+        time.sleep((0.4, 1.1, 0.7)[number % 3])
+    ok(served == 10, "a coturn without authentication serves its customer", served)
+    world.offend(3)
+    ok(eventually(lambda: coturn_world.banned(coturn_world.ATTACKER4)), "a scanner is banned", guard.text)
+    ok(not coturn_world.banned(HOSTS["customer"][1][0]), "the customer whose network is lost ten times is not", guard.text)
 
 
 CASES = {name: value for name, value in dict(globals()).items() if name.startswith("a_")}
