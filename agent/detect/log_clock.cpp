@@ -15,7 +15,7 @@ constexpr LogClock::Milli kUnknownBacklog = 86'400'000;
 // So long a clock must be wrong by as much before it is taken for one that always is.
 constexpr LogClock::Milli kSteadyFor = 10'000;
 // Where the zone is guessed, the hour in which clocks are set back is late by as much.
-constexpr LogClock::Milli kSteadyForLocal = 2 * 3'600'000;
+constexpr LogClock::Milli kSteadyForLocal = LogClock::Milli{2} * 3'600'000;
 
 LogClock::Milli mono(const Now& now) {
   return std::chrono::floor<milliseconds>(now.mono.time_since_epoch()).count();

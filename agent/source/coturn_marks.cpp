@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "source/coturn_marks.hpp"
 
+#include <fmt/format.h>
 #include <glob.h>
 #include <sys/stat.h>
 
@@ -28,7 +29,8 @@ void find_cgroups(const std::string& root, const std::string& unit, std::set<std
   for (const char* const hierarchy : {"", "/unified"})
     for (const char* const slice : {"/system.slice/", "/system.slice/system-*.slice/"}) {
       glob_t paths{};
-      if (::glob((root + hierarchy + slice + name).c_str(), GLOB_ONLYDIR, nullptr, &paths) == 0)
+      const std::string pattern = fmt::format("{}{}{}{}", root, hierarchy, slice, name);
+      if (::glob(pattern.c_str(), GLOB_ONLYDIR, nullptr, &paths) == 0)
         for (std::size_t i = 0; i < paths.gl_pathc; ++i)
           if (const auto facts = stat_of(paths.gl_pathv[i])) found.insert(facts->st_ino);
       ::globfree(&paths);

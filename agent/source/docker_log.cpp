@@ -87,7 +87,7 @@ std::int64_t time_of(std::string_view rest) {
   if (rest[behind] == '.') {
     ++behind;
     for (int unit = 100; behind < rest.size() && rest[behind] >= '0' && rest[behind] <= '9'; ++behind) {
-      milli += unit * (rest[behind] - '0');
+      milli += std::int64_t{unit} * (rest[behind] - '0');
       unit /= 10;
     }
   }

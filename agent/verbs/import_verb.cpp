@@ -114,6 +114,7 @@ int become_importer(const ImportOptions& options) {
   std::vector<std::string> texts{kImportProgram};
   texts.insert(texts.end(), options.given.begin(), options.given.end());
   std::vector<char*> words;
+  words.reserve(texts.size() + 1);
   for (std::string& text : texts) words.push_back(text.data());
   words.push_back(nullptr);
   std::error_code none;
