@@ -83,7 +83,8 @@ def rules_that_ban():
     names = set()
     for text in open(TREE + "/rules/coturn.yaml").read().split("\n  - name: ")[1:]:
         points = re.search(r"^    points: ([0-9.]+)$", text, re.M)
-        if float(points[1]) > 0 and "\n    evidence: spoofable" not in text and "\n    begins:" in text:
+        of_kernel_alone = re.search("\n    (kernel|packet): ", text) and "\n    begins:" not in text
+        if float(points[1]) > 0 and "\n    evidence: spoofable" not in text and not of_kernel_alone:
             names.add(text.split("\n", 1)[0])
     return names
 
