@@ -15,6 +15,15 @@ constexpr std::uint32_t kLimit = 100, kProbationLimit = 10;  // in percent of wh
 constexpr std::uint32_t kMostCustomers = 10;                 // that a source's limit grows by
 constexpr std::chrono::milliseconds kLate{LogClock::kNear};
 
+Notice notice_of(const Offence& offence, Notice::Kind kind) {
+  Notice notice;
+  notice.address = offence.address;
+  notice.rule = offence.rule;
+  notice.kind = kind;
+  notice.deed = offence.deed;
+  return notice;
+}
+
 // What is reported is few; an attacker who makes many of them must not make us grow.
 Policy policy_of_reports(Policy policy) {
   policy.max_addresses = 4096;
@@ -566,12 +575,7 @@ bool Pipeline::stands_for_others(const Offence& offence, const Rule& rule, const
 
 void Pipeline::alarm(const Offence& offence, const Rule& rule, const Now& now, Outcome& outcome) {
   if (!private_.take(offence, rule.trait.window, now)) return;
-  Notice notice;
-  notice.address = offence.address;
-  notice.rule = offence.rule;
-  notice.kind = Notice::Kind::private_source;
-  notice.deed = offence.deed;
-  outcome.reports.push_back(notice);
+  outcome.reports.push_back(notice_of(offence, Notice::Kind::private_source));
 }
 
 // Whoever has an account can have coturn's relay talk to coturn itself, and guess from there: nobody is
@@ -581,12 +585,7 @@ void Pipeline::alarm_of_own(Offence offence, const Rule& rule, const Now& now, O
   if (!rule.trait.guess || may_be_forged || !allowlist_.is_here(offence.address)) return;
   offence.points = times(offence.points, offence.count);
   if (!own_.take(offence, rule.trait.window, now)) return;
-  Notice notice;
-  notice.address = offence.address;
-  notice.rule = offence.rule;
-  notice.kind = Notice::Kind::own_address;
-  notice.deed = offence.deed;
-  outcome.reports.push_back(notice);
+  outcome.reports.push_back(notice_of(offence, Notice::Kind::own_address));
 }
 
 // Behind it stand many who cannot be told apart: it is never immune, but all its offences, those of strong

@@ -100,12 +100,7 @@ struct Table {
   }
   // By a line that tells of a connection.
   std::vector<Attributed> closes_over_tcp(std::uint64_t session, const std::string& client) {
-    const std::string number = digits(session);
-    Event event;
-    event.rule = kConnection;
-    event.session = number;
-    event.client = Endpoint::parse(client);
-    return take(event);
+    return take(kConnection, session, client);
   }
   std::vector<Attributed> asks_for(std::uint64_t session, const std::string& peer) {
     const std::string number = digits(session);
