@@ -18,6 +18,7 @@ using Milli = std::int64_t;
 constexpr std::size_t kRing = HealthChecks::kProbes;
 constexpr Milli kShortest = HealthChecks::kShortest.count();
 constexpr Milli kSecond = 1000;
+constexpr Milli kBusy = 150;  // so late a busy machine is with anything, the check's or ours
 constexpr Milli kUnknownPeriod = 600 * kSecond;  // so long nobody is overdue whose interval is not known
 constexpr Milli kSameConnection = 4000;          // two words about one connection come so far apart at most
 
@@ -49,8 +50,8 @@ class Rhythm {
     return count_ < 2 ? 0 : (last() - times_[0]) / static_cast<Milli>(count_ - 1);
   }
 
-  // With one more probe at `at` they are as far from each other, within a tenth; or, where only whole seconds
-  // are told, as far as the whole seconds of such moments can be.
+  // With one more probe at `at` they are as far from each other, within a tenth or what a busy machine is
+  // late by; or, where only whole seconds are told, as far as the whole seconds of such moments can be.
   [[nodiscard]] bool goes_on_with(Milli at, bool coarse) const {
     Rhythm with = *this;
     with.add(at);
@@ -64,7 +65,7 @@ class Rhythm {
     const Milli mean = period();
     for (std::size_t i = 1; i < count_; ++i) {
       const Milli off = times_[i] - times_[i - 1] - mean;
-      if ((off < 0 ? -off : off) > mean / 10) return false;
+      if ((off < 0 ? -off : off) > std::max(mean / 10, kBusy)) return false;
     }
     return true;
   }
@@ -74,7 +75,8 @@ class Rhythm {
   [[nodiscard]] bool has_even_seconds() const {
     for (std::size_t a = 0; a < count_; ++a)
       for (std::size_t b = a + 1; b < count_; ++b)
-        if (spread((times_[b] - times_[a]) / static_cast<Milli>(b - a)) <= kSecond + period() / 50)
+        if (spread((times_[b] - times_[a]) / static_cast<Milli>(b - a)) <=
+            kSecond + std::max(period() / 50, kBusy))
           return true;
     return false;
   }

@@ -143,7 +143,8 @@ BROWSERS = [
     Browser("opens a page that guesses 3 passwords", 33, guesses(3, True)),
     Browser("opens a page that guesses 3 user names", 34, guesses(3, False)),
     Browser("is called by who offers 88 addresses", 31, call(1, [UDP])),
-    Browser("the same in four calls over two transports", 32, call(4, [UDP, TCP])),
+    # Chromium ends a connection on which something was not read by a reset: of four calls up to three in the log alone.
+    Browser("the same in four calls over two transports", 32, call(4, [UDP, TCP]), log_alone=True),
 ]
 
 
