@@ -456,7 +456,8 @@ void Pipeline::charge(const Attributed& attributed, const Circumstances& known, 
                   .count = event.count,
                   .what = attributed.what,
                   .protocol = event.protocol,
-                  .deed = event.deed};
+                  .deed = event.deed,
+                  .waited = attributed.waited};
   if (rule.off) {
     counted_.switched_off += event.count;
     return;

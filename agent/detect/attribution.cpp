@@ -125,7 +125,7 @@ Record& Attribution::State::obtain(std::uint32_t log, std::uint64_t session, std
 }
 
 // The session's client is known from here on.
-void Attribution::State::tie(Record& record, const Event& event, const RuleSet& rules,
+void Attribution::State::tie(Record& record, const Event& event, const RuleSet& rules, std::uint32_t time,
                              std::vector<Attributed>& out) {
   if (!record.tied || record.client != event.client->address) record.login_told = false;  // mobility
   const bool same = record.client == event.client->address && record.port == event.client->port;
@@ -137,7 +137,7 @@ void Attribution::State::tie(Record& record, const Event& event, const RuleSet& 
   record.fresh = event.fresh;
   table.raise(record, SessionTable::Kind::waiting);
   if (record.logged_in && !record.login_told) tell_login(record, event.rule, out);
-  charge_pending(record, rules, out);
+  charge_pending(record, rules, time, out);
   if (!record.shared) return;
   record.shared = false;
   if (record.logged_in || is_unproven_path(record))
@@ -180,7 +180,7 @@ void Attribution::State::take_named(const Event& event, const Rule& rule, const 
         table.mark_logged_in(*record, time);
         login_told = true;
       }
-      tie(*record, event, rules, out);
+      tie(*record, event, rules, time, out);
       excused = is_offence(rule, event) && is_excused(rule, *record);
       if (!excused) anew = told_anew(*record, event.rule, event.count, rules);
       told.count = anew;

@@ -50,6 +50,7 @@ struct Attributed {
   std::uint64_t what = 0;  // hash of what the rule counts different ones of; 0: nothing
   std::uint64_t user = 0;  // of a login: hash of the user's name
   bool login = false;
+  std::optional<std::chrono::seconds> waited{};  // Offence::waited
 };
 
 class Attribution {

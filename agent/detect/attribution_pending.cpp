@@ -109,7 +109,8 @@ void Attribution::State::wait(Record& record, const Event& event, const Rule& ru
   counters.unattributed += event.count - kept;
 }
 
-void Attribution::State::charge_pending(Record& record, const RuleSet& rules, std::vector<Attributed>& out) {
+void Attribution::State::charge_pending(Record& record, const RuleSet& rules, std::uint32_t time,
+                                        std::vector<Attributed>& out) {
   if (table.first(record) == nullptr) return;
   // Taken out first: what is charged may leave settled entries in the same list.
   std::array<Pending, kMaxPendingOfSession> taken;
@@ -140,7 +141,9 @@ void Attribution::State::charge_pending(Record& record, const RuleSet& rules, st
     const std::uint32_t anew = told_anew(record, entry.rule, entry.count, rules);
     counters.charged += anew;
     counters.told_twice += entry.count - anew;
-    if (anew > 0) put(record, entry.rule, anew, entry.what, rules, out);
+    if (anew == 0) continue;
+    put(record, entry.rule, anew, entry.what, rules, out);
+    out.back().waited = std::chrono::seconds{time - std::min(time, entry.since)};
   }
 }
 

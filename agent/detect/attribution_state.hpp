@@ -71,8 +71,9 @@ struct Attribution::State {
   void follow_refresh(std::uint32_t log, std::uint64_t session, const Rule& rule, std::uint32_t time);
   void take_named(const Event& event, const Rule& rule, const RuleSet& rules, std::uint32_t time,
                   std::vector<Attributed>& out);
-  void tie(Record& record, const Event& event, const RuleSet& rules, std::vector<Attributed>& out);
-  void charge_pending(Record& record, const RuleSet& rules, std::vector<Attributed>& out);
+  void tie(Record& record, const Event& event, const RuleSet& rules, std::uint32_t time,
+           std::vector<Attributed>& out);
+  void charge_pending(Record& record, const RuleSet& rules, std::uint32_t time, std::vector<Attributed>& out);
   std::uint32_t told_anew(Record& record, RuleId rule, std::uint32_t count, const RuleSet& rules);
   void wait(Record& record, const Event& event, const Rule& rule, std::uint32_t time);
   void charge_late(const Event& event, const Rule& rule, Record& record, const RuleSet& rules,

@@ -38,11 +38,13 @@ struct Seen {
 
 struct Entry {
   Key key;
-  Window offences;           // where nothing is told apart: so many, a thousandth of a point each
-  std::vector<Seen> things;  // oldest first, at most kMostDifferent
-  bool noted = false;        // among the changes
-  bool saved = false;        // some state of it
-  bool heavy = false;        // in the list of those
+  Window offences;  // where nothing is told apart: so many, a thousandth of a point each
+  // At most kMostDifferent. Where nothing is told apart: of what waited, so many (`what`) were done within
+  // the window that begins at `time`.
+  std::vector<Seen> things;
+  bool noted = false;  // among the changes
+  bool saved = false;  // some state of it
+  bool heavy = false;  // in the list of those
 };
 
 // Of the table that belongs to those of whom one thing is known: as much as goes first.
@@ -81,27 +83,81 @@ std::optional<Entry> entry_of(const SavedRecord& record, const std::vector<std::
     entry.things.push_back({what, std::min(value.number(), now)});
     if (!value.good()) return std::nullopt;
   }
+  std::stable_sort(entry.things.begin(), entry.things.end(),
+                   [](const Seen& a, const Seen& b) { return a.time < b.time; });
   return entry;
 }
 
 // When it was last used.
 Tick newest(const Entry& entry) {
-  Tick latest = entry.things.empty() ? 0 : entry.things.back().time;
+  Tick latest = 0;
+  for (const Seen& seen : entry.things) latest = std::max(latest, seen.time);
   if (const auto used = entry.offences.count(); used > 0)
     latest = std::max(latest, entry.offences.slots()[used - 1] >> (64 - kTickBits));
   return latest;
 }
 
-// True where it was not among the things yet. It is now, as the newest.
-bool meet(std::vector<Seen>& things, std::uint64_t what, Tick now, Tick window) {
-  std::erase_if(things, [&](const Seen& seen) { return since(seen.time, now) >= window; });
-  const auto known =
-      std::find_if(things.begin(), things.end(), [&](const Seen& seen) { return seen.what == what; });
+// Sessions wait no longer for their client (Attribution::kLongestSession).
+constexpr std::chrono::hours kLongestWait{2};
+
+constexpr Tick apart(Tick a, Tick b) {
+  return a > b ? a - b : b - a;
+}
+
+// Makes room for what was done at `when`. First goes what has least to do with it: what was done at quite
+// another time.
+void make_room(std::vector<Seen>& things, Tick when) {
+  if (things.size() < kMostDifferent) return;
+  things.erase(std::max_element(things.begin(), things.end(), [&](const Seen& a, const Seen& b) {
+    return apart(a.time, when) < apart(b.time, when);
+  }));
+}
+
+// True where it was not among the things of that time yet. It is now. They stay in the order of their time.
+bool meet(std::vector<Seen>& things, std::uint64_t what, Tick when, Tick window) {
+  const Tick kept = window + ticks(kLongestWait);
+  std::erase_if(things, [&](const Seen& seen) { return since(seen.time, when) >= kept; });
+  const auto known = std::find_if(things.begin(), things.end(), [&](const Seen& seen) {
+    return seen.what == what && apart(seen.time, when) < window;
+  });
   const bool is_new = known == things.end();
-  if (!is_new) things.erase(known);
-  if (things.size() >= kMostDifferent) things.erase(things.begin());
-  things.push_back({what, now});
+  if (!is_new) {
+    when = std::max(when, known->time);
+    things.erase(known);
+  }
+  make_room(things, when);
+  const auto later = [](Tick time, const Seen& seen) { return time < seen.time; };
+  things.insert(std::upper_bound(things.begin(), things.end(), when, later), {what, when});
   return is_new;
+}
+
+// So many of them, at most, lie in one window with `when`.
+std::size_t most_within(const std::vector<Seen>& things, Tick when, Tick window) {
+  std::size_t most = 0;
+  for (std::size_t first = 0, last = 0; last < things.size(); ++last) {
+    while (things[last].time - things[first].time >= window) ++first;
+    const bool with_it = things[last].time >= when && things[last].time - when < window;
+    if (with_it) most = std::max(most, last - first + 1);
+  }
+  return most;
+}
+
+// Those that were done within the window of `when`. The first that is told stands in the middle of its
+// window, and one window borders on another where it can, so that they come to about the same in whatever
+// order they are told: who knows where the borders are has what is free twice in one window, and no more.
+Seen& window_of(std::vector<Seen>& windows, Tick when, Tick window) {
+  std::erase_if(windows,
+                [&](const Seen& seen) { return since(seen.time, when) >= window + ticks(kLongestWait); });
+  const Seen* next = nullptr;
+  for (Seen& each : windows) {
+    if (each.time <= when && when - each.time < window) return each;
+    if (each.time > when && (next == nullptr || each.time < next->time)) next = &each;
+  }
+  const Tick back = next == nullptr ? 0 : (next->time - when + window - 1) / window * window;
+  const Tick begin =
+      next == nullptr ? when - std::min(when, window / 2) : next->time - std::min(back, next->time);
+  make_room(windows, when);
+  return windows.emplace_back(Seen{0, begin});
 }
 
 }  // namespace
@@ -170,6 +226,18 @@ struct Tally::State {
     }
   }
 
+  // The same of what waited.
+  Points beyond_free_then(const Key& key, const Offence& offence, const Trait& trait, Tick when,
+                          Tick window) {
+    Entry& of = entry(key);
+    Seen& then = window_of(of.things, when, window);
+    const std::uint64_t free = trait.free - std::min<std::uint64_t>(trait.free, then.what);
+    then.what += offence.count;
+    weigh(of);
+    return times(offence.points,
+                 static_cast<std::uint32_t>(offence.count - std::min<std::uint64_t>(offence.count, free)));
+  }
+
   // Only what is beyond the free ones.
   Points beyond_free(const Key& key, const Offence& offence, const Trait& trait, Tick now, Tick window) {
     Entry& of = entry(key);
@@ -185,18 +253,19 @@ struct Tally::State {
     return times(offence.points, charged);
   }
 
-  Points by_difference(const Key& key, const Offence& offence, const Trait& trait, Tick now, Tick window) {
+  Points by_difference(const Key& key, const Offence& offence, const Trait& trait, Tick when, Tick window) {
     const Points repetition = trait.free > 0 ? Points{} : offence.points;
     if (offence.what == 0) return times(repetition, offence.count);
     Entry& of = entry(key);
     auto& things = of.things;
-    const bool is_new = meet(things, offence.what, now, window);
+    const bool is_new = meet(things, offence.what, when, window);
     weigh(of);
     if (!is_new) return times(repetition, offence.count);
-    const Points first = trait.from > 0 && things.size() >= std::min(trait.from, kMostDifferent)
+    const std::size_t different = most_within(things, when, window);
+    const Points first = trait.from > 0 && different >= std::min(trait.from, kMostDifferent)
                              ? trait.points_from
-                         : things.size() <= std::min(trait.free, kMostDifferent - 1) ? Points{}
-                                                                                     : offence.points;
+                         : different <= std::min(trait.free, kMostDifferent - 1) ? Points{}
+                                                                                 : offence.points;
     return times(first, 1) + times(repetition, offence.count - 1);
   }
 };
@@ -215,10 +284,12 @@ Points Tally::cost(const Prefix& network, const Offence& offence, const Trait& t
   if (plain) return times(offence.points, offence.count);
   const bool narrow = trait.window.count() > 0 && trait.window < findtime;
   const Tick window = ticks(narrow ? trait.window : findtime);
-  const Tick tick = state_->clock.at(now);
+  const Tick told = state_->clock.at(now);
+  const Tick when = told - std::min(told, ticks(offence.waited.value_or(std::chrono::seconds{0})));
   const Key key{network, offence.rule};
-  return trait.distinct == Distinct::nothing ? state_->beyond_free(key, offence, trait, tick, window)
-                                             : state_->by_difference(key, offence, trait, tick, window);
+  if (trait.distinct != Distinct::nothing) return state_->by_difference(key, offence, trait, when, window);
+  return offence.waited ? state_->beyond_free_then(key, offence, trait, when, window)
+                        : state_->beyond_free(key, offence, trait, when, window);
 }
 
 void Tally::forget(const Prefix& network) {

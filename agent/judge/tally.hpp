@@ -30,7 +30,8 @@ class Tally {
   // What this offence costs by its rule's trait (offence.points for one ordinary offence, offence.count
   // times); 0 where it is free. A trait without distinct, free and from is arithmetic only and takes no
   // memory. An offence that names nothing (`what` 0) is never a new one. Ask only for what may be judged:
-  // what a forged line names would use up the free ones of whom it blames.
+  // what a forged line names would use up the free ones of whom it blames. `now`: when it was told. What
+  // waited is counted among what was done about the same time, whenever that was told.
   [[nodiscard]] Points cost(const Prefix& network, const Offence& offence, const Trait& trait,
                             std::chrono::seconds findtime, const Now& now);
 

@@ -161,6 +161,9 @@ struct Offence {
   std::uint64_t what = 0;  // hash of what the rule counts different ones of (user, peer, session); 0: nothing
   std::string_view protocol{};  // Event::protocol
   Deed deed{};                  // Event::deed
+  // So long before `deed` it was done, where it waited until a line told whose its session is. What many
+  // sessions did over hours may be told within one second, in any order.
+  std::optional<std::chrono::seconds> waited{};
 };
 
 // What is to be done about a network, and why. A verdict lengthens an earlier one, never shortens it.

@@ -269,3 +269,30 @@ def guesses_through_ones_own_relay(arena):
     ok(arena.at("attacker", guess_through_ones_own_relay, arena.server, 60).wait() == 60, "coturn answers its own relay")
     ok(arena.daemon.says("judge.own_address", 20), "the guesses through one's own relay are told", arena.daemon.text[-2000:] + arena.log_text()[-2000:])
     arena.spared(arena.server, "the host's own address")
+
+
+def many_relays(server, count, pause):
+    """One after the other, and all given back at once -> how many were granted."""
+    relays = [Relay("udp", server, 3478, "alice", "secret1", None, 3.0) for _ in range(count)]
+    granted = 0
+    for relay in relays:
+        granted += relay.allocate()
+        time.sleep(pause)
+    for relay in reversed(relays):
+        relay.close()
+    return granted
+
+
+@attack("default verbose verbose6", ci="", seconds=190)
+def many_relays_that_end_at_once(arena):
+    """Slower than thirty a minute, as of a mesh call or a media server: their lines name the client within one second."""
+    arena.start()
+    ok(arena.at("customer", many_relays, arena.server, 75, 2.1).wait(300) == 75, "the customer has 75 relays")
+    arena.spared(arena.customer_address, "the customer whose 75 relays, opened in 2.6 minutes, end at once")
+
+
+@attack("verbose verbose6", ci="verbose", seconds=25)
+def a_flood_of_relays_that_end_at_once(arena):
+    arena.start()
+    arena.at("attacker", many_relays, arena.server, 75, 0.05).wait()
+    arena.falls(arena.attacker_address, "who opens 75 relays in some seconds, and closes them last first")

@@ -149,6 +149,21 @@ TEST_CASE("what a session did waits for the line that names its client", "[detec
   CHECK(table.counters().charged == 2);
 }
 
+TEST_CASE("what waited says how long, what is charged at once does not", "[detect][attribution][waited]") {
+  Table table;
+  table.take(kGuess, 5, "", "alice");
+  table.time += 70s;
+  table.take(kDenied, 5);
+  table.time += 20s;
+  auto out = table.take(kClosed, 5, kClient);
+  REQUIRE(out.size() == 2);
+  for (const Attributed& each : out) CHECK(each.waited == (each.event.rule == kGuess ? 90s : 20s));
+  table.take(kRemotely, 6, kClient);
+  out = table.take(kDenied, 6);
+  REQUIRE(out.size() == 1);
+  CHECK_FALSE(out[0].waited);
+}
+
 TEST_CASE("a session whose client is known is charged at once", "[detect][attribution]") {
   Table table;
   CHECK(table.take(kRemotely, 5, kClient).empty());

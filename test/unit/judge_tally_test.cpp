@@ -46,6 +46,15 @@ struct Bench {
     made.count = count;
     return tally.cost(ledger.prefix_of(made.address), made, trait, Policy{}.findtime, at(when));
   }
+
+  // What was done at `when` and told at `told`.
+  Points cost_later(const Trait& trait, std::uint64_t what, std::chrono::seconds when,
+                    std::chrono::seconds told) {
+    Offence made = offence("192.0.2.1", trait.points.milli);
+    made.what = what;
+    made.waited = told - when;
+    return tally.cost(ledger.prefix_of(made.address), made, trait, Policy{}.findtime, at(told));
+  }
 };
 
 }  // namespace
@@ -92,6 +101,51 @@ TEST_CASE("the first so many within the window cost nothing", "[judge][tally]") 
   CHECK(bench.cost(kFlood, 0, 30s, 5) == Points{200});
   CHECK(bench.cost(kFlood, 0, 59s) == Points{100});
   CHECK(bench.cost(kFlood, 0, 61s, 5) == Points{100});  // the seven have left
+}
+
+TEST_CASE("what sessions that end together did is measured by when they did it", "[judge][tally][waited]") {
+  const bool backwards = GENERATE(false, true);
+  const auto place = [&](int i, int of) { return backwards ? of - 1 - i : i; };
+  Bench slow;  // nine a minute, for two hours
+  for (int i = 0; i < 1080; ++i)
+    CHECK(slow.cost_later(kFlood, 0, place(i, 1080) * 7s, 2h + 6min) == Points{0});
+  Bench hasty;  // twenty within a minute, and one each minute until they are told
+  for (int i = 0; i < 100; ++i)
+    CHECK(hasty.cost_later(kFlood, 0, 2min + place(i, 100) * 1min, 110min) == Points{0});
+  Points sum;
+  for (int i = 0; i < 20; ++i) sum = sum + hasty.cost_later(kFlood, 0, place(i, 20) * 1s, 110min);
+  CHECK(sum == Points{1000});
+}
+
+TEST_CASE("windows that are told in turns are each measured whole", "[judge][tally][waited]") {
+  Bench bench;
+  Points sum;
+  for (int i = 0; i < 30; ++i)
+    for (int burst = 0; burst < 20; ++burst)
+      sum = sum + bench.cost_later(kFlood, 0, burst * 5min + i * 1s, 110min);
+  CHECK(sum == Points{20 * 20 * 100});
+}
+
+TEST_CASE("different things are counted with those of the same time", "[judge][tally][waited]") {
+  const bool backwards = GENERATE(false, true);
+  Trait candidates = kProbing;
+  candidates.window = 10min;
+  candidates.free = 20;
+  const auto told = 1h + 50min;
+  Bench calls;  // fifteen in each of ten calls
+  for (int call = 0; call < 10; ++call)
+    for (int i = 0; i < 15; ++i) {
+      const int which = backwards ? 9 - call : call;
+      CHECK(calls.cost_later(candidates, static_cast<std::uint64_t>(which * 15 + i + 1), which * 11min,
+                             told) == Points{0});
+    }
+  Bench scan;  // thirty in five sessions of one window
+  Points sum;
+  for (int i = 0; i < 30; ++i) {
+    const int which = backwards ? 29 - i : i;
+    sum = sum + scan.cost_later(candidates, static_cast<std::uint64_t>(which + 1), which / 6 * 2min, told);
+  }
+  CHECK(sum == Points{10'000});
 }
 
 TEST_CASE("an ordinary rule is arithmetic and remembers nothing", "[judge][tally]") {

@@ -239,6 +239,37 @@ TEST_CASE("who sends requests without a password in another's name gets nobody b
   CHECK(story.pipeline.counters().offences.at({"challenge", Evidence::spoofable}) == 20);
 }
 
+// So many relays, opened one after the other and closed all at once.
+bool many_relays_are_a_ban(int relays, std::chrono::milliseconds apart, bool last_first) {
+  Story story;
+  const auto opened = story.now;
+  for (int i = 0; i < relays; ++i) {
+    while (story.now.mono < opened.mono + i * apart)
+      story.ticks(std::min<std::chrono::milliseconds>(apart, std::chrono::seconds(1)));
+    const std::string name = session(i + 1);
+    story.says("7: : " + name + ": new, realm=<example.org>, username=<alice>, lifetime=3600");
+    story.says("7: : " + name +
+               ": realm <example.org> user <alice>: incoming packet ALLOCATE processed, success");
+  }
+  bool banned = false;
+  for (int i = 0; i < relays; ++i) {
+    const int which = last_first ? relays - i : i + 1;
+    banned = banned || story.says(fmt::format(
+                           "7: : {}: closed (2nd stage), user <alice> realm <example.org> origin <>, local "
+                           "198.51.100.10:3478, remote 192.0.2.7:{}, reason: allocation watchdog "
+                           "determined stale session state",
+                           session(which), 10'000 + which));
+  }
+  for (int i = 0; i < 10; ++i) banned = story.ticks().has_value() || banned;
+  return banned;
+}
+
+TEST_CASE("relays that end together are a flood only where they began together", "[pipeline][waited]") {
+  const bool last_first = GENERATE(false, true);
+  CHECK_FALSE(many_relays_are_a_ban(75, std::chrono::milliseconds(2100), last_first));
+  CHECK(many_relays_are_a_ban(75, std::chrono::milliseconds(300), last_first));
+}
+
 TEST_CASE("three different users are a ban, one wrong password is none", "[pipeline]") {
   Story story;
   CHECK_FALSE(guesses(story, 1, "192.0.2.11:1001", "alice"));
