@@ -50,6 +50,7 @@ Result<std::unique_ptr<App>> App::create(RunOptions options, Setup setup, Log& l
   std::unique_ptr<App> app(
       new App(std::move(options), std::move(setup.config), std::move(memory), std::move(pipeline), log));
   app->pipeline_.set_admin_ports(app->config_.admin_ports);
+  app->pipeline_.set_web_admin_ports(app->config_.web_admin_ports);
   if (auto connected = app->connect(read_clocks()); !connected) return tl::unexpected(connected.error());
   return app;
 }

@@ -30,6 +30,7 @@ void App::apply(Setup setup, const Now& now) {
   pipeline_.set_rules(std::move(setup.rules));
   pipeline_.set_policy(config_.policy);
   pipeline_.set_admin_ports(config_.admin_ports);
+  pipeline_.set_web_admin_ports(config_.web_admin_ports);
   pipeline_.set_quench(config_.quench);
   pipeline_.set_breaker(config_.breaker);
   pipeline_.set_nat64(config_.nat64);

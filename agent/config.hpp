@@ -92,6 +92,7 @@ struct Config {
   // From coturn's own configuration, never from the operator's file:
   std::vector<PortRange> detected_ports;                 // where clients may connect
   std::vector<PortRange> admin_ports;                    // of its web-admin and its command line interface
+  std::vector<PortRange> web_admin_ports;                // of its web-admin, where it listens nowhere else
   std::vector<PortRange> relay_ports{{49'152, 65'535}};  // min-port to max-port
   std::vector<OwnNetwork> coturn_networks;  // its listening-ip and external-ip: never to be banned
   CoturnLog coturn_log = CoturnLog::unknown;

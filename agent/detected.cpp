@@ -59,6 +59,7 @@ class DetectedReader {
     if (name.text == "log_file") return each(value, detected_.log_file, read_path);
     if (name.text == "ports") return each(value, detected_.ports, read_ports);
     if (name.text == "admin_ports") return each(value, detected_.admin_ports, read_ports);
+    if (name.text == "web_admin_ports") return each(value, detected_.web_admin_ports, read_ports);
     if (name.text == "relay_ports") return each(value, detected_.relay_ports, read_ports);
     if (name.text == "listening_ip") return each(value, detected_.listening_ip, read_address);
     if (name.text == "external_ip") return each(value, detected_.external_ip, read_address);
@@ -130,6 +131,7 @@ void apply(const Detected& detected, Config& config) {
   if (config.log_timestamp_automatic) config.log_timestamp_format = detected.log_timestamp_format;
   if (config.ports_automatic && !detected.ports.empty()) config.ports = detected.ports;
   config.admin_ports = detected.admin_ports;
+  config.web_admin_ports = detected.web_admin_ports;
   config.detected_ports = detected.ports;
   if (!detected.relay_ports.empty()) config.relay_ports = detected.relay_ports;
   config.coturn_networks = own_networks(detected);
@@ -151,6 +153,7 @@ std::string detected_yaml(const Detected& detected, std::string_view source) {
   text += fmt::format("verbose: {}\n", detected.verbose);
   text += fmt::format("ports: {}\n", yaml_list(detected.ports, port_text));
   text += fmt::format("admin_ports: {}\n", yaml_list(detected.admin_ports, port_text));
+  text += fmt::format("web_admin_ports: {}\n", yaml_list(detected.web_admin_ports, port_text));
   text += fmt::format("relay_ports: {}\n", yaml_list(detected.relay_ports, port_text));
   text += fmt::format("listening_ip: {}\n", yaml_list(detected.listening_ip, address_text));
   text += fmt::format("external_ip: {}\n", yaml_list(detected.external_ip, address_text));

@@ -22,11 +22,12 @@ struct Detected {
   std::vector<std::string> log_file;  // paths or globs; empty where coturn writes none
   std::string log_timestamp_format;   // strftime text; empty: coturn's own forms
   bool verbose = false;
-  std::vector<PortRange> ports;        // where clients may connect
-  std::vector<PortRange> admin_ports;  // of them, those of administrators: web-admin's and the CLI's
-  std::vector<PortRange> relay_ports;  // min-port to max-port; empty: coturn's own
-  std::vector<Address> listening_ip;   // without the unspecified ones
-  std::vector<Address> external_ip;    // both halves of "public/private"
+  std::vector<PortRange> ports;            // where clients may connect
+  std::vector<PortRange> admin_ports;      // of them, those of administrators: web-admin's and the CLI's
+  std::vector<PortRange> web_admin_ports;  // web-admin's, where it listens nowhere else
+  std::vector<PortRange> relay_ports;      // min-port to max-port; empty: coturn's own
+  std::vector<Address> listening_ip;       // without the unspecified ones
+  std::vector<Address> external_ip;        // both halves of "public/private"
 };
 
 // "coturn's listening-ip" and "coturn's external-ip", never to be banned.

@@ -322,7 +322,16 @@ void Pipeline::attribute(const Settled& settled, const Now& arrived, Outcome& ou
   const Now now = deed.by == Deed::By::unknown ? arrived : deed.now;
   deed.now = now;
   attributed_.clear();
-  attribution_.take(event, rules(), now, attributed_);
+  if (settled.contested)
+    attribution_.take(Accusation{.kind = Accusation::Kind::decided,
+                                 .like = event,
+                                 .user = {},
+                                 .offences = event.count,
+                                 .lines = event.count,
+                                 .suspects = {}},
+                      rules(), now, attributed_);
+  else
+    attribution_.take(event, rules(), now, attributed_);
   Circumstances known;
   // Of one and the same session, so that nobody can have forged it: it asked for a relay, say.
   known.did_more = std::any_of(attributed_.begin(), attributed_.end(), [&](const Attributed& each) {

@@ -154,6 +154,7 @@ class Pipeline {
     testimony_.set_witness(available, sure, now);
   }
   void set_admin_ports(std::vector<PortRange> ports) { testimony_.set_admin_ports(std::move(ports)); }
+  void set_web_admin_ports(std::vector<PortRange> ports) { testimony_.set_web_admin_ports(std::move(ports)); }
   // New rules for what comes; what is known of the streams and of the addresses stays.
   void set_rules(RuleSet rules);
   void set_policy(const Policy& policy);

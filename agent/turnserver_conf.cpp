@@ -30,7 +30,7 @@ struct Options {
   std::string timestamp_format;
   std::uint16_t port = kStunPort, tls_port = kTlsPort, alt_port = 0, alt_tls_port = 0, proxy_port = 0;
   std::uint16_t min_port = kMinPort, max_port = kMaxPort;
-  bool cli = true, web_admin = false;
+  bool cli = true, web_admin = false, web_on_workers = false;
   std::uint16_t cli_port = kCliPort, web_port = kWebPort;
   bool cli_open = false, web_open = false;  // not on loopback, which is the default of both
   std::vector<std::uint16_t> auxiliary_ports;
@@ -103,6 +103,8 @@ constexpr std::array kOptions{
     Option{"cli-port", [](Options& o, std::string_view v) { o.cli_port = port(v); }},
     Option{"cli-ip", [](Options& o, std::string_view v) { o.cli_open = open_to_others(v); }},
     Option{"web-admin", [](Options& o, std::string_view v) { o.web_admin = truth(v); }},
+    Option{"web-admin-listen-on-workers",
+           [](Options& o, std::string_view v) { o.web_on_workers = truth(v); }},
     Option{"web-admin-port", [](Options& o, std::string_view v) { o.web_port = port(v); }},
     Option{"web-admin-ip", [](Options& o, std::string_view v) { o.web_open = open_to_others(v); }},
     Option{"listening-ip", [](Options& o, std::string_view v) { add_address(o.listening, v); }},
@@ -220,6 +222,9 @@ Detected parse_turnserver_conf(std::string_view text) {
   for (const auto number : options.auxiliary_ports) add_port(detected.ports, number);
   if (options.cli && options.cli_open) add_port(detected.admin_ports, options.cli_port);
   if (options.web_admin && options.web_open) add_port(detected.admin_ports, options.web_port);
+  // Where its workers listen, too, a request may have come over any port.
+  if (options.web_admin && options.web_open && !options.web_on_workers)
+    add_port(detected.web_admin_ports, options.web_port);
   for (const PortRange& range : detected.admin_ports) add_port(detected.ports, range.first);
   const auto [lowest, highest] = std::minmax(options.min_port, options.max_port);
   detected.relay_ports = {{std::max<std::uint16_t>(lowest, 1), std::max<std::uint16_t>(highest, 1)}};

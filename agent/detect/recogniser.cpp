@@ -41,6 +41,8 @@ bool shows_handshake(std::string_view message) {
 
 Speech speech_of(const Rule& rule, const Event& event) {
   if (event.client && !rule.login) return Speech::names_client;
+  // It names nobody, and whatever follows in it, its beginning is coturn's.
+  if (rule.witnessed == Witnessed::admin) return Speech::accuses;
   return rule.session && !rule.login && !rule.closes ? Speech::accuses : Speech::other;
 }
 

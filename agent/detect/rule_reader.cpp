@@ -133,7 +133,8 @@ void Reader::check_pattern(const YAML::Node& node, const Rule& rule, const Patte
       fields.problem(node[key].Mark(), "\"{}{}\" needs {} in the pattern", key,
                      node[key].IsScalar() ? ": " + node[key].Scalar() : "", placeholder);
   };
-  if (rule.witnessed == Witnessed::exactly || rule.witnessed == Witnessed::admin)
+  // A rule of administrators may name nobody: then it is charged to who must have asked.
+  if (rule.witnessed == Witnessed::exactly || (rule.witnessed == Witnessed::admin && pattern.names_client()))
     needs("witnessed", pattern.names_port(), "{client} or {client_unbracketed}");
   if (rule.witnessed == Witnessed::seen)
     needs("witnessed", pattern.names_client(), "{client}, {client_unbracketed} or {client_address}");
@@ -189,8 +190,10 @@ void Reader::check_keys(const YAML::Node& node, const Rule& rule) {
   if (given("taken_back_after") && !given("taken_back_by"))
     fields.problem(node["taken_back_after"].Mark(), "\"taken_back_after\" needs \"taken_back_by\"");
   for (const char* const key :
-       {"unless_counted", "login", "moves", "refreshes", "answers_refresh", "misdeed", "announced_by"})
+       {"unless_counted", "login", "moves", "refreshes", "answers_refresh", "announced_by"})
     if (given(key) && !rule.session) fields.problem(node[key].Mark(), "\"{}\" needs \"session: true\"", key);
+  if (given("misdeed") && !rule.session && rule.witnessed != Witnessed::admin)
+    fields.problem(node["misdeed"].Mark(), "\"misdeed\" needs \"session: true\" or \"witnessed: admin\"");
   if (rule.trait.distinct == Distinct::session && !rule.session)
     fields.problem(node["distinct"].Mark(), "\"distinct: session\" needs \"session: true\"");
   if (rule.login && (rule.trait.points > Points{} || rule.trait.points_from > Points{}))

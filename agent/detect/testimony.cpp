@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <array>
 #include <deque>
+#include <set>
 #include <utility>
 
+#include "detect/admin_visitors.hpp"
 #include "detect/brief_ends.hpp"
 #include "detect/living_connections.hpp"
 #include "detect/waiting_lines.hpp"
@@ -17,6 +19,7 @@ namespace {
 using Time = std::chrono::steady_clock::time_point;
 
 constexpr std::size_t kMaxBusy = 65'536;  // until take_busy() is called
+constexpr std::size_t kMaxLogs = 4096;    // whose lines were proven
 // The shortest answer that a client of coturn's has any use for: a STUN header (RFC 8489, section 5). A TLS
 // alert has 7.
 constexpr std::uint64_t kAnswerBytes = 20;
@@ -53,7 +56,14 @@ struct Ended {
 
 struct Testimony::State {
   explicit State(const HashSeed& seed)
-      : ended(seed), places(seed), living(seed), briefs(seed), exact(seed), seen(seed), forgeable(seed) {}
+      : ended(seed),
+        places(seed),
+        living(seed),
+        visitors(seed),
+        briefs(seed),
+        exact(seed),
+        seen(seed),
+        forgeable(seed) {}
 
   // One call of the owner's: what it settles, with which rules, and when.
   struct Call {
@@ -64,6 +74,8 @@ struct Testimony::State {
   };
 
   void take(const Event& event, const Call& call);
+  void take_request(const Event& event, const Call& call);
+  [[nodiscard]] bool sees(std::uint32_t log) const;
   [[nodiscard]] bool has_room_for(const Event& event) const;
   void wait(const Event& event, const Call& call);
   // What becomes of a line.
@@ -87,6 +99,7 @@ struct Testimony::State {
   void settle_due(const Call& call);
   void settle_broken(const Call& call);
   void settle_living(const Call& call);
+  void settle_requests(const Call& call);
   void forget(Time now);
   [[nodiscard]] bool unbroken_around(Time arrived) const {
     return available && (sure || confirmed) && unbroken_since <= arrived - kPatience;
@@ -94,15 +107,19 @@ struct Testimony::State {
 
   bool available = false, sure = false;
   bool confirmed =
-      false;              // this witness proved a line that nobody can have forged: it is coturn that it sees
-  bool lost = false;      // the witness was, while lines waited
-  Time unbroken_since{};  // every end from here on is known
+      false;          // this witness proved a line that nobody can have forged: it is coturn that it sees
+  bool lost = false;  // the witness was, while lines waited
+  std::optional<std::uint32_t> first_log;
+  bool several_logs = false;
+  std::set<std::uint32_t> confirmed_logs;  // of whose lines this witness proved one
+  Time unbroken_since{};                   // every end from here on is known
   Time heard_until{};
   std::array<Time, 2> samples_begun{};  // of the last whole samples, the older first
-  std::vector<PortRange> admin_ports;
+  std::vector<PortRange> admin_ports, web_admin_ports;
   RecentTable<Ended> ended;
   RecentTable<Time> places;  // addresses, with when a connection of theirs ended last
   LivingConnections living;
+  AdminVisitors visitors;
   BriefEnds briefs;
   // Lines about resets, by endpoint, and about connections, by address; those that may be forged apart, by
   // endpoint, for they make room for the others.
@@ -117,6 +134,9 @@ struct Testimony::State {
 
 void Testimony::State::take(const Event& event, const Call& call) {
   const Rule& rule = call.rule(event);
+  several_logs = several_logs || event.log != first_log.value_or(event.log);
+  first_log = first_log.value_or(event.log);
+  if (rule.witnessed == Witnessed::admin && !event.client) return take_request(event, call);
   if (rule.witnessed == Witnessed::no || !event.client || !available) return hand(event, call);
   const Endpoint& client = *event.client;
   // That a connection is there, or ended in whatever way, says little: with a line for each port somebody
@@ -133,6 +153,33 @@ void Testimony::State::take(const Event& event, const Call& call) {
   // Without a port nothing can be joined exactly; in a backlog the connection may have ended at any time.
   if (!event.fresh || (rule.witnessed == Witnessed::exactly && client.port == 0)) return hand(event, call);
   wait(event, call);
+}
+
+// Whether the witness sees the connections of the coturn that writes this log: another's may be in another
+// network namespace.
+bool Testimony::State::sees(std::uint32_t log) const {
+  return confirmed_logs.contains(log) || ((sure || confirmed) && !several_logs);
+}
+
+// It names nobody. Who was there when it was written is known only of one that was read at once.
+void Testimony::State::take_request(const Event& event, const Call& call) {
+  const bool old = event.deed.by != Deed::By::unknown && call.now - event.deed.now.mono > kPatience;
+  if (!available || !event.fresh || old || event.evidence == Evidence::tainted || !sees(event.log))
+    return hand(event, call);
+  visitors.take(event, call.now);
+}
+
+void Testimony::State::settle_requests(const Call& call) {
+  if (!visitors.waits()) return;
+  std::vector<Event> decided;
+  if (available)
+    visitors.decide(heard_until, call.rules, decided);
+  else
+    visitors.give_up(decided);
+  for (const Event& event : decided) {
+    hand(event, call);
+    call.settled.back().contested = available && !event.client && visitors.contested();
+  }
 }
 
 bool Testimony::State::has_room_for(const Event& event) const {
@@ -197,6 +244,7 @@ void Testimony::State::prove(Event event, Ended& connection, Time arrived, const
   const bool told_already = std::exchange(connection.line_told, true);
   if (was_tainted && told_already) return hand(event, call);
   confirmed = confirmed || !was_tainted;
+  if (!was_tainted && in_time && confirmed_logs.size() < kMaxLogs) confirmed_logs.insert(event.log);
   if (was_tainted) {
     ++counters.given_back;
     // Whose connection it was is certain now, not whose session: that number may be forged, and another's
@@ -264,6 +312,7 @@ void Testimony::State::closed(const Connection& connection, const Call& call) {
     ++counters.forgotten;
   }
   living.ended(client);
+  if (!end.foreign && holds(web_admin_ports, connection.local.port)) visitors.ended(connection);
 
   std::vector<WaitingLine> lines;
   exact.take(client, lines);
@@ -300,6 +349,7 @@ void Testimony::State::closed_by_coturn(const Connection& connection, const Call
   std::vector<WaitingLine> lines;
   seen.take({client, 0}, lines);
   for (WaitingLine& line : lines) hand(lend(std::move(line)), call);
+  if (!connection.foreign && holds(web_admin_ports, connection.local.port)) visitors.ended(connection);
   if (connection.foreign || !living.one_ended(client, call.now)) return;
   std::vector<BriefEnd> due;
   briefs.add({client, connection.local, call.now}, due);
@@ -307,6 +357,8 @@ void Testimony::State::closed_by_coturn(const Connection& connection, const Call
 }
 
 void Testimony::State::lives(const Connection& connection, const Call& call) {
+  if (!connection.foreign && holds(web_admin_ports, connection.local.port))
+    visitors.seen(connection, call.now);
   const auto signs = living.seen(connection, call.now);
   if (signs.busy && busy.size() < kMaxBusy) busy.push_back(connection.client.address);
   if (signs.idle) sign(KernelSign::idle, connection.client, connection.local, call);
@@ -395,11 +447,14 @@ void Testimony::set_witness(bool available, bool sure, const Now& now) {
   if (available && !state.available) {
     state.unbroken_since = now.mono;
     state.living.missed(now.mono);
+    state.visitors.missed();
   }
   if (!available) {
     state.lost = state.lost || waiting() != 0;
     // Another program may listen when it comes back.
     state.confirmed = false;
+    state.confirmed_logs.clear();
+    state.visitors.missed();
   }
   state.available = available;
   state.sure = available && sure;
@@ -407,6 +462,11 @@ void Testimony::set_witness(bool available, bool sure, const Now& now) {
 
 void Testimony::set_admin_ports(std::vector<PortRange> ports) {
   state_->admin_ports = std::move(ports);
+}
+
+void Testimony::set_web_admin_ports(std::vector<PortRange> ports) {
+  if (ports != state_->web_admin_ports) state_->visitors.missed();
+  state_->web_admin_ports = std::move(ports);
 }
 
 bool Testimony::available() const {
@@ -451,6 +511,7 @@ void Testimony::sampled(const Now& begun, const RuleSet& rules, const Now& now,
   std::vector<Endpoint> unserved;
   state_->living.sampled(begun.mono, now.mono, brief, unserved);
   state_->samples_begun = {state_->samples_begun.back(), begun.mono};
+  state_->visitors.sampled(begun.mono, now.mono);
   std::vector<BriefEnd> due;
   for (const Address& client : brief) state_->briefs.add({client, std::nullopt, now.mono, true}, due);
   state_->tell(due, call);
@@ -468,6 +529,7 @@ void Testimony::tick(const RuleSet& rules, const Now& now, std::vector<Settled>&
   state_->settle_broken(call);
   state_->forget(now.mono);
   state_->settle_due(call);
+  state_->settle_requests(call);
 }
 
 void Testimony::rules_changed(const RuleSet& from, const RuleSet& to) {
@@ -478,6 +540,7 @@ void Testimony::rules_changed(const RuleSet& from, const RuleSet& to) {
   };
   std::vector<WaitingLine> gone;
   for (WaitingLines* const waiting : state_->all_waiting) waiting->take_if(is_gone, gone);
+  state_->visitors.forget_lines();
 }
 
 std::vector<Address> Testimony::take_busy() {
@@ -490,7 +553,7 @@ const TestimonyCounters& Testimony::counters() const {
 std::size_t Testimony::bytes() const {
   const State& state = *state_;
   std::size_t bytes = state.ended.bytes() + state.places.bytes() + state.living.bytes() +
-                      state.briefs.bytes() + state.busy.capacity() * sizeof(Address);
+                      state.visitors.bytes() + state.briefs.bytes() + state.busy.capacity() * sizeof(Address);
   for (const WaitingLines* waiting : state.all_waiting) bytes += waiting->bytes();
   return bytes;
 }

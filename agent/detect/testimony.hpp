@@ -5,6 +5,7 @@
 // text may stand is given back by no more than this: a connection from its very endpoint that ended within 2
 // s of it, in the way that makes coturn write this line, and of which no line has told. Which of "TCP" and
 // "TLS" the line names tells nothing of that: coturn takes both on every port, and by the first bytes alone.
+// A line about a request to web-admin, which names nobody, is charged to whose it must be (admin_visitors).
 // Pure: the kernel's side is source/witness.
 //
 // Refutation needs an unbroken witness from 2 s before the line came to 2 s after; without it a line is what
@@ -51,7 +52,8 @@ struct Settled {
   bool harmless = false;
   // When the connection ended, where that is known and was a while before.
   std::optional<std::chrono::steady_clock::time_point> ended{};
-  bool vague = false;  // it ended some time since the last sample
+  bool vague = false;      // it ended some time since the last sample
+  bool contested = false;  // it names nobody, and may be one's or another's
 };
 
 class Testimony {
@@ -81,6 +83,8 @@ class Testimony {
 
   // Where only administrators connect (Witnessed::admin).
   void set_admin_ports(std::vector<PortRange> ports);
+  // Where alone requests to web-admin come from (admin_visitors).
+  void set_web_admin_ports(std::vector<PortRange> ports);
 
   // `rules` tells what of the event's rule must be witnessed, and which rules the kernel's signs are.
   void take(const Event& event, const RuleSet& rules, const Now& now, std::vector<Settled>& settled);

@@ -75,7 +75,8 @@ def forgeries(victim, session=777):
     }
 
 
-NAME_NOBODY = {"credentials-unnamed", "credentials-unnamed-unknown", "peer-denied-unnamed", "relay-port-scan", "web-admin-throttled"}
+NAME_NOBODY = {"credentials-unnamed", "credentials-unnamed-unknown", "peer-denied-unnamed", "relay-port-scan", "web-admin-throttled", "web-admin-logon",
+               "web-admin-logon-input", "web-admin-request"}
 
 
 def rules_that_ban():

@@ -20,6 +20,7 @@ TEST_CASE("what was detected is read back as it was", "[detected]") {
   detected.verbose = true;
   detected.ports = {{1, 1}, {3478, 3480}};
   detected.admin_ports = {{5766, 5766}};
+  detected.web_admin_ports = {{8080, 8080}};
   detected.relay_ports = {{20'000, 30'000}};
   detected.listening_ip = {*Address::parse("2001:db8::1"), *Address::parse("192.0.2.1")};
   detected.external_ip = {*Address::parse("198.51.100.1")};
@@ -31,6 +32,7 @@ TEST_CASE("what was detected is read back as it was", "[detected]") {
   CHECK(back->verbose);
   CHECK(back->ports == detected.ports);
   CHECK(back->admin_ports == detected.admin_ports);
+  CHECK(back->web_admin_ports == detected.web_admin_ports);
   CHECK(back->relay_ports == detected.relay_ports);
   CHECK(back->listening_ip == detected.listening_ip);
   CHECK(back->external_ip == detected.external_ip);

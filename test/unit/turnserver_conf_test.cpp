@@ -94,6 +94,12 @@ TEST_CASE("every port that clients reach is found, those on loopback are not", "
   CHECK(parse_turnserver_conf("cli-ip=::1\n").admin_ports.empty());
   CHECK(parse_turnserver_conf("cli-ip=::1\n").ports == single({3478, 3479, 5349, 5350}));
   CHECK(parse_turnserver_conf("cli-ip=0.0.0.0\nno-cli\n").ports == single({3478, 3479, 5349, 5350}));
+  const auto web_ports = [](const std::string& more) {
+    return parse_turnserver_conf("web-admin\nweb-admin-port=88\n" + more).web_admin_ports;
+  };
+  CHECK(web_ports("").empty());
+  CHECK(web_ports("web-admin-ip=192.0.2.1\ncli-ip=0.0.0.0\n") == single({88}));
+  CHECK(web_ports("web-admin-ip=192.0.2.1\nweb-admin-listen-on-workers\n").empty());
   CHECK(parse_turnserver_conf("tcp-proxy-port=99999\nlistening-port=65535\n").ports ==
         single({65535, 5349, 5350}));
 }
