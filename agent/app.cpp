@@ -80,6 +80,7 @@ App::App(RunOptions options, Config config, std::unique_ptr<LastingMemory> memor
              .taken = [this](const Packet& packet, const SegmentProof& proof,
                              const Now& at) { gate_judge_.taken(packet, proof, at, outcome_); },
              .batch_end = [this](const Now& at) { on_batch_end(at); }}),
+      relays_(log_, announcer_),
       operations_(
           {.config = config_,
            .log = log_,
@@ -330,6 +331,7 @@ void App::on_tick(const boost::system::error_code& error) {
   }
   source_->tick(now);
   if (witness_) witness_->tick(now);
+  relays_.tick(config_, witness_ ? witness_->users() : std::set<std::uint32_t>(), !simulated(), now);
   const bool caught_up = source_->lag_bytes() == 0;
   if (caught_up) read_up_ = now.mono;
   pipeline_.tick(now, caught_up, outcome_);

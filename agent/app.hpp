@@ -28,6 +28,7 @@
 #include "metrics_post.hpp"
 #include "operations.hpp"
 #include "pipeline.hpp"
+#include "relay_post.hpp"
 #include "saved_bans.hpp"
 #include "service.hpp"
 #include "setup.hpp"
@@ -136,6 +137,7 @@ class App {
   std::unique_ptr<HostAddresses> host_addresses_;
   std::unique_ptr<Witness> witness_;
   GatePost gate_;
+  RelayPost relays_;
   SourceChoice choice_;
   std::chrono::steady_clock::time_point choice_made_{};
   std::unique_ptr<LineSource> source_;

@@ -34,7 +34,8 @@ std::string remedy_of(const Notice& notice, const RuleSet& rules) {
              "externalTrafficPolicy: Local, no source NAT); else list it in ignoreip";
     case Notice::Kind::own_address:
       return "coturn's verbose log has that relay's port (Local relay addr) and its user: take the account "
-             "away. Where no two customers call each other through this server, set denied-peer-ip to its "
+             "away. Where coturn runs as a user of its own, and not as root, its relays are kept from it; "
+             "else, where no two customers call each other through this server, set denied-peer-ip to its "
              "own addresses";
   }
   return rules.rule(notice.rule).report;

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "enforce/backends.hpp"
+#include "enforce/relay_rule.hpp"
 
 namespace coturn_guard {
 namespace {
@@ -26,6 +27,10 @@ Result<> of_each(Result<> (*Leftovers::*remove)()) {
   for (const auto* const left : {&ipset_leftovers(), &nftables_leftovers()})
     if (auto done = (left->*remove)(); !done && all) all = std::move(done);
   return all;
+}
+
+Result<> both(Result<> first, Result<> second) {
+  return first ? std::move(second) : std::move(first);
 }
 
 }  // namespace
@@ -53,11 +58,11 @@ Result<std::unique_ptr<Enforcer>> make_enforcer(boost::asio::io_context& io, con
 }
 
 Result<> remove_drop_rule() {
-  return of_each(&Leftovers::remove_rule);
+  return both(RelayRule::remove(), of_each(&Leftovers::remove_rule));
 }
 
 Result<> remove_everything() {
-  return of_each(&Leftovers::remove_all);
+  return both(RelayRule::remove(), of_each(&Leftovers::remove_all));
 }
 
 }  // namespace coturn_guard

@@ -124,7 +124,7 @@ struct EnforcerChoice {
                                                               EnforcerEvents events);
 
 // Removes the drop rule that an earlier, enforcing run left by whichever backend, and keeps its sets: what
-// `mode: observe` begins with.
+// `mode: observe` begins with. And what keeps coturn's relays from coturn (relay_rule).
 [[nodiscard]] Result<> remove_drop_rule();
 
 // Ends everything, of every backend: first the rule, then the sets with all bans. For the daemon being

@@ -41,6 +41,9 @@ std::string describe(const nftnl_expr* expression) {
                        hex(expression, NFTNL_EXPR_RANGE_FROM_DATA),
                        hex(expression, NFTNL_EXPR_RANGE_TO_DATA));
   if (name == "immediate") {
+    if (nftnl_expr_is_set(expression, NFTNL_EXPR_IMM_DATA))
+      return fmt::format("immediate {} is {}", number(NFTNL_EXPR_IMM_DREG),
+                         hex(expression, NFTNL_EXPR_IMM_DATA));
     const auto* const chain = nftnl_expr_get_str(expression, NFTNL_EXPR_IMM_CHAIN);
     return fmt::format("immediate {} {}{}{}", number(NFTNL_EXPR_IMM_DREG), number(NFTNL_EXPR_IMM_VERDICT),
                        chain != nullptr ? " > " : "", chain != nullptr ? chain : "");

@@ -107,6 +107,7 @@ class Witness::Impl {
   void tick(const Now& now);
   [[nodiscard]] const WitnessState& state() const { return state_; }
   [[nodiscard]] const WitnessCounters& counters() const { return counters_; }
+  [[nodiscard]] const std::set<std::uint32_t>& users() const { return listeners_.users; }
 
  private:
   struct Listener : TcpListener {
@@ -125,6 +126,7 @@ class Witness::Impl {
     bool v4 = false, v6 = false;        // of the sampled ones
     Endpoints ours, others;             // of the wanted ports
     std::set<std::uint32_t> strangers;  // users of the others
+    std::set<std::uint32_t> users;      // coturn's, where something that only coturn has tells of it
     bool not_roots = false;
     [[nodiscard]] bool any() const { return !ours.empty(); }
     // The kernel gives a connection to the listener that names its very address before one that names none.
@@ -387,6 +389,7 @@ Witness::Impl::Listeners Witness::Impl::sort_out(const std::vector<Listener>& to
     if (wanted_[port] && !coturns && each.uid != 0 && coturn && !coturn->users.contains(each.uid))
       listeners.strangers.insert(each.uid);
     if (!coturns) continue;
+    if (coturn->marked) listeners.users.insert(each.uid);
     listeners.not_roots = listeners.not_roots || each.uid != 0 || !coturn->cgroups.empty();
     listeners.sampled.set(port);
     (each.family == Family::v4 ? listeners.v4 : listeners.v6) = true;
@@ -484,6 +487,9 @@ const WitnessState& Witness::state() const {
 }
 const WitnessCounters& Witness::counters() const {
   return impl_->counters();
+}
+const std::set<std::uint32_t>& Witness::users() const {
+  return impl_->users();
 }
 
 }  // namespace coturn_guard

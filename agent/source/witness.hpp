@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -72,6 +73,8 @@ class Witness {
   void tick(const Now& now);  // once a second: who listens, and every second time who lives
   [[nodiscard]] const WitnessState& state() const;
   [[nodiscard]] const WitnessCounters& counters() const;
+  // Coturn's, by something that only coturn has; empty while it is not there, or is not told by that.
+  [[nodiscard]] const std::set<std::uint32_t>& users() const;
 
  private:
   class Impl;
