@@ -18,6 +18,8 @@ constexpr std::uint64_t kLinesBeforeDoubt = 10'000;
 constexpr std::chrono::seconds kPatienceForWitness{10};
 constexpr std::chrono::minutes kTotalsInterval{1};
 constexpr std::size_t kNamedProtocols = 5;
+constexpr std::chrono::minutes kRoomInterval{1};
+constexpr double kMostByHand = 100, kByHandPerSecond = 20;  // below what util/log lets pass
 
 // "SIP 40, DNS 7": the most frequent ones.
 std::string most_frequent(const std::map<std::string_view, std::uint64_t>& counts) {
@@ -53,24 +55,89 @@ int priority_of(Level level) {
 
 }  // namespace
 
-void Announcer::bans(const std::vector<Verdict>& verdicts, const RuleSet& rules, bool simulated,
-                     const Now& now) {
-  const LogEvent& event = simulated ? events::kWouldBan : events::kBan;
-  for (const auto& verdict : verdicts) {
-    if (log_.suppresses(event, now.mono)) continue;
-    log_.write(event,
-               {{"address", verdict.address.to_string()},
-                {"prefix", verdict.prefix.to_string()},
-                {"for", to_string(verdict.duration)},
-                {"seconds", std::to_string(verdict.duration.count())},
-                {"rule", std::string(rules.name(verdict.rule))},
-                {"evidence", std::string(to_string(verdict.evidence))},
-                {"points", to_string(verdict.points)},
-                {"earlier_bans", std::to_string(verdict.earlier_bans)},
-                {"protocol", std::string(verdict.protocol)},
-                {"time", to_string(verdict.deed)}},
-               now.mono);
+void Announcer::ban_changed(const BanChange& change, bool simulated, const Now& now) {
+  switch (change.kind) {
+    case BanChange::Kind::asked: return;
+    case BanChange::Kind::stands: return ban_stands(change, simulated, now);
+    case BanChange::Kind::refused:
+      if (!change.again) ban_refused(change.wish.record, now);
+      return;
+    case BanChange::Kind::ended: return ban_ended(change, now);
+    case BanChange::Kind::expired:
+      if (simulated || log_.suppresses(events::kBanExpired, now.mono)) return;
+      log_.write(events::kBanExpired,
+                 {{"prefix", change.wish.record.prefix.to_string()},
+                  {"origin", std::string(origin_of(change.wish.record.cause))}},
+                 now.mono);
   }
+}
+
+bool Announcer::tells_by_hand(const Now& now) {
+  const std::chrono::duration<double> since = now.mono - by_hand_filled_;
+  by_hand_ = std::min(kMostByHand, by_hand_ + since.count() * kByHandPerSecond);
+  by_hand_filled_ = now.mono;
+  if (by_hand_ < 1) return false;
+  by_hand_ -= 1;
+  return true;
+}
+
+void Announcer::ban_stands(const BanChange& change, bool simulated, const Now& now) {
+  const LogEvent& event = simulated ? events::kWouldBan : events::kBan;
+  const BanRecord& record = change.wish.record;
+  const bool by_rule = record.cause == BanCause::rule;
+  if (!by_rule && !tells_by_hand(now)) return;
+  if (log_.suppresses(event, now.mono)) return;
+  const bool forever = record.duration >= kForeverBan;
+  log_.write(event,
+             {{"address", record.address.to_string()},
+              {"prefix", record.prefix.to_string()},
+              {"for", forever ? "forever" : to_string(record.duration)},
+              {"seconds", forever ? "" : std::to_string(record.duration.count())},
+              {"rule", record.rule},
+              {"evidence", by_rule ? std::string(to_string(record.evidence)) : ""},
+              {"points", by_rule ? to_string(record.points) : ""},
+              {"earlier_bans", std::to_string(record.earlier_bans)},
+              {"protocol", std::string(change.wish.protocol)},
+              {"time", by_rule ? to_string(change.wish.deed) : ""},
+              {"origin", std::string(origin_of(record.cause))},
+              {"reason", record.reason}},
+             now.mono);
+}
+
+void Announcer::ban_refused(const BanRecord& record, const Now& now) {
+  if (log_.suppresses(events::kBanFailed, now.mono)) return;
+  log_.write(
+      events::kBanFailed,
+      {{"address", record.address.to_string()},
+       {"prefix", record.prefix.to_string()},
+       {"rule", record.rule},
+       {"origin", std::string(origin_of(record.cause))},
+       {"text", "it is not banned: the kernel did not take it. It is tried again while its ban would last"}},
+      now.mono);
+}
+
+void Announcer::ban_ended(const BanChange& change, const Now& now) {
+  const BanRecord& record = change.wish.record;
+  if (change.by_room) {
+    ++made_room_;
+    if (now.mono >= next_room_notice_) {
+      next_room_notice_ = now.mono + kRoomInterval;
+      notice(EnforcerNotice{
+          EnforcerNotice::Level::error, "enforce.full",
+          fmt::format("as many bans stand as may: of first offenders those that end soonest make "
+                      "room for new ones (so far: {})",
+                      made_room_),
+          "raise max_bans"});
+    }
+  }
+  const bool by_hand = change.why == "manual";
+  if (by_hand && !tells_by_hand(now)) return;
+  if (log_.suppresses(events::kUnban, now.mono)) return;
+  log_.write(events::kUnban,
+             {{"prefix", record.prefix.to_string()},
+              {"reason", std::string(change.why)},
+              {"origin", by_hand ? "operator" : "daemon"}},
+             now.mono);
 }
 
 void Announcer::past_bans(const std::vector<Verdict>& verdicts, const RuleSet& rules, const Now& now) {
@@ -155,10 +222,6 @@ void Announcer::gate_totals(const Pipeline& pipeline, const GateCounters& gate, 
        {"evicted", std::to_string(pipeline.meter().counters().evicted)},
        {"foreign", most_frequent(seen.foreign)}},
       now.mono);
-}
-
-void Announcer::unban(const Prefix& prefix, const std::string& why, const Now& now) {
-  log_.write(events::kUnban, {{"prefix", prefix.to_string()}, {"reason", why}}, now.mono);
 }
 
 void Announcer::witness(const WitnessState& state, const Now& now) {

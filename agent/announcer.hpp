@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "bans/bans.hpp"
 #include "config.hpp"
 #include "enforce/enforcer.hpp"
 #include "enforce/gate_rule.hpp"
@@ -24,11 +25,10 @@ class Announcer {
   explicit Announcer(Log& log) : log_(log) {}
 
   // `simulated`: nobody is really banned.
-  void bans(const std::vector<Verdict>& verdicts, const RuleSet& rules, bool simulated, const Now& now);
+  void ban_changed(const BanChange& change, bool simulated, const Now& now);
   // Bans that were over before they were due: a backlog told of them.
   void past_bans(const std::vector<Verdict>& verdicts, const RuleSet& rules, const Now& now);
   void reports(const std::vector<Notice>& reports, const RuleSet& rules, const Now& now);
-  void unban(const Prefix& prefix, const std::string& why, const Now& now);
   void quenches(const std::vector<Quench>& quenches, const Now& now);
   // Once a minute, where the gate dropped something since; `last`: it closes.
   void gate_totals(const Pipeline& pipeline, const GateCounters& gate, const GateRuleCounters& rule,
@@ -43,6 +43,9 @@ class Announcer {
   void look(const Pipeline& pipeline, const Now& now);
 
  private:
+  void ban_stands(const BanChange& change, bool simulated, const Now& now);
+  void ban_refused(const BanRecord& record, const Now& now);
+  void ban_ended(const BanChange& change, const Now& now);
   void warn_of_forgery(const Pipeline& pipeline, const Now& now);
   void warn_of_foreign_log(const DetectCounters& seen, const Now& now);
   void tell_missing_witness(const DetectCounters& seen, const Now& now);
@@ -58,6 +61,13 @@ class Announcer {
   std::optional<std::chrono::steady_clock::time_point> missed_since_;  // lines come, and no witness
   bool told_missing_witness_ = false;
   bool warned_of_behind_ = false;
+  // Whether one more by hand is told. A list of thousands must not use up what rules' bans may write; the
+  // request tells how many there were (control.request).
+  [[nodiscard]] bool tells_by_hand(const Now& now);
+  double by_hand_ = 0;  // that may be told at once
+  std::chrono::steady_clock::time_point by_hand_filled_{};
+  std::uint64_t made_room_ = 0;                               // bans that were ended for others, in all
+  std::chrono::steady_clock::time_point next_room_notice_{};  // when that may be told again
   double answer_bytes_ = 0;  // of coturn's for each request of the last quench, about
   std::uint64_t told_dropped_ = 0;
   std::uint64_t told_uninspected_ = 0;

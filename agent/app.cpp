@@ -26,6 +26,20 @@ std::string state_directory() {
   return all.substr(0, all.find(':'));
 }
 
+BanWish wish_of(const Verdict& verdict, const RuleSet& rules, const Now& now) {
+  return {.record = {.prefix = verdict.prefix,
+                     .address = verdict.address,
+                     .since = now.wall,
+                     .duration = verdict.duration,
+                     .cause = BanCause::rule,
+                     .rule = std::string(rules.name(verdict.rule)),
+                     .evidence = verdict.evidence,
+                     .points = verdict.points,
+                     .earlier_bans = verdict.earlier_bans},
+          .protocol = verdict.protocol,
+          .deed = verdict.deed};
+}
+
 std::string state_file_of(const Config& config) {
   if (!config.state_file_automatic) return config.state_file;
   const std::string directory = state_directory();
@@ -40,6 +54,13 @@ Result<std::unique_ptr<App>> App::create(RunOptions options, Setup setup, Log& l
   recogniser->clocks().set_zone(local_zone);
   Allowlist allowlist;
   allowlist.set_ignored(setup.config.ignoreip);
+  // Before anything is touched that two of us would share.
+  std::optional<SoleDaemon> sole;
+  if (!options.dry_run) {
+    auto claimed = SoleDaemon::claim();
+    if (!claimed) return tl::unexpected(claimed.error());
+    sole = std::move(*claimed);
+  }
   const Now now = read_clocks();
   auto memory = std::make_unique<LastingMemory>(options.dry_run ? "" : state_file_of(setup.config), log, now);
   Pipeline pipeline(std::move(*recogniser), setup.config.policy, memory->seed(), std::move(allowlist));
@@ -49,6 +70,7 @@ Result<std::unique_ptr<App>> App::create(RunOptions options, Setup setup, Log& l
   pipeline.recogniser().set_tags(setup.config.log_tags);
   std::unique_ptr<App> app(
       new App(std::move(options), std::move(setup.config), std::move(memory), std::move(pipeline), log));
+  app->sole_ = std::move(sole);
   app->pipeline_.set_admin_ports(app->config_.admin_ports);
   app->pipeline_.set_web_admin_ports(app->config_.web_admin_ports);
   if (auto connected = app->connect(read_clocks()); !connected) return tl::unexpected(connected.error());
@@ -67,8 +89,9 @@ App::App(RunOptions options, Config config, std::unique_ptr<LastingMemory> memor
       signals_(io_, SIGTERM, SIGINT, SIGHUP),
       ticker_(io_),
       memory_(std::move(memory)),
-      bans_(memory_->seed()),
+      saved_bans_(memory_->seed()),
       verdict_meter_(random_seed()),
+      bans_(ban_kernel(), random_seed()),
       pipeline_(std::move(pipeline)),
       allow_(io_, log_, allow_directory(options_.paths.config),
              [this](std::vector<OwnNetwork> networks) { on_allowed(std::move(networks)); }),
@@ -81,21 +104,19 @@ App::App(RunOptions options, Config config, std::unique_ptr<LastingMemory> memor
                              const Now& at) { gate_judge_.taken(packet, proof, at, outcome_); },
              .batch_end = [this](const Now& at) { on_batch_end(at); }}),
       relays_(log_, announcer_),
-      operations_(
-          {.config = config_,
-           .log = log_,
-           .pipeline = pipeline_,
-           .enforcer = enforcer_,
-           .enforcer_choice = enforcer_choice_,
-           .source = source_,
-           .source_choice = choice_,
-           .witness = witness_,
-           .gate = gate_,
-           .smoke = smoke_alarm_,
-           .simulated = [this] { return simulated(); },
-           .reload = [this] { return reload(read_clocks()); },
-           .made = [this](const BanRecord& record, const Now& at) { on_ban_made(record, at); },
-           .ended = [this](const Prefix& prefix, const std::string& why) { on_ban_ended(prefix, why); }}),
+      operations_({.config = config_,
+                   .log = log_,
+                   .pipeline = pipeline_,
+                   .enforcer = enforcer_,
+                   .enforcer_choice = enforcer_choice_,
+                   .bans = bans_,
+                   .source = source_,
+                   .source_choice = choice_,
+                   .witness = witness_,
+                   .gate = gate_,
+                   .smoke = smoke_alarm_,
+                   .simulated = [this] { return simulated(); },
+                   .reload = [this] { return reload(read_clocks()); }}),
       control_(
           io_,
           [this](const control::Command& command, const control::Caller& caller, control::Wake wake) {
@@ -104,11 +125,13 @@ App::App(RunOptions options, Config config, std::unique_ptr<LastingMemory> memor
           [this](const control::Caller& caller, control::Verb verb) { operations_.forbidden(caller, verb); }),
       started_(read_clocks().wall),
       read_up_(read_clocks().mono),
-      metrics_(io_, log_, [this] { return measured(); }) {}
+      metrics_(io_, log_, [this] { return measured(); }) {
+  subscribe_to_bans();
+}
 
 Result<> App::connect(const Now& now) {
   choice_ = look_for_source(now);
-  memory_->restore(pipeline_, bans_, source_name(), now);
+  memory_->restore(pipeline_, saved_bans_, source_name(), now);
   tell_restored(now);
   // From the kernel back to the front door: nothing may arrive before what it is handed to stands.
   if (auto made = make_enforcer_anew(now); !made) return made;
@@ -144,6 +167,7 @@ void App::open_control(const Now& now) {
 Result<> App::make_enforcer_anew(const Now& now) {
   EnforcerEvents events;
   events.done = [this](const Prefix& prefix, Fate fate) { on_ban_done(prefix, fate); };
+  events.expired = [this](const Prefix& prefix) { bans_.expired(prefix, read_clocks()); };
   events.adopted = [this](const Prefix& prefix, std::chrono::seconds remaining) {
     on_adopted(prefix, remaining);
   };
@@ -164,6 +188,7 @@ Result<> App::make_enforcer_anew(const Now& now) {
   verdict_meter_.forget_waiting();
   if (auto started = enforcer_->start(now); !started) return started;
   restore_bans(now);
+  bans_.unanswered(now);
   return {};
 }
 
@@ -251,6 +276,7 @@ void App::run() {
   io_.run();
   service_.stopping();
   metrics_.close();
+  bans_.unanswered(read_clocks());
   history_.close(pipeline_, dropped_packets(), read_clocks());
   gate_.close(pipeline_, options_.dry_run, read_clocks());
   announcer_.stopped(pipeline_, enforcer_->live_bans(), witness_ ? witness_->counters().overflows : 0,
@@ -279,12 +305,10 @@ void App::on_batch_end(const Now& now) {
   announcer_.past_bans(take_past(outcome_.verdicts, now), pipeline_.rules(), now);
   if (!outcome_.verdicts.empty()) {
     verdict_meter_.passed(outcome_.verdicts, pipeline_.rules(), !simulated() && metrics_.wanted(), now);
-    for (const auto& verdict : outcome_.verdicts) enforcer_->ban(verdict.prefix, verdict.duration, now);
-    enforcer_->send();
-    // The kernel first, then the journal: an offender does not gain the time that it takes to write about
-    // him.
-    announcer_.bans(outcome_.verdicts, pipeline_.rules(), simulated(), now);
-    history_.banned(outcome_.verdicts, pipeline_.rules(), now);
+    // The journal hears of it when the kernel has answered: an offender does not gain the time that it takes
+    // to write about it.
+    for (const auto& verdict : outcome_.verdicts) bans_.ban(wish_of(verdict, pipeline_.rules(), now), now);
+    if (!simulated()) enforcer_->send();
   }
   gate_.quench(outcome_.quenches, now);
   gate_.heard(gate_judge_.take_heard());
@@ -293,6 +317,8 @@ void App::on_batch_end(const Now& now) {
   history_.recipe_banned(outcome_.recipe_bans);
   if (!outcome_.reports.empty()) announcer_.reports(outcome_.reports, pipeline_.rules(), now);
   operations_.on_outcome(outcome_, now);
+  if (simulated())
+    enforcer_->send();  // it answers at once, and an offence is told before the ban that it led to
   outcome_.clear();
 }
 
@@ -336,6 +362,7 @@ void App::on_tick(const boost::system::error_code& error) {
   if (caught_up) read_up_ = now.mono;
   pipeline_.tick(now, caught_up, outcome_);
   on_batch_end(now);
+  if (sole_) sole_->tick();
   host_addresses_->tick(now);
   allow_.tick(now);
   hooks_.tick(now);
@@ -348,7 +375,9 @@ void App::on_tick(const boost::system::error_code& error) {
   operations_.tick(now);
   control_.tick(now.mono);
   if (source_->lag_bytes() == 0) adopt_bans(now);
-  bans_.prune(memory_->scale().at(now.mono));
+  bans_.tick(now);
+  enforcer_->send();
+  saved_bans_.prune(memory_->scale().at(now.mono));
   if (memory_->due(now)) memory_->save(moment(), now);
   breaker_alarm_.look(pipeline_.breaker(), now);
   smoke_alarm_.look(smoke_counts(), config_.policy.maxretry,
@@ -400,7 +429,7 @@ std::vector<MetricFamily> App::measured() const {
                   .witness = witness_.get(),
                   .eviction = eviction_.get(),
                   .control = &control_.counters(),
-                  .ban_records = &operations_.bans(),
+                  .bans = &bans_,
                   .hooks = hooks_.counters(),
                   .smoke_alarms = smoke_alarm_.alarms(),
                   .smoke = smoke_alarm_.burning(),

@@ -15,8 +15,10 @@
 
 #include "allow_post.hpp"
 #include "announcer.hpp"
+#include "bans/bans.hpp"
 #include "breaker_alarm.hpp"
 #include "control/socket.hpp"
+#include "control/sole_daemon.hpp"
 #include "enforce/enforcer.hpp"
 #include "eviction.hpp"
 #include "gate_judge.hpp"
@@ -93,8 +95,12 @@ class App {
   void restore_bans(const Now& now);
   void tell_restored(const Now& now);
   [[nodiscard]] SavedBan saved(const BanRecord& record, const Now& now) const;
-  void on_ban_made(const BanRecord& record, const Now& now);
-  void on_ban_ended(const Prefix& prefix, const std::string& why);
+  [[nodiscard]] BanKernel ban_kernel();
+  void subscribe_to_bans();
+  void save_bans(const BanChange& change, const Now& now);
+  void judge_by_bans(const BanChange& change, const Now& now);
+  void call_hooks(const BanChange& change, const Now& now);
+  void save_soon();
   void wait_until_bans_stand();
   void adopt_bans(const Now& now);
   void on_adopted(const Prefix& prefix, std::chrono::seconds remaining);
@@ -107,6 +113,7 @@ class App {
   [[nodiscard]] std::string status(std::uint64_t lines_per_second) const;
   [[nodiscard]] std::vector<MetricFamily> measured() const;
 
+  std::optional<SoleDaemon> sole_;  // the last to go
   RunOptions options_;
   Config config_;
   Log& log_;
@@ -120,7 +127,7 @@ class App {
   boost::asio::steady_timer ticker_;
 
   std::unique_ptr<LastingMemory> memory_;
-  SavedBans bans_;
+  SavedBans saved_bans_;
   std::vector<LiveBan> adopted_;  // found in the kernel, until the ledger may know
 
   // In the order of the journey, so that destruction runs from the front door back: the source goes first.
@@ -128,6 +135,7 @@ class App {
   std::unique_ptr<Enforcer> enforcer_;
   EnforcerChoice enforcer_choice_;
   std::unique_ptr<Eviction> eviction_;
+  Bans bans_;
   Outcome outcome_;  // of the batch in hand
   std::vector<OwnNetwork> host_networks_;
   Pipeline pipeline_;

@@ -22,9 +22,12 @@ constexpr std::chrono::seconds kLongestRefill{10};  // what READY=1 waits for at
 void App::restore_bans(const Now& now) {
   const auto tick = memory_->scale().at(now.mono);
   std::vector<LiveBan> live;
-  live.reserve(bans_.size());
-  bans_.each_end([&](const Prefix& network, std::uint64_t until) {
-    if (until > tick) live.push_back({network, memory_->scale().moment(until)});
+  live.reserve(saved_bans_.size());
+  saved_bans_.each_end([&](const Prefix& network, std::uint64_t until) {
+    if (until >= kNeverEnds)
+      live.push_back({network, BanTable::kForever});
+    else if (until > tick)
+      live.push_back({network, memory_->scale().moment(until)});
   });
   enforcer_->restore(live, now);
 }
@@ -32,32 +35,95 @@ void App::restore_bans(const Now& now) {
 // For list, why and status: an earlier run's bans, the oldest first.
 void App::tell_restored(const Now& now) {
   const auto tick = memory_->scale().at(now.mono);
-  operations_.expect(bans_.size());
-  bans_.each_by_age([&](SavedBan&& ban) {
-    operations_.restored({.prefix = ban.network,
-                          .address = ban.address,
-                          .since = now.wall - std::chrono::milliseconds(tick - std::min(tick, ban.since)),
-                          .duration = std::chrono::ceil<std::chrono::seconds>(
-                              std::chrono::milliseconds(ban.until - std::min(ban.until, ban.since))),
-                          .cause = ban.cause,
-                          .rule = std::move(ban.rule),
-                          .evidence = static_cast<Evidence>(ban.evidence),
-                          .points = {ban.points_milli},
-                          .earlier_bans = ban.earlier_bans,
-                          .reason = std::move(ban.reason),
-                          .forced = ban.forced});
+  bans_.expect(saved_bans_.size());
+  saved_bans_.each_by_age([&](SavedBan&& ban) {
+    bans_.restore({.prefix = ban.network,
+                   .address = ban.address,
+                   .since = now.wall - std::chrono::milliseconds(tick - std::min(tick, ban.since)),
+                   .duration = ban.until >= kNeverEnds
+                                   ? kForeverBan
+                                   : std::chrono::ceil<std::chrono::seconds>(std::chrono::milliseconds(
+                                         ban.until - std::min(ban.until, ban.since))),
+                   .cause = ban.cause,
+                   .rule = std::move(ban.rule),
+                   .evidence = static_cast<Evidence>(ban.evidence),
+                   .points = {ban.points_milli},
+                   .earlier_bans = ban.earlier_bans,
+                   .reason = std::move(ban.reason),
+                   .forced = ban.forced});
   });
 }
 
-void App::on_ban_made(const BanRecord& record, const Now& now) {
-  bans_.put(saved(record, now), memory_->scale().at(now.mono));
-  if (!simulated()) hooks_.ban(record, now);
+BanKernel App::ban_kernel() {
+  return {
+      .ban = [this](const Prefix& prefix, std::chrono::seconds duration,
+                    const Now& now) { enforcer_->ban(prefix, duration, now); },
+      .unban = [this](const Prefix& prefix) { enforcer_->unban(prefix); },
+      .end_of = [this](const Prefix& prefix) { return enforcer_->bans().expiry(prefix); },
+      .full = [this](bool v4) { return enforcer_->bans().full(v4); },
+      .soonest = [this](bool v4, const BanKernel::MayGo& may) { return enforcer_->bans().soonest(v4, may); },
+      .is_first = [this](const Prefix& prefix) { return saved_bans_.is_first(prefix); }};
 }
 
-void App::on_ban_ended(const Prefix& prefix, const std::string& why) {
-  bans_.ended(prefix);
-  if (!simulated()) hooks_.unban(prefix, why, read_clocks());
-  // A crash within the next second must not bring it back. One saving serves all that end in this turn.
+// All who have to know of a ban, in the order in which they hear of it.
+void App::subscribe_to_bans() {
+  bans_.subscribe([this](const BanChange& change, const Now& now) { save_bans(change, now); });
+  bans_.subscribe([this](const BanChange& change, const Now& now) { judge_by_bans(change, now); });
+  bans_.subscribe(
+      [this](const BanChange& change, const Now& now) { announcer_.ban_changed(change, simulated(), now); });
+  bans_.subscribe([this](const BanChange& change, const Now& now) { history_.ban_changed(change, now); });
+  bans_.subscribe([this](const BanChange& change, const Now& now) { call_hooks(change, now); });
+  bans_.subscribe([this](const BanChange& change, const Now& now) { operations_.ban_changed(change, now); });
+  bans_.subscribe([this](const BanChange& change, const Now&) {
+    if (change.kind == BanChange::Kind::stands && change.fate == Fate::enforced && eviction_)
+      eviction_->add(change.wish.record.prefix);
+  });
+}
+
+// One that was asked for is saved at once: the kernel may have it when we crash.
+void App::save_bans(const BanChange& change, const Now& now) {
+  const BanRecord& record = change.wish.record;
+  switch (change.kind) {
+    case BanChange::Kind::asked: return saved_bans_.put(saved(record, now), memory_->scale().at(now.mono));
+    case BanChange::Kind::stands: return;
+    case BanChange::Kind::refused: return saved_bans_.ended(record.prefix);
+    case BanChange::Kind::ended: saved_bans_.ended(record.prefix); return save_soon();
+    case BanChange::Kind::expired: return;  // prune()
+  }
+}
+
+void App::judge_by_bans(const BanChange& change, const Now& now) {
+  const BanRecord& record = change.wish.record;
+  switch (change.kind) {
+    case BanChange::Kind::asked:
+      if (change.wish.counts_as) pipeline_.adopt(record.prefix, record.duration, now, *change.wish.counts_as);
+      return;
+    case BanChange::Kind::refused:
+      if (change.known)
+        return bans_.set_climbed(pipeline_.take_back(record.prefix, record.earlier_bans, now));
+      return pipeline_.end_ban(record.prefix, now);
+    case BanChange::Kind::ended:
+      if (change.by_room) pipeline_.end_ban(record.prefix, now);  // the others come with a pardon
+      return;
+    case BanChange::Kind::stands:
+    case BanChange::Kind::expired: return;
+  }
+}
+
+void App::call_hooks(const BanChange& change, const Now& now) {
+  if (simulated()) return;
+  const BanRecord& record = change.wish.record;
+  switch (change.kind) {
+    case BanChange::Kind::stands: return hooks_.ban(record, now);
+    case BanChange::Kind::ended: return hooks_.unban(record.prefix, std::string(change.why), now);
+    case BanChange::Kind::expired: return hooks_.expired(record, now);
+    case BanChange::Kind::asked:
+    case BanChange::Kind::refused: return;
+  }
+}
+
+// A crash within the next second must not bring it back. One saving serves all that end in this turn.
+void App::save_soon() {
   if (std::exchange(saves_next_, true)) return;
   boost::asio::post(io_, [this] {
     saves_next_ = false;
@@ -67,18 +133,22 @@ void App::on_ban_ended(const Prefix& prefix, const std::string& why) {
 
 SavedBan App::saved(const BanRecord& record, const Now& now) const {
   const auto tick = memory_->scale().at(now.mono);
-  return {.network = record.prefix,
-          .address = record.address,
-          .until = tick + static_cast<std::uint64_t>(
-                              std::chrono::duration_cast<std::chrono::milliseconds>(record.duration).count()),
-          .since = tick,
-          .cause = record.cause,
-          .rule = record.rule,
-          .evidence = static_cast<std::uint8_t>(record.evidence),
-          .points_milli = record.points.milli,
-          .earlier_bans = record.earlier_bans,
-          .forced = record.forced,
-          .reason = record.reason};
+  return {
+      .network = record.prefix,
+      .address = record.address,
+      .until =
+          record.duration >= kForeverBan
+              ? kNeverEnds
+              : tick + static_cast<std::uint64_t>(
+                           std::chrono::duration_cast<std::chrono::milliseconds>(record.duration).count()),
+      .since = tick,
+      .cause = record.cause,
+      .rule = record.rule,
+      .evidence = static_cast<std::uint8_t>(record.evidence),
+      .points_milli = record.points.milli,
+      .earlier_bans = record.earlier_bans,
+      .forced = record.forced,
+      .reason = record.reason};
 }
 
 void App::on_adopted(const Prefix& prefix, std::chrono::seconds remaining) {
@@ -90,21 +160,22 @@ void App::on_adopted(const Prefix& prefix, std::chrono::seconds remaining) {
 void App::adopt_bans(const Now& now) {
   for (const auto& [prefix, until] : std::exchange(adopted_, {})) {
     if (until <= now.mono) continue;
-    const auto known = bans_.end_of(prefix);
+    const auto known = saved_bans_.end_of(prefix);
     if (known && memory_->scale().moment(*known) + kSameEnd >= until) continue;
     if (!enforcer_->bans().expiry(prefix)) continue;  // ended meanwhile, by hand
     const auto remaining = std::chrono::ceil<std::chrono::seconds>(until - now.mono);
-    operations_.on_adopted(prefix, remaining, now);
+    const bool forever = remaining > kForeverBan / 2;
+    bans_.adopted(prefix, forever ? kForeverBan : remaining, now);
     pipeline_.adopt(prefix, remaining, now);
     const auto tick = memory_->scale().at(now.mono);
-    bans_.put({.network = prefix,
-               .address = prefix.network(),
-               .until = memory_->scale().at(until),
-               .since = tick,
-               .cause = SavedBan::Cause::adopted,
-               .rule = {},
-               .reason = {}},
-              tick);
+    saved_bans_.put({.network = prefix,
+                     .address = prefix.network(),
+                     .until = forever ? kNeverEnds : memory_->scale().at(until),
+                     .since = tick,
+                     .cause = SavedBan::Cause::adopted,
+                     .rule = {},
+                     .reason = {}},
+                    tick);
   }
 }
 
@@ -115,7 +186,7 @@ void App::wait_until_bans_stand() {
 }
 
 LastingMemory::Moment App::moment() {
-  return {pipeline_, bans_, source_name(), source_->positions(pipeline_.waiting())};
+  return {pipeline_, saved_bans_, source_name(), source_->positions(pipeline_.waiting())};
 }
 
 void App::on_own_networks(std::vector<OwnNetwork> networks) {
@@ -139,12 +210,11 @@ void App::spare_own_networks(const Now& now) {
 void App::free_spared(const Now& now) {
   // False: an operator said twice that it is meant.
   const auto free = [&](const Prefix& prefix, const std::string& why) {
-    if (const auto record = operations_.bans().find(prefix); record && record->forced) return false;
-    enforcer_->unban(prefix);
-    operations_.on_freed(prefix, why);
-    announcer_.unban(prefix, why, now);
+    if (const auto record = bans_.book().find(prefix); record && record->forced) return false;
+    bans_.end(prefix, why, now);
     return true;
   };
+  bans_.drop_refused([&](const Prefix& prefix) { return pipeline_.allowlist().spares(prefix).has_value(); });
   for (const auto& prefix : enforcer_->banned()) {
     const auto why = pipeline_.allowlist().spares(prefix);
     if (!why || !enforcer_->bans().expiry(prefix) || !free(prefix, *why)) continue;
@@ -156,11 +226,9 @@ void App::free_spared(const Now& now) {
 
 void App::on_ban_done(const Prefix& prefix, Fate fate) {
   operations_.on_ban_done(prefix, fate);
-  if (verdict_meter_.waiting() > 0) verdict_meter_.answered(prefix, fate, std::chrono::steady_clock::now());
-  if (fate == Fate::enforced && eviction_) eviction_->add(prefix);
-  if (fate != Fate::failed) return;
-  bans_.ended(prefix);
-  log_.write(events::kBanFailed, {{"prefix", prefix.to_string()}}, std::chrono::steady_clock::now());
+  const Now now = read_clocks();
+  if (verdict_meter_.waiting() > 0) verdict_meter_.answered(prefix, fate, now.mono);
+  bans_.answered(prefix, fate, now);
 }
 
 }  // namespace coturn_guard

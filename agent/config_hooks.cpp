@@ -16,8 +16,8 @@ namespace {
 
 constexpr std::size_t kMostHooks = 16;
 constexpr std::size_t kMostArguments = 64;
-constexpr std::array<std::string_view, kHookOccasions> kOccasions{"ban", "unban",
-                                                                  "alarm"};  // by HookOccasion
+constexpr std::array<std::string_view, kHookOccasions> kOccasions{"ban", "unban", "alarm",
+                                                                  "expired"};  // by HookOccasion
 constexpr std::array<std::string_view, 6> kSettings{"on", "run", "post", "timeout", "rate", "burst"};
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include <array>
 
+#include "bans/bans.hpp"
 #include "control/hook_queue.hpp"
 #include "control/metrics_file.hpp"
 #include "control/metrics_server.hpp"
@@ -235,7 +236,8 @@ inline constexpr std::array kEnforcerNames{
     CounterName<EnforcerCounters>{"coturn_guard_unchanged_bans",
                                   "Verdicts that an earlier, longer ban had made needless.",
                                   &EnforcerCounters::unchanged},
-    CounterName<EnforcerCounters>{"coturn_guard_failed_bans", "Verdicts that did not become bans.",
+    CounterName<EnforcerCounters>{"coturn_guard_failed_bans",
+                                  "Bans that did not come to stand, each try counted.",
                                   &EnforcerCounters::failed},
     CounterName<EnforcerCounters>{"coturn_guard_rearmed_bans",
                                   "Bans whose time-out in the kernel was renewed.",
@@ -251,6 +253,22 @@ inline constexpr std::array kEnforcerNames{
                                   &EnforcerCounters::deferred},
 };
 static_assert(names_all(kEnforcerNames));
+
+inline constexpr std::array kBansNames{
+    CounterName<Bans::Counters>{
+        "coturn_guard_room_making_bans",
+        "Bans of first offenders that were ended early, because as many stood as may.",
+        &Bans::Counters::made_room},
+    CounterName<Bans::Counters>{"coturn_guard_refused_bans_left_out",
+                                "Refused bans that are not tried again, because too many are.",
+                                &Bans::Counters::left_out},
+    CounterName<Bans::Counters>{"coturn_guard_refused_bans_stood_later",
+                                "Refused bans that stood when they were tried again.",
+                                &Bans::Counters::stood_later},
+    CounterName<Bans::Counters>{"coturn_guard_expired_bans", "Bans whose time was over.",
+                                &Bans::Counters::expired},
+};
+static_assert(names_all(kBansNames));
 
 inline constexpr std::array kEvictionNames{
     CounterName<EvictionCounters>{"coturn_guard_eviction_passes",

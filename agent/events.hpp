@@ -14,6 +14,7 @@ inline constexpr LogEvent kWouldBan{"ban.simulated", LOG_NOTICE, "30477b8ea7f64d
 inline constexpr LogEvent kPastBan{"ban.past", LOG_INFO, "0f6c3b8f27d94b4e9c55a1d2be7043a8"};
 inline constexpr LogEvent kUnban{"unban", LOG_NOTICE, "09b81072229a4f379ff64b153d85fb20"};
 inline constexpr LogEvent kBanFailed{"ban.failed", LOG_ERR, "57081c9acb1a4f9bb07841c29bd0c218"};
+inline constexpr LogEvent kBanExpired{"ban.expired", LOG_INFO, "b4c8a1f07d3e4f6a9e52d08c71ab36f5"};
 inline constexpr LogEvent kTainted{"detect.tainted", LOG_WARNING, "1d1bc70c97df47d1bc348cb1a548f949"};
 inline constexpr LogEvent kSmoke{"detect.smoke", LOG_ERR, "7e2fb339f7c445feb1842e01ae90042e"};
 inline constexpr LogEvent kSmokeOver{"detect.smoke_over", LOG_NOTICE, "21509925885f48a9bf28bc5e9a61aaf9"};

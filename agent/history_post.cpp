@@ -25,19 +25,24 @@ void HistoryPost::open(const std::string& state_directory) {
   writer_ = std::make_unique<HistoryWriter>(state_directory + "/" + kHistoryName);
 }
 
-void HistoryPost::banned(const std::vector<Verdict>& verdicts, const RuleSet& rules, const Now& now) {
+// What another program or an earlier run had banned was no doing of ours in that minute.
+void HistoryPost::ban_changed(const BanChange& change, const Now& now) {
   if (!writer_) return;
-  for (const Verdict& verdict : verdicts) {
-    ++minute_.counts.bans[std::string(rules.name(verdict.rule))];
-    if (minute_.bans.size() >= Minute::kMostBans) continue;
-    minute_.bans.push_back({.when = now.wall,
-                            .prefix = verdict.prefix,
-                            .duration = verdict.duration,
-                            .rule = std::string(rules.name(verdict.rule)),
-                            .evidence = verdict.evidence,
-                            .points = verdict.points,
-                            .earlier_bans = verdict.earlier_bans});
-  }
+  const BanRecord& record = change.wish.record;
+  if (change.kind == BanChange::Kind::ended && minute_.unbans.size() < Minute::kMostBans)
+    minute_.unbans.push_back({now.wall, record.prefix, std::string(change.why)});
+  const bool by_hand = record.cause == BanCause::manual;
+  if (change.kind != BanChange::Kind::stands || (!by_hand && record.cause != BanCause::rule)) return;
+  const std::string rule = by_hand ? kByHand : record.rule;
+  ++minute_.counts.bans[rule];
+  if (minute_.bans.size() >= Minute::kMostBans) return;
+  minute_.bans.push_back({.when = now.wall,
+                          .prefix = record.prefix,
+                          .duration = record.duration,
+                          .rule = rule,
+                          .evidence = record.evidence,
+                          .points = record.points,
+                          .earlier_bans = record.earlier_bans});
 }
 
 void HistoryPost::recipe_banned(const std::vector<RecipeBan>& bans) {

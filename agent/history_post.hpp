@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "bans/bans.hpp"
 #include "control/history_writer.hpp"
 #include "model/history.hpp"
 #include "pipeline.hpp"
@@ -23,7 +24,7 @@ class HistoryPost {
   void open(const std::string& state_directory);
   [[nodiscard]] bool is_open() const { return writer_ != nullptr; }
 
-  void banned(const std::vector<Verdict>& verdicts, const RuleSet& rules, const Now& now);
+  void ban_changed(const BanChange& change, const Now& now);
   void recipe_banned(const std::vector<RecipeBan>& bans);
   // Once a second. `dropped`: packets in all so far; where it falls, its counters were made anew.
   void tick(const Pipeline& pipeline, std::uint64_t dropped, const Now& now);

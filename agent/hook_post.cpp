@@ -17,7 +17,8 @@ namespace {
 
 constexpr std::size_t kMostAtOnce = 4;  // of one hook
 constexpr std::chrono::minutes kTellLeftOut{1};
-constexpr std::array<std::string_view, kHookOccasions> kNames{"ban", "unban", "alarm"};  // by HookOccasion
+constexpr std::array<std::string_view, kHookOccasions> kNames{"ban", "unban", "alarm",
+                                                              "expired"};  // by HookOccasion
 
 std::string host_name() {
   std::array<char, 256> name{};
@@ -90,6 +91,14 @@ void HookPost::unban(const Prefix& prefix, const std::string& reason, const Now&
     json["prefix"] = prefix.to_string();
     json["address"] = prefix.network().to_string();
     json["reason"] = reason;
+  });
+}
+
+void HookPost::expired(const BanRecord& record, const Now& now) {
+  call(HookOccasion::expired, now, [&](Json& json) {
+    json["prefix"] = record.prefix.to_string();
+    json["address"] = record.address.to_string();
+    json["cause"] = std::string(to_string(record.cause));
   });
 }
 

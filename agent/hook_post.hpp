@@ -33,6 +33,7 @@ class HookPost {
   // Also after a reload: a hook that stays as it was keeps what waits for it.
   void configure(const std::vector<Hook>& hooks);
   void ban(const BanRecord& record, const Now& now);
+  void expired(const BanRecord& record, const Now& now);
   void unban(const Prefix& prefix, const std::string& reason, const Now& now);
   void tick(const Now& now);                    // once a second
   [[nodiscard]] HookCounters counters() const;  // of all hooks that there are

@@ -211,6 +211,10 @@ void add_enforcement(Families& out, const Measured& from) {
             "Verdicts not timed, because too many waited for the kernel.", from.verdicts.untimed());
   add_value(out, Kind::gauge, "coturn_guard_waiting_verdicts",
             "Verdicts that the kernel has not answered yet.", from.verdicts.waiting());
+  add_all(out, kBansNames, from.bans != nullptr ? &from.bans->counters() : nullptr);
+  add_value(out, Kind::gauge, "coturn_guard_refused_bans_waiting",
+            "Bans that the kernel refused, to be tried again.",
+            from.bans != nullptr ? from.bans->refused() : 0);
   add_all(out, kEvictionNames, from.eviction != nullptr ? &from.eviction->counters() : nullptr);
 }
 
@@ -252,7 +256,7 @@ void add_tables(Families& out, const Measured& from) {
     std::size_t entries, limit;
     std::uint64_t evicted;
   };
-  const auto* const records = from.ban_records;
+  const BanBook* const records = from.bans != nullptr ? &from.bans->book() : nullptr;
   const std::array tables{
       Table{"ban_records", records != nullptr ? records->size() : 0, BanBook::kMaxBans,
             records != nullptr ? records->evicted() : 0},

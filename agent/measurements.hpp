@@ -6,7 +6,7 @@
 #include <chrono>
 #include <vector>
 
-#include "ban_book.hpp"
+#include "bans/bans.hpp"
 #include "config.hpp"
 #include "control/hook_queue.hpp"
 #include "control/metrics_text.hpp"
@@ -44,7 +44,7 @@ struct Measured {
   const Witness* witness = nullptr;
   const Eviction* eviction = nullptr;
   const control::SocketCounters* control = nullptr;
-  const BanBook* ban_records = nullptr;
+  const Bans* bans = nullptr;
   HookCounters hooks{};
   std::uint64_t smoke_alarms = 0;
   bool smoke = false;  // SmokeAlarm::burning()

@@ -28,8 +28,7 @@ constexpr std::size_t kPrefixesInJournal = 5;
 
 }  // namespace
 
-Operations::Operations(Rooms rooms)
-    : rooms_(std::move(rooms)), bans_(random_seed()), offences_(random_seed()) {
+Operations::Operations(Rooms rooms) : rooms_(std::move(rooms)), offences_(random_seed()) {
   const Now now = read_clocks();
   since_ = now.wall;
   begun_ = now.mono;
@@ -113,18 +112,6 @@ std::string Operations::close_breaker() {
 }
 
 void Operations::on_outcome(const Outcome& outcome, const Now& now) {
-  for (const auto& verdict : outcome.verdicts) {
-    remember({.prefix = verdict.prefix,
-              .address = verdict.address,
-              .since = now.wall,
-              .duration = verdict.duration,
-              .cause = BanCause::rule,
-              .rule = std::string(rooms_.pipeline.rules().name(verdict.rule)),
-              .evidence = verdict.evidence,
-              .points = verdict.points,
-              .earlier_bans = verdict.earlier_bans},
-             now);
-  }
   const std::size_t noted = std::min(outcome.judged.size(), kMostNoted);
   offences_left_out_ += outcome.judged.size() - noted;
   for (std::size_t i = 0; i < noted; ++i) {
@@ -155,16 +142,6 @@ void Operations::publish(const Outcome& outcome, const Now& now) {
       line["weight"] = judged.weight.milli / 1000.0;
       line["in_window"] = judged.in_window.milli / 1000.0;
     });
-  for (const auto& verdict : outcome.verdicts)
-    say(DecisionFeed::Kind::decision, rooms_.simulated() ? "would_ban" : "ban", [&](Json& line) {
-      line["prefix"] = verdict.prefix.to_string();
-      line["address"] = verdict.address.to_string();
-      line["seconds"] = verdict.duration.count();
-      line["rule"] = rules.name(verdict.rule);
-      line["evidence"] = to_string(verdict.evidence);
-      line["points"] = verdict.points.milli / 1000.0;
-      line["earlier_bans"] = verdict.earlier_bans;
-    });
   for (const auto& quench : outcome.quenches)
     say(DecisionFeed::Kind::decision, "quench", [&](Json& line) {
       line["prefix"] = quench.prefix.to_string();
@@ -178,41 +155,39 @@ void Operations::publish(const Outcome& outcome, const Now& now) {
     });
 }
 
-void Operations::note_manual(const BanRecord& record, const Now& now) {
-  remember(record, now);
-  if (feed_.listeners() == 0) return;
-  std::string line;
-  append_ban(line, record, now.mono + record.duration, now);
-  feed_.publish(DecisionFeed::Kind::decision, line);
-}
-
-void Operations::release(const Prefix& prefix) {
-  rooms_.enforcer->unban(prefix);
-  on_freed(prefix, "manual");
-}
-
-void Operations::on_freed(const Prefix& prefix, const std::string& why) {
-  bans_.forget(prefix);
-  rooms_.ended(prefix, why);
-  if (feed_.listeners() == 0) return;
+void Operations::ban_changed(const BanChange& change, const Now& now) {
+  using Kind = BanChange::Kind;
+  if (change.kind == Kind::stands) count_ban(now);
+  if (change.kind == Kind::asked || feed_.listeners() == 0) return;
+  if (!feed_.wanted(DecisionFeed::Kind::decision)) return feed_.leave_out(DecisionFeed::Kind::decision);
+  const BanRecord& record = change.wish.record;
+  if (change.kind == Kind::stands && record.cause != BanCause::rule) {
+    std::string line;
+    append_ban(line, record, BanTable::end_of(record.duration, now.mono), now);
+    return feed_.publish(DecisionFeed::Kind::decision, line);
+  }
+  const bool simulated = rooms_.simulated();
+  Json line{{"schema", control::kSchema},
+            {"event", change.kind == Kind::stands    ? (simulated ? "would_ban" : "ban")
+                      : change.kind == Kind::refused ? "ban_failed"
+                      : change.kind == Kind::expired ? "expired"
+                                                     : "unban"},
+            {"time", control::rfc3339(now.wall)}};
+  if (change.kind == Kind::stands)
+    line["epoch"] = std::chrono::floor<seconds>(now.wall).time_since_epoch().count();
+  line["prefix"] = record.prefix.to_string();
+  if (change.kind == Kind::stands) {
+    line["address"] = record.address.to_string();
+    line["seconds"] = record.duration.count();
+    line["rule"] = record.rule;
+    line["evidence"] = to_string(record.evidence);
+    line["points"] = record.points.milli / 1000.0;
+    line["earlier_bans"] = record.earlier_bans;
+  } else if (change.kind == Kind::ended) {
+    line["reason"] = change.why;
+  }
   feed_.publish(DecisionFeed::Kind::decision,
-                Json{{"schema", control::kSchema},
-                     {"event", "unban"},
-                     {"time", control::rfc3339(std::chrono::system_clock::now())},
-                     {"prefix", prefix.to_string()},
-                     {"reason", why}}
-                        .dump(-1, ' ', true, Json::error_handler_t::replace) +
-                    '\n');
-}
-
-void Operations::on_adopted(const Prefix& prefix, seconds remaining, const Now& now) {
-  // Of a ban that we remember ourselves (a repair, a change of the backend) more is known than the kernel
-  // tells.
-  if (bans_.knows(prefix)) return;
-  BanRecord record = unknown_ban(prefix);
-  record.since = now.wall;
-  record.duration = remaining;
-  bans_.note(record);
+                line.dump(-1, ' ', true, Json::error_handler_t::replace) + '\n');
 }
 
 void Operations::on_ban_done(const Prefix& prefix, Fate fate) {
@@ -220,9 +195,7 @@ void Operations::on_ban_done(const Prefix& prefix, Fate fate) {
     if (const auto pending = weak.lock()) pending->settle(prefix, fate);
 }
 
-void Operations::remember(const BanRecord& record, const Now& now) {
-  bans_.note(record);
-  rooms_.made(record, now);
+void Operations::count_ban(const Now& now) {
   ++bans_total_;
   const auto number = std::chrono::floor<std::chrono::hours>(now.wall).time_since_epoch().count();
   Hour& hour = hours_[static_cast<std::size_t>(number) % kHours];
@@ -253,7 +226,7 @@ void Operations::read_traffic() {
   reading_traffic_ = rooms_.enforcer->read_traffic(
       [this](std::span<const BanTraffic> traffic) {
         for (const auto& [prefix, packets, bytes] : traffic)
-          dropped_packets_ += bans_.count(prefix, packets, bytes);
+          dropped_packets_ += bans().count(prefix, packets, bytes);
       },
       [this] {
         traffic_read_ = std::chrono::steady_clock::now();

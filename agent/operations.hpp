@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "ban_book.hpp"
+#include "bans/bans.hpp"
 #include "config.hpp"
 #include "control/reply.hpp"
 #include "decision_feed.hpp"
@@ -35,6 +35,7 @@ struct Rooms {
   Pipeline& pipeline;
   const std::unique_ptr<Enforcer>& enforcer;
   const EnforcerChoice& enforcer_choice;
+  Bans& bans;
   const std::unique_ptr<LineSource>& source;
   const SourceChoice& source_choice;
   const std::unique_ptr<Witness>& witness;
@@ -42,9 +43,6 @@ struct Rooms {
   const SmokeAlarm& smoke;
   std::function<bool()> simulated;
   std::function<Problems()> reload;
-  // What a restart must not lose: a ban that was made, one that ended before its time.
-  std::function<void(const BanRecord&, const Now&)> made;
-  std::function<void(const Prefix&, const std::string& why)> ended;
 };
 
 class Operations {
@@ -61,14 +59,11 @@ class Operations {
   // What happens meanwhile.
   void on_outcome(const Outcome& outcome, const Now& now);
   void on_ban_done(const Prefix& prefix, Fate fate);
-  void on_adopted(const Prefix& prefix, std::chrono::seconds remaining, const Now& now);
-  void expect(std::size_t bans) { bans_.expect(bans); }           // so many are restored now
-  void restored(const BanRecord& record) { bans_.note(record); }  // of an earlier run; the oldest first
-  void on_freed(const Prefix& prefix, const std::string& why);    // not by a request
-  void tick(const Now& now);                                      // once a second
+  void ban_changed(const BanChange& change, const Now& now);
+  void tick(const Now& now);  // once a second
 
-  [[nodiscard]] BanBook& bans() { return bans_; }
-  [[nodiscard]] const BanBook& bans() const { return bans_; }
+  [[nodiscard]] BanBook& bans() { return rooms_.bans.book(); }
+  [[nodiscard]] const BanBook& bans() const { return rooms_.bans.book(); }
   // By the kernel for who was banned, as far as it was read.
   [[nodiscard]] std::uint64_t dropped_packets() const { return dropped_packets_; }
 
@@ -77,8 +72,6 @@ class Operations {
   [[nodiscard]] Rooms& rooms() { return rooms_; }
   [[nodiscard]] OffenceBook& offences() { return offences_; }
   void await_bans(const std::shared_ptr<PendingBans>& pending) { pending_.push_back(pending); }
-  void note_manual(const BanRecord& record, const Now& now);
-  void release(const Prefix& prefix);  // ends a ban and says so; the kernel hears of it by Enforcer::send()
   // Brings the records' counters up to date; false: they are, within a second. Else `wake` is called.
   [[nodiscard]] bool refresh_traffic(control::Wake wake);
 
@@ -94,11 +87,10 @@ class Operations {
   void publish(const Outcome& outcome, const Now& now);
   void read_traffic();
   void wake_readers();
-  void remember(const BanRecord& record, const Now& now);
+  void count_ban(const Now& now);
   [[nodiscard]] std::uint64_t bans_of_a_day(const Now& now) const;
 
   Rooms rooms_;
-  BanBook bans_;
   OffenceBook offences_;
   DecisionFeed feed_;
   std::vector<std::weak_ptr<PendingBans>> pending_;

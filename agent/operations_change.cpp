@@ -90,24 +90,19 @@ class BanReply final : public control::Reply {
     }
     const Now now = read_clocks();
     const seconds duration = command_.duration.value_or(kManualBan);
-    const auto before = rooms.enforcer->bans().expiry(prefix);
-    pending_->expect(prefix);
-    rooms.enforcer->ban(prefix, duration, now);
-    // An earlier ban that lasts longer stands, with its own reason.
-    if (before && *before >= now.mono + duration) return;
     const Prefix judged = rooms.pipeline.judged_as(prefix);
-    const std::uint32_t earlier = rooms.pipeline.ledger().earlier_bans(judged);
-    rooms.pipeline.adopt(prefix, duration, now);
-    operations_.note_manual({.prefix = prefix,
-                             .address = prefix.network(),
-                             .since = now.wall,
-                             .duration = duration,
-                             .cause = BanCause::manual,
-                             .rule = {},
-                             .earlier_bans = earlier,
-                             .reason = command_.reason,
-                             .forced = command_.force},
-                            now);
+    pending_->expect(prefix);
+    rooms.bans.ban({.record = {.prefix = prefix,
+                               .address = prefix.network(),
+                               .since = now.wall,
+                               .duration = duration,
+                               .cause = BanCause::manual,
+                               .rule = {},
+                               .earlier_bans = rooms.pipeline.ledger().earlier_bans(judged),
+                               .reason = command_.reason,
+                               .forced = command_.force},
+                    .counts_as = 1},
+                   now);
   }
 
   [[nodiscard]] State tell(std::string& out) {
@@ -119,13 +114,15 @@ class BanReply final : public control::Reply {
       const auto& [prefix, fate] = *from;
       told_ = prefix;
       const auto until = operations_.rooms().enforcer->bans().expiry(prefix);
-      const seconds left = until && *until != BanTable::kForever
-                               ? std::chrono::ceil<seconds>(*until - std::chrono::steady_clock::now())
-                               : seconds{0};
+      const auto left = [&]() -> std::string {
+        if (until == BanTable::kForever) return "null";
+        if (!until) return "0";
+        return std::to_string(std::chrono::ceil<seconds>(*until - std::chrono::steady_clock::now()).count());
+      }();
       fmt::format_to(
           std::back_inserter(out),
           "{{\"schema\":{},\"event\":\"banned\",\"prefix\":\"{}\",\"fate\":\"{}\",\"left_seconds\":{}}}\n",
-          control::kSchema, prefix.to_string(), word_of(fate, simulated), left.count());
+          control::kSchema, prefix.to_string(), word_of(fate, simulated), left);
       if (fate == Fate::failed) ++failed_;
     }
     fmt::format_to(std::back_inserter(out),
@@ -206,6 +203,7 @@ class UnbanReply final : public control::Reply {
   }
 
   void pardon(const Prefix& prefix) {
+    operations_.rooms().bans.drop_refused([&](const Prefix& refused) { return is_inside(refused, prefix); });
     const std::vector<Prefix> doors = operations_.rooms().pipeline.forgive(prefix, command_.forget);
     if (!everything()) doors_.insert(doors_.end(), doors.begin(), doors.end());
   }
@@ -235,7 +233,7 @@ class UnbanReply final : public control::Reply {
 
   void free_if_banned(const Prefix& prefix, std::string& out) {
     if (!operations_.rooms().enforcer->bans().expiry(prefix)) return;
-    operations_.release(prefix);
+    operations_.rooms().bans.end(prefix, "manual", read_clocks());
     ++freed_;
     ++freed_of_this_;
     if (everything()) return;  // nobody wants to read a line for each
@@ -288,23 +286,21 @@ class AdoptReply final : public control::Reply {
       return;
     }
     const Now now = read_clocks();
-    rooms.pipeline.adopt(ban.prefix, ban.left, now, ban.earlier_bans);
     if (ban.left.count() == 0) {
+      rooms.pipeline.adopt(ban.prefix, ban.left, now, ban.earlier_bans);
       ++ladder_;
       return;
     }
     ++adopted_;
-    const auto before = rooms.enforcer->bans().expiry(ban.prefix);
-    rooms.enforcer->ban(ban.prefix, ban.left, now);
-    if (before && *before >= now.mono + ban.left) return;
-    operations_.note_manual({.prefix = ban.prefix,
-                             .address = ban.prefix.network(),
-                             .since = now.wall,
-                             .duration = ban.left,
-                             .cause = BanCause::imported,
-                             .rule = {},
-                             .earlier_bans = ban.earlier_bans > 0 ? ban.earlier_bans - 1 : 0},
-                            now);
+    rooms.pipeline.adopt(ban.prefix, ban.left, now, ban.earlier_bans);  // of one that stands for longer, too
+    rooms.bans.ban({.record = {.prefix = ban.prefix,
+                               .address = ban.prefix.network(),
+                               .since = now.wall,
+                               .duration = ban.left,
+                               .cause = BanCause::imported,
+                               .rule = {},
+                               .earlier_bans = ban.earlier_bans > 0 ? ban.earlier_bans - 1 : 0}},
+                   now);
   }
 
   Operations& operations_;

@@ -142,8 +142,8 @@ std::string Operations::status(std::uint32_t latest, const Now& now) {
   object["private_sources"] = private_sources_of(pipeline, now);
   object["breaker"] = breaker_of(pipeline.breaker(), now);
   object["smoke"] = rooms_.smoke.burning() ? Json(rooms_.smoke.text(now)) : Json();
-  object["memory"] = {{"ban_records", bans_.size()},
-                      {"ban_records_evicted", bans_.evicted()},
+  object["memory"] = {{"ban_records", bans().size()},
+                      {"ban_records_evicted", bans().evicted()},
                       {"offenders_remembered", offences_.size()},
                       {"offenders_evicted", offences_.evicted()},
                       {"offences_left_out", offences_left_out_},
@@ -151,7 +151,7 @@ std::string Operations::status(std::uint32_t latest, const Now& now) {
                       {"ledger_evicted", pipeline.ledger().counters().evicted}};
   object["listeners"] = {{"now", feed_.listeners()}, {"left_out", feed_.left_out()}};
   std::string text = line_of(object);
-  for (const BanRecord& record : latest > 0 ? bans_.latest(latest) : std::vector<BanRecord>())
+  for (const BanRecord& record : latest > 0 ? bans().latest(latest) : std::vector<BanRecord>())
     append_ban(text, record, rooms_.enforcer->bans().expiry(record.prefix).value_or(now.mono), now);
   return text;
 }
@@ -187,7 +187,8 @@ std::string Operations::why(const Prefix& prefix, const Now& now) {
   const Prefix unit = pipeline.ledger().prefix_of(host.network());
   const auto covering = covering_ban(bans, prefix);
   if (covering)
-    append_ban(text, bans_.find(*covering).value_or(unknown_ban(*covering)), *bans.expiry(*covering), now);
+    append_ban(text, this->bans().find(*covering).value_or(unknown_ban(*covering)), *bans.expiry(*covering),
+               now);
   std::vector<Prefix> judged{unit};
   if (prefix != unit && prefix.length() > unit.length()) judged.push_back(prefix);  // as one judged alone
   std::uint64_t known = covering ? 1 : 0;

@@ -650,7 +650,10 @@ Pipeline::Due Pipeline::look_for_ban(const Weighed& weighed, const Now& now) {
   Offence measured = weighed.offence;
   measured.points = std::max(measured.points, wide.weight);
   Ledger& measure = weighed.by_others ? by_others_ : ledger_;
-  return {measure.due(measured, weighed.rule.trait.window, now), false};
+  Due due{measure.due(measured, weighed.rule.trait.window, now), false};
+  // It is no rung, and of the rungs below it the other ledger knows nothing.
+  if (due.verdict && weighed.by_others) due.verdict->earlier_bans = ledger_.earlier_bans(due.verdict->prefix);
+  return due;
 }
 
 // What is dropped is what arrives: of a host behind a translator the IPv6 addresses that it comes from.
@@ -769,6 +772,20 @@ void Pipeline::note_dropped(const Prefix& dropped, std::chrono::seconds left, co
   const std::optional<Translated> translated = translated_.find(dropped.network());
   if (left.count() <= 0 || !translated || dropped.length() < translated->arrives.length()) return;
   doors_.shut(translated->host, dropped, left, now);
+}
+
+// Of a host that is shut out by another door too, the ban stands.
+bool Pipeline::take_back(const Prefix& dropped, std::uint32_t earlier_bans, const Now& now) {
+  const Prefix judged = judged_as(dropped);
+  if (doors_.reopen(pardoned_by(dropped), dropped, now)) return false;
+  const bool climbed = wide_.take_back(dropped, earlier_bans);
+  return ledger_.take_back(judged, earlier_bans) || climbed;
+}
+
+void Pipeline::end_ban(const Prefix& dropped, const Now& now) {
+  if (doors_.reopen(pardoned_by(dropped), dropped, now)) return;
+  ledger_.end_ban(judged_as(dropped), now);
+  wide_.end_ban(dropped, now);
 }
 
 std::vector<Prefix> Pipeline::forgive(const Prefix& dropped, bool ladder) {

@@ -185,6 +185,10 @@ class Pipeline {
              std::uint32_t earlier_bans = 1);
   // The same of a ban that the ledger remembers itself.
   void note_dropped(const Prefix& dropped, std::chrono::seconds left, const Now& now);
+  // A ban of it does not stand after all (Ledger::take_back); true: it had climbed a rung of the ladder.
+  bool take_back(const Prefix& dropped, std::uint32_t earlier_bans, const Now& now);
+  // It ends before its time, and nobody pardons it.
+  void end_ban(const Prefix& dropped, const Now& now);
   // An operator's pardon: the offences in the window, with `ladder` the earlier bans too. What is dropped of
   // whom it pardons, besides `dropped` itself: for the caller to free, where it is banned.
   [[nodiscard]] std::vector<Prefix> forgive(const Prefix& dropped, bool ladder);

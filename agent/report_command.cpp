@@ -47,6 +47,8 @@ Json json_of(const ReportNumbers& numbers) {
           {"recognised", numbers.recognised},
           {"offences", {{"total", numbers.offences_total}, {"rules", json_of(numbers.offences)}}},
           {"bans", {{"total", numbers.bans_total}, {"rules", json_of(numbers.bans)}}},
+          {"by_hand", {{"bans", numbers.bans_by_hand}, {"unbans", numbers.unbans_by_hand}}},
+          {"unbans_not_by_hand", numbers.unbans_other},
           {"withheld", numbers.withheld},
           {"dropped", {{"total", numbers.dropped.total}, {"values", numbers.dropped.values}}},
           {"evidence", evidence},

@@ -42,6 +42,12 @@ class SavedBans {
   }
   // Until when it lasts; absent where it is not known.
   [[nodiscard]] std::optional<std::uint64_t> end_of(const Prefix& network) const;
+  // A rule's ban, of somebody who was never banned before.
+  [[nodiscard]] bool is_first(const Prefix& network) const {
+    const auto known = entries_.find(network);
+    return known != entries_.end() && known->second.cause == SavedBan::Cause::rule &&
+           known->second.earlier_bans == 0;
+  }
   [[nodiscard]] std::size_t size() const { return entries_.size(); }
 
  private:

@@ -14,6 +14,7 @@ declare -A allowed=(
   [model]='util model'
   [detect]='util model detect'
   [judge]='util model judge'
+  [bans]='util model bans'
   [source]='util model source'
   [enforce]='util model enforce'
   [control]='util model control'
@@ -41,7 +42,7 @@ layer_of() {
 
 is_pure() {  # path, layer
   case $2 in
-    model | detect | judge | pipeline) return 0 ;;
+    model | detect | judge | bans | pipeline) return 0 ;;
     source | enforce | control) [[ ${1##*/} =~ ^$pure_in_an_edge ]] ;;
     *) return 1 ;;
   esac

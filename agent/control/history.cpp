@@ -30,6 +30,7 @@ constexpr const char* kSchema = R"(
     evidence INTEGER, milli INTEGER, earlier_bans INTEGER);
   CREATE TABLE IF NOT EXISTS recipe_ban (id INTEGER PRIMARY KEY, at INTEGER, address TEXT, seconds INTEGER,
     customer INTEGER);
+  CREATE TABLE IF NOT EXISTS unban (id INTEGER PRIMARY KEY, at INTEGER, prefix TEXT, reason TEXT);
   PRAGMA user_version = 1;
   COMMIT;
 )";
@@ -58,6 +59,7 @@ constexpr const char* kTidy[] = {
     "DELETE FROM bans WHERE (span = 60 AND at < ?1) OR at < ?2",
     "DELETE FROM ban WHERE at < ?2 AND ?1 = ?1",
     "DELETE FROM recipe_ban WHERE at < ?2 AND ?1 = ?1",
+    "DELETE FROM unban WHERE at < ?2 AND ?1 = ?1",
 };
 
 std::int64_t seconds_of(WallTime time) {
@@ -179,8 +181,14 @@ Result<> History::write_bans(const Minute& minute) {
     recipe->bind(1, seconds_of(each.when)).bind(2, each.address.to_string()).bind(3, each.duration.count());
     if (auto done = recipe->bind(4, std::int64_t{each.customer}).run(); !done) return done;
   }
+  auto unban = database_.prepare("INSERT INTO unban VALUES (NULL, ?, ?, ?)");
+  if (!unban) return tl::unexpected(unban.error());
+  for (const PastUnban& each : minute.unbans) {
+    unban->bind(1, seconds_of(each.when)).bind(2, each.prefix.to_string()).bind(3, each.reason);
+    if (auto done = unban->run(); !done) return done;
+  }
   // Numbers grow with each row, so the newest are the highest.
-  for (const char* table : {"ban", "recipe_ban"}) {
+  for (const char* table : {"ban", "recipe_ban", "unban"}) {
     const std::string query =
         fmt::format("DELETE FROM {0} WHERE id <= (SELECT max(id) FROM {0}) - {1}", table, kMostBans);
     if (auto done = database_.execute(query); !done) return done;
@@ -258,6 +266,19 @@ Result<Past> read_history(const std::string& file, WallTime from, WallTime until
                                .points = {static_cast<std::int32_t>(row.integer(5))},
                                .earlier_bans = static_cast<std::uint32_t>(row.integer(6))});
         });
+    if (!read) return read;
+    // A file of 0.1.0 that no later daemon has opened yet has no such table.
+    bool tells_unbans = false;
+    read = each_row(*database,
+                    "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'unban' AND ?1 <= ?2", first,
+                    last, [&](const Statement&) { tells_unbans = true; });
+    if (read && tells_unbans)
+      read = each_row(*database, "SELECT at, prefix, reason FROM unban WHERE at >= ? AND at <= ? ORDER BY id",
+                      first, last, [&](const Statement& row) {
+                        const auto prefix = Prefix::parse(row.text(1));
+                        if (prefix)
+                          past.unbans.push_back({time_of(row.integer(0)), *prefix, std::string(row.text(2))});
+                      });
     if (!read) return read;
     return each_row(
         *database,

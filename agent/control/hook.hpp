@@ -15,10 +15,11 @@ namespace coturn_guard {
 
 enum class HookOccasion : std::uint8_t {
   ban,
-  unban,  // before its time: by hand, or because the address is spared now. A ban's own end is no occasion
-  alarm,  // whatever is written to the journal as an error
+  unban,    // before its time: by hand, because the address is spared now, or to make room
+  alarm,    // whatever is written to the journal as an error
+  expired,  // a ban's own end
 };
-inline constexpr std::size_t kHookOccasions = 3;
+inline constexpr std::size_t kHookOccasions = 4;
 
 struct WebAddress {
   std::string host;  // a name or an address; IPv6 without brackets

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "model/ban_record.hpp"
 #include "util/duration.hpp"
 #include "util/text.hpp"
 
@@ -29,7 +30,7 @@ constexpr std::array kVerbs{
     VerbRow{"check", Verb::check, Access::read, " prefixes "},
     VerbRow{"why", Verb::why, Access::read, " prefixes "},
     VerbRow{"tail", Verb::tail, Access::read, " offences "},
-    VerbRow{"ban", Verb::ban, Access::change, " prefixes seconds reason force "},
+    VerbRow{"ban", Verb::ban, Access::change, " prefixes seconds forever reason force "},
     VerbRow{"unban", Verb::unban, Access::change, " prefixes all forget "},
     VerbRow{"adopt", Verb::adopt, Access::change, " bans "},
     VerbRow{"reload", Verb::reload, Access::change, " "},
@@ -163,6 +164,10 @@ Command read_command(Reader& reader, const VerbRow& row) {
   }
   if (const auto seconds = reader.number("seconds", 1, static_cast<std::uint64_t>(kLongestDuration.count())))
     command.duration = std::chrono::seconds(*seconds);
+  bool forever = false;
+  reader.flag("forever", forever);
+  if (forever && command.duration) reader.wrong("\"seconds\" or \"forever\": one of the two");
+  if (forever) command.duration = kForeverBan;
   reader.flag("force", command.force);
   reader.flag("all", command.all);
   reader.flag("forget", command.forget);
@@ -211,7 +216,10 @@ tl::expected<Command, Refusal> parse_request(std::string_view line) {
 std::string format_request(const Command& command) {
   Json object{{"verb", to_string(command.verb)}};
   for (const Prefix& prefix : command.prefixes) object["prefixes"].push_back(prefix.to_string());
-  if (command.duration) object["seconds"] = static_cast<std::uint64_t>(command.duration->count());
+  if (command.duration == kForeverBan)
+    object["forever"] = true;
+  else if (command.duration)
+    object["seconds"] = static_cast<std::uint64_t>(command.duration->count());
   if (!command.reason.empty()) object["reason"] = command.reason;
   for (const auto& [key, on] : {std::pair{"force", command.force},
                                 {"all", command.all},

@@ -5,11 +5,13 @@
 // wants something. Never asks for the time.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <optional>
 #include <vector>
 
+#include "model/ban_record.hpp"
 #include "model/prefix.hpp"
 #include "util/siphash.hpp"
 
@@ -39,6 +41,10 @@ class BanTable {
   void retry(const Prefix& prefix, Time at);
   void set_bound(std::size_t bound) { bound_ = bound; }
 
+  // When a ban that begins now ends: one of kForeverBan never does.
+  [[nodiscard]] static Time end_of(std::chrono::seconds duration, Time now) {
+    return duration >= kForeverBan ? kForever : now + duration;
+  }
   [[nodiscard]] std::optional<Time> expiry(const Prefix& prefix) const;
   // What the kernel is to be told for a ban that ends then: whole seconds, rounded up, at least 1; 0 is for
   // ever.
@@ -46,7 +52,33 @@ class BanTable {
   [[nodiscard]] std::optional<Time> next_due() const;
   [[nodiscard]] std::size_t size() const { return heap_.size(); }
   [[nodiscard]] std::size_t size(bool v4) const { return v4 ? live_v4_ : heap_.size() - live_v4_; }
+  [[nodiscard]] bool full(bool v4) const { return size(v4) >= bound_; }
   [[nodiscard]] std::vector<Prefix> prefixes() const;
+
+  // The ban of that family which ends soonest, of those that `may(prefix)` says yes to. It looks at the
+  // kMostLooked next ones and no more.
+  static constexpr std::size_t kMostLooked = 512;
+  template <class May>
+  [[nodiscard]] std::optional<Prefix> soonest(bool v4, May may) const {
+    const auto later = [this](std::size_t a, std::size_t b) {
+      return slots_[heap_[a]].due > slots_[heap_[b]].due;
+    };
+    std::vector<std::size_t> next;
+    if (!heap_.empty()) next.push_back(0);
+    for (std::size_t looked = 0; looked < kMostLooked && !next.empty(); ++looked) {
+      std::pop_heap(next.begin(), next.end(), later);
+      const std::size_t position = next.back();
+      next.pop_back();
+      const Slot& slot = slots_[heap_[position]];
+      if (slot.prefix.is_v4() == v4 && slot.due == slot.until && may(slot.prefix)) return slot.prefix;
+      for (const std::size_t child : {2 * position + 1, 2 * position + 2}) {
+        if (child >= heap_.size()) continue;
+        next.push_back(child);
+        std::push_heap(next.begin(), next.end(), later);
+      }
+    }
+    return std::nullopt;
+  }
 
   // Walks all bans bit by bit while the table changes: slots 0 to slots() - 1, a slot may be empty. A ban
   // never moves.

@@ -20,7 +20,7 @@ class DryRun final : public Enforcer {
   Result<> start(const Now&) override { return {}; }
 
   void ban(const Prefix& prefix, std::chrono::seconds duration, const Now& now) override {
-    switch (bans_.ban(prefix, now.mono + std::min(duration, kLongestBan), now.mono)) {
+    switch (bans_.ban(prefix, BanTable::end_of(duration, now.mono), now.mono)) {
       case BanTable::Change::added: count(prefix, Fate::enforced, counters_.enforced); break;
       case BanTable::Change::lengthened: count(prefix, Fate::lengthened, counters_.lengthened); break;
       case BanTable::Change::unchanged: count(prefix, Fate::unchanged, counters_.unchanged); break;
@@ -32,7 +32,12 @@ class DryRun final : public Enforcer {
   }
 
   void restore(const std::vector<LiveBan>& bans, const Now& now) override {
-    for (const auto& ban : bans) bans_.ban(ban.prefix, ban.until, now.mono);
+    for (const auto& ban : bans) {
+      if (bans_.ban(ban.prefix, ban.until, now.mono) != BanTable::Change::refused) continue;
+      ++counters_.refused;
+      count(ban.prefix, Fate::failed, counters_.failed);
+    }
+    send();
   }
   void unban(const Prefix& prefix) override { bans_.remove(prefix); }
 
@@ -42,7 +47,11 @@ class DryRun final : public Enforcer {
     for (const auto& [prefix, fate] : fates) events_.done(prefix, fate);
   }
 
-  void tick(const Now& now) override { static_cast<void>(bans_.take_due(now.mono)); }
+  void tick(const Now& now) override {
+    const auto due = bans_.take_due(now.mono);
+    if (!events_.expired) return;
+    for (const auto& prefix : due.expired) events_.expired(prefix);
+  }
   void withdraw() override {}
   [[nodiscard]] Result<> reconfigure(const EnforcerOptions& options, const Now&) override {
     bans_.set_bound(options.max_bans);

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "enforce/ban_table.hpp"
+#include "model/ban_fate.hpp"
 #include "model/clock.hpp"
 #include "model/port_range.hpp"
 #include "model/prefix.hpp"
@@ -28,10 +29,6 @@ struct EnforcerOptions {
       2147483};  // the kernel's own limit (ip_set.h: timeouts are 32-bit milliseconds); tests shorten it
 };
 
-// What ban() takes at most; a longer one is cut to it. Far beyond every ladder, far below where clocks
-// overflow.
-inline constexpr std::chrono::seconds kLongestBan = std::chrono::hours(24 * 365 * 50);
-
 struct EnforcerNotice {
   enum class Level : std::uint8_t { info, warning, error } level = Level::info;
   std::string event;  // stable: "enforce.repaired", "enforce.full", "enforce.lost" …
@@ -39,12 +36,9 @@ struct EnforcerNotice {
   std::string remedy;
 };
 
-// Deferred: the set of its address family cannot be repaired at present; the ban waits in the table, and the
-// repair puts it into the kernel without telling again.
-enum class Fate : std::uint8_t { enforced, lengthened, unchanged, failed, deferred };
-
 struct EnforcerEvents {
   std::function<void(const Prefix&, Fate)> done;  // the kernel's answer to a verdict
+  std::function<void(const Prefix&)> expired;     // its time is over; nothing is left of it
   // A ban that stood in the kernel before us (another run made it): it counts as known from now on.
   std::function<void(const Prefix&, std::chrono::seconds remaining)> adopted;
   std::function<void(bool full)> pause;  // the queue is full / has room again
@@ -85,8 +79,9 @@ class Enforcer {
   [[nodiscard]] virtual Result<> start(const Now& now) = 0;
   // Queues a ban until now + duration; an earlier, longer one stands. What needs no kernel (unchanged, no
   // room, deferred) is told through `done` before this returns, the rest when the kernel answered.
+  // kForeverBan or more has no end, in the kernel neither.
   virtual void ban(const Prefix& prefix, std::chrono::seconds duration, const Now& now) = 0;
-  // Bans that an earlier run knew, however many: nothing is told of them through `done`. Where the kernel
+  // Bans that an earlier run knew, however many: `done` tells only those that found no room. Where the kernel
   // holds them as long, it is told nothing; else all of them, behind what waits.
   virtual void restore(const std::vector<LiveBan>& bans, const Now& now) = 0;
   virtual void unban(const Prefix& prefix) = 0;

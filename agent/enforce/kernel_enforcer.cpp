@@ -142,7 +142,7 @@ std::size_t KernelEnforcer::take_over(const std::vector<Element>& elements) {
         BanTable::Change::refused)
       ++refused;
     else if (events_.adopted)
-      events_.adopted(element.prefix, for_ever ? kLongestBan : rest);
+      events_.adopted(element.prefix, for_ever ? kForeverBan : rest);
   }
   return refused;
 }
@@ -185,7 +185,7 @@ void KernelEnforcer::ban(const Prefix& prefix, seconds duration, const Now& now)
   now_ = now.mono;
   if (prefix == canary(family_of(prefix))) return finish(prefix, Fate::unchanged, counters_.unchanged);
   if (queue_.overfull()) return finish(prefix, Fate::failed, counters_.failed);
-  switch (bans_.ban(prefix, now.mono + std::min(duration, kLongestBan), now.mono)) {
+  switch (bans_.ban(prefix, BanTable::end_of(duration, now.mono), now.mono)) {
     case BanTable::Change::added: return queue_.push(prefix, Order::Why::new_ban);
     case BanTable::Change::lengthened: return queue_.push(prefix, Order::Why::longer_ban);
     case BanTable::Change::unchanged: return finish(prefix, Fate::unchanged, counters_.unchanged);
@@ -204,7 +204,10 @@ void KernelEnforcer::restore(const std::vector<LiveBan>& bans, const Now& now) {
     if (prefix == canary(family_of(prefix))) continue;
     const auto known = bans_.expiry(prefix);
     const auto change = bans_.ban(prefix, until, now_);
-    if (change == BanTable::Change::refused) ++refused;
+    if (change == BanTable::Change::refused) {
+      ++refused;
+      finish(prefix, Fate::failed, counters_.failed);
+    }
     const bool told = known && until - *known <= kSameEnd;
     if (!told && (change == BanTable::Change::added || change == BanTable::Change::lengthened))
       refill[static_cast<std::size_t>(family_of(prefix))] = true;
@@ -245,11 +248,14 @@ void KernelEnforcer::on_failed(const Order& order, const std::error_code& code) 
     notify(Level::error, "enforce.failed",
            fmt::format("the kernel refused {}: {}", order.prefix.to_string(), code.message()));
   }
-  if (order.why == Order::Why::rearm) return bans_.retry(order.prefix, now_ + kRearmRetry);
   if (order.why == Order::Why::release) return;
-  // A ban that the kernel does not hold is none; a longer end that it did not take leaves the shorter one
-  // standing.
-  if (order.why != Order::Why::longer_ban) bans_.remove(order.prefix);
+  // The shorter one stands, and the longer end is told to the kernel again.
+  if (order.why == Order::Why::rearm || order.why == Order::Why::longer_ban) {
+    bans_.retry(order.prefix, now_ + kRearmRetry);
+    if (order.why == Order::Why::longer_ban) finish(order.prefix, Fate::deferred, counters_.deferred);
+    return;
+  }
+  bans_.remove(order.prefix);  // what the kernel does not hold is no ban
   finish(order.prefix, Fate::failed, counters_.failed);
 }
 
@@ -267,6 +273,8 @@ void KernelEnforcer::tick(const Now& now) {
   for (const auto& prefix : due.rearm) queue_.push(prefix, Order::Why::rearm);
   for (const auto& prefix : due.expired)
     if (parts_.wire->outlives(prefix, now.mono)) queue_.push(prefix, Order::Why::release);
+  if (events_.expired)
+    for (const auto& prefix : due.expired) events_.expired(prefix);
   if (proof_.is_open()) prove();
   send();
   dismiss_predecessor();

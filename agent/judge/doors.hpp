@@ -60,6 +60,21 @@ class Doors {
     }
     return opened;
   }
+  // That door of theirs is not shut after all. True: another one of them is.
+  [[nodiscard]] bool reopen(const Prefix& hosts, const Prefix& door, const Now& now) {
+    bool others = false;
+    for (auto at = known_.lower_bound(hosts.network()); at != known_.end(); ++at) {
+      if (!hosts.contains(*at)) {
+        if (at->is_v4() == hosts.is_v4()) break;
+        continue;  // all of IPv4 lies between IPv6 addresses
+      }
+      std::vector<Door>& doors = *hosts_.find({*at, 0});
+      std::erase_if(doors, [&](const Door& known) { return known.prefix == door; });
+      others = others || std::any_of(doors.begin(), doors.end(),
+                                     [&](const Door& known) { return now.mono < known.until; });
+    }
+    return others;
+  }
   // False: a host was forgotten for want of room, while a door of its was shut.
   [[nodiscard]] bool knows_all_hosts(const Now& now) const { return now.mono >= forgot_until_; }
 

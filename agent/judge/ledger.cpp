@@ -215,6 +215,38 @@ void Ledger::begin_apart(const Verdict& verdict, const Now& now) {
   ++state.counters.verdicts;
 }
 
+bool Ledger::take_back(const Prefix& network, std::uint32_t earlier_bans) {
+  State& state = *state_;
+  const Index index = state.table.find(network);
+  if (index == OffenderTable::kNone) return false;
+  Offender& offender = state.table.at(index);
+  if (offender.banned_until == 0) return false;  // pardoned meanwhile
+  const bool climbed = offender.earlier_bans > earlier_bans;
+  if (climbed) offender.earlier_bans = earlier_bans & kMostBans;
+  offender.banned_until = 0;
+  offender.last_ban_seconds = 0;
+  if (offender.earlier_bans > 0) {
+    const seconds last = ban_duration(state.policy, static_cast<std::uint32_t>(offender.earlier_bans) - 1);
+    offender.last_ban_seconds =
+        std::min(static_cast<std::uint64_t>(std::max<seconds::rep>(last.count(), 0)), kMostBanSeconds) &
+        kMostBanSeconds;
+  }
+  state.table.touch(index, offender.earlier_bans > 0 ? Worth::banned : Worth::repeated);
+  return climbed;
+}
+
+void Ledger::end_ban(const Prefix& network, const Now& now) {
+  const Index index = state_->table.find(network);
+  if (index == OffenderTable::kNone) return;
+  Offender& offender = state_->table.at(index);
+  // What the log tells of the time between its beginning and now is no offence of a banned one either: it may
+  // be told late.
+  const Tick until = offender.banned_until;
+  const Tick begun = until - std::min<Tick>(until, Tick{1000} * offender.last_ban_seconds);
+  offender.banned_until = std::min({until, state_->clock.at(now), std::max<Tick>(begun, 1)}) & kTickMask;
+  state_->table.note(index);
+}
+
 bool Ledger::meets_ban(const Offence& offence, const Now& now) {
   State& state = *state_;
   const Tick tick = state.clock.at(now);

@@ -48,6 +48,11 @@ class Ledger {
   void begin(const Verdict& verdict, const Now& now);
   // The same for a ban that is no rung of the ladder: the window and the earlier bans stay as they are.
   void begin_apart(const Verdict& verdict, const Now& now);
+  // The ban does not stand after all (the kernel refused it): the network is not banned, and its ladder is as
+  // it was before. `earlier_bans`: the verdict's. True: it had climbed a rung of the ladder.
+  bool take_back(const Prefix& network, std::uint32_t earlier_bans);
+  // Its ban ends before its time, and nobody pardoned it: the ladder and the window stay.
+  void end_ban(const Prefix& network, const Now& now);
   // It comes from a network whose ban still runs; counted as that. For who judges it by another ledger.
   [[nodiscard]] bool meets_ban(const Offence& offence, const Now& now);
   // The offences in the window are forgotten and its ban is taken as ended (unban); with `ladder`, its

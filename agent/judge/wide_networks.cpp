@@ -144,6 +144,18 @@ void WideNetworks::begin_ban(const Verdict& verdict, const Now& now) {
     if (level.length == verdict.prefix.length()) level.ledger.begin(verdict, now);
 }
 
+bool WideNetworks::take_back(const Prefix& network, std::uint32_t earlier_bans) {
+  for (Level& level : levels_)
+    if (!network.is_v4() && level.length == network.length())
+      return level.ledger.take_back(network, earlier_bans);
+  return false;
+}
+
+void WideNetworks::end_ban(const Prefix& network, const Now& now) {
+  for (Level& level : levels_)
+    if (!network.is_v4() && level.length == network.length()) level.ledger.end_ban(network, now);
+}
+
 void WideNetworks::forgive(const Prefix& prefix, bool ladder) {
   for (Level& level : levels_) {
     if (prefix.is_v4() || prefix.length() > level.length) continue;

@@ -55,6 +55,9 @@ class WideNetworks {
   [[nodiscard]] Finding count(const Offence& guess, const Prefix& unit, const Inhabited& inhabited,
                               const Now& now);
   void begin_ban(const Verdict& verdict, const Now& now);
+  // As the ledger's, of exactly that network.
+  bool take_back(const Prefix& network, std::uint32_t earlier_bans);
+  void end_ban(const Prefix& network, const Now& now);
   // The whole networks within the prefix; not the ones around it.
   void forgive(const Prefix& prefix, bool ladder);
 

@@ -20,12 +20,29 @@ enum class BanCause : std::uint8_t {
   imported,  // taken over from another program's records
 };
 
+// What has no end is told to last so long. Far beyond every ladder and what a duration may be
+// (util/duration), far below where clocks overflow.
+inline constexpr std::chrono::seconds kForeverBan = std::chrono::hours(24 * 365 * 50);
+// In ticks of the state file: the end of a ban that has none.
+inline constexpr std::uint64_t kNeverEnds = std::uint64_t{1} << 42;
+
 [[nodiscard]] inline std::string_view to_string(BanCause cause) {
   switch (cause) {
     case BanCause::rule: return "rule";
     case BanCause::manual: return "manual";
     case BanCause::adopted: return "adopted";
     case BanCause::imported: return "imported";
+  }
+  return "unknown";
+}
+
+// Who began it, in the journal's words.
+[[nodiscard]] inline std::string_view origin_of(BanCause cause) {
+  switch (cause) {
+    case BanCause::rule: return "rule";
+    case BanCause::manual: return "operator";
+    case BanCause::adopted: return "kernel";
+    case BanCause::imported: return "import";
   }
   return "unknown";
 }

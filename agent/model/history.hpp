@@ -16,6 +16,9 @@ namespace coturn_guard {
 
 using WallTime = std::chrono::system_clock::time_point;
 
+// The "rule" of bans that an operator made.
+inline constexpr const char* kByHand = "by hand";
+
 // A ban that was made; in observing mode, would have been made.
 struct PastBan {
   WallTime when;
@@ -25,6 +28,13 @@ struct PastBan {
   Evidence evidence = Evidence::claimed;
   Points points;
   std::uint32_t earlier_bans = 0;
+};
+
+// A ban that was ended before its time.
+struct PastUnban {
+  WallTime when;
+  Prefix prefix;
+  std::string reason;  // "manual": an operator's
 };
 
 // A ban that the recipe would have made (judge/recipe_mirror).
@@ -57,10 +67,12 @@ struct Minute {
   WallTime start;
   MinuteCounts counts;
   std::vector<PastBan> bans;
+  std::vector<PastUnban> unbans;
   std::vector<RecipeBan> recipe_bans;
 
   [[nodiscard]] bool empty() const {
-    return counts.lines == 0 && counts.dropped == 0 && counts.offences.empty() && counts.bans.empty();
+    return counts.lines == 0 && counts.dropped == 0 && counts.offences.empty() && counts.bans.empty() &&
+           unbans.empty();
   }
 };
 
@@ -72,6 +84,7 @@ struct PastSlot {
 struct Past {
   std::vector<PastSlot> slots;  // only those in which something was
   std::vector<PastBan> bans;
+  std::vector<PastUnban> unbans;
   std::vector<RecipeBan> recipe_bans;
 };
 

@@ -87,7 +87,8 @@ std::vector<NetworkNumbers> networks_of(const std::vector<PastBan>& bans) {
 
 void compare(const Past& past, RecipeNumbers& recipe) {
   std::set<Prefix> ours;
-  for (const PastBan& ban : past.bans) ours.insert(ban.prefix);
+  for (const PastBan& ban : past.bans)
+    if (ban.rule != kByHand) ours.insert(ban.prefix);
   // An IPv6 network that was banned as one holds the recipe's single address.
   const auto banned_by_us = [&](const Address& address) -> const Prefix* {
     for (unsigned length = address.is_v4() ? 32 : 128; length >= 8; --length)
@@ -149,6 +150,7 @@ ReportNumbers summarise(const Past& past, WallTime from, WallTime until) {
     for (const auto& [rule, count] : counts.bans) {
       bans.add(rule, bucket, count);
       report.bans_total += count;
+      if (rule == kByHand) report.bans_by_hand += count;
     }
   }
   report.offences = offences.ranked();
@@ -156,7 +158,10 @@ ReportNumbers summarise(const Past& past, WallTime from, WallTime until) {
   report.bans_one_by_one = past.bans.size();
   report.networks = networks_of(past.bans);
   std::map<seconds, std::uint64_t> ladder;
-  for (const PastBan& ban : past.bans) ++ladder[ban.duration];
+  for (const PastBan& ban : past.bans)
+    if (ban.rule != kByHand) ++ladder[ban.duration];
+  for (const PastUnban& unban : past.unbans)
+    ++(unban.reason == "manual" ? report.unbans_by_hand : report.unbans_other);
   for (const auto& [duration, count] : ladder) report.ladder.push_back({duration, count});
   compare(past, report.recipe);
   return report;

@@ -56,8 +56,13 @@ struct ReportNumbers {
   std::vector<NetworkNumbers> networks;
   std::vector<RungNumbers> ladder;
   RecipeNumbers recipe;
+  std::uint64_t bans_by_hand = 0;    // of bans_total
+  std::uint64_t unbans_by_hand = 0;  // of those that are kept one by one
+  std::uint64_t unbans_other = 0;    // spared by now, or to make room
 
-  [[nodiscard]] bool empty() const { return lines == 0 && offences_total == 0 && bans_total == 0; }
+  [[nodiscard]] bool empty() const {
+    return lines == 0 && offences_total == 0 && bans_total == 0 && unbans_by_hand + unbans_other == 0;
+  }
 };
 
 inline constexpr std::size_t kMostBuckets = 96;

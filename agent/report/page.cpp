@@ -63,7 +63,12 @@ std::string tiles(const ReportNumbers& numbers) {
   list +=
       tile("offences", numbers.offences_total,
            fmt::format("{} proven", percent(numbers.evidence[0], numbers.offences_total)), "offences-total");
-  list += tile("bans", numbers.bans_total, "begun in this time", "bans-total");
+  const std::string by_hand =
+      numbers.bans_by_hand + numbers.unbans_by_hand == 0
+          ? "begun in this time"
+          : fmt::format("begun in this time; by hand {} were begun and {} ended",
+                        with_separators(numbers.bans_by_hand), with_separators(numbers.unbans_by_hand));
+  list += tile("bans", numbers.bans_total, by_hand, "bans-total");
   list += tile("dropped by the gate", numbers.dropped.total, "packets; what bans drop is not in it",
                "dropped-total");
   list += tile("lines read", numbers.lines,

@@ -8,6 +8,7 @@
 #include <iostream>
 #include <memory>
 
+#include "model/ban_record.hpp"
 #include "util/duration.hpp"
 #include "verbs/addresses.hpp"
 #include "verbs/conversation.hpp"
@@ -74,7 +75,10 @@ void say_banned(const Json& line) {
     fmt::print(stderr, "{}: refused, {} (--force bans it all the same)\n", prefix,
                text_of(get(line, "text")));
   } else if (get(line, "fate") == "failed") {
-    fmt::print(stderr, "{}: the kernel did not take it; the journal says why\n", prefix);
+    fmt::print(
+        stderr,
+        "{}: not banned, for the kernel did not take it; it is tried again, and the journal says why\n",
+        prefix);
   } else {
     const std::string fate = text_of(get(line, "fate"));
     const char* const also = fate == "unchanged"    ? " (as before: an earlier ban lasts longer)"
@@ -82,7 +86,8 @@ void say_banned(const Json& line) {
                              : fate == "simulated"  ? " (not really: the mode is observe)"
                              : fate == "deferred" || fate == "pending" ? " (the kernel has yet to take it)"
                                                                        : "";
-    fmt::print("{}: banned, {} left{}\n", prefix, span_of(get(line, "left_seconds")), also);
+    const Json& left = get(line, "left_seconds");
+    fmt::print("{}: banned, {}{}{}\n", prefix, span_of(left), left.is_number() ? " left" : "", also);
   }
 }
 
@@ -211,8 +216,10 @@ std::shared_ptr<AddressOptions> add_addresses(CommandLine& line, const char* nam
   options->command.verb = command;
   auto* const verb = add_verb(line, name, description, [options, action] { return action(*options); });
   add_control_options(*verb, options->control);
-  auto* const addresses = verb->add_option("ADDRESS", options->addresses,
-                                           "addresses and networks; - reads them from standard input");
+  auto* const addresses =
+      verb->add_option("ADDRESS", options->addresses,
+                       "addresses, networks and ranges (192.0.2.5-192.0.2.9); - reads them from "
+                       "standard input");
   if (required) addresses->required();
   return options;
 }
@@ -224,6 +231,10 @@ void add_ban(CommandLine& line) {
   verb->add_option_function<std::string>(
       "--for",
       [options](const std::string& text) {
+        if (text == "forever") {
+          options->command.duration = kForeverBan;
+          return;
+        }
         const auto duration = parse_duration(text);
         if (!duration)
           throw CLI::ValidationError(
@@ -232,7 +243,7 @@ void add_ban(CommandLine& line) {
         if (duration->count() == 0) throw CLI::ValidationError("--for", "a ban lasts at least 1s");
         options->command.duration = *duration;
       },
-      "how long: 90s, 1h30m, 5w (default 1h)");
+      "how long: 90s, 1h30m, 5w, or forever: until it is ended by unban (default 1h)");
   verb->add_option_function<std::string>(
       "--reason",
       [options](const std::string& text) {

@@ -100,10 +100,10 @@ rules_file: /etc/coturn-guard/rules.yaml
   CHECK(config.enforcer == "nftables");
   CHECK_FALSE(config.end_connections);
   REQUIRE(config.hooks.size() == 2);
-  CHECK(config.hooks[0].on == std::array{true, false, true});
+  CHECK(config.hooks[0].on == std::array{true, false, true, false});
   CHECK(config.hooks[0].run == std::vector<std::string>{"/bin/tell", "x"});
   CHECK(config.hooks[0].per_second == 5);
-  CHECK(config.hooks[1].on == std::array{false, true, false});
+  CHECK(config.hooks[1].on == std::array{false, true, false, false});
   CHECK(config.hooks[1].post.host == "192.0.2.1");
   CHECK(config.hooks[1].timeout == 3s);
   CHECK(config.hooks[1].burst == 7);

@@ -89,6 +89,27 @@ TEST_CASE("what a minute held is read again as it was", "[control][history]") {
   CHECK(past.recipe_bans[0].customer);
 }
 
+TEST_CASE("bans that were ended are kept, and a file of before has none", "[control][history]") {
+  const TemporaryDirectory place;
+  {
+    auto history = opened(place / "history.db");
+    Minute made;
+    made.start = kStart;
+    made.unbans.push_back({kStart + 7s, *Prefix::parse("203.0.113.5"), "manual"});
+    CHECK_FALSE(made.empty());
+    REQUIRE(history.add(made));
+  }
+  const Past past = everything(place / "history.db");
+  REQUIRE(past.unbans.size() == 1);
+  CHECK(past.unbans[0].when == kStart + 7s);
+  CHECK(past.unbans[0].prefix.to_string() == "203.0.113.5/32");
+  CHECK(past.unbans[0].reason == "manual");
+  auto database = Database::open(place / "history.db", Database::Access::change, std::chrono::seconds(1));
+  REQUIRE(database);
+  REQUIRE(database->execute("DROP TABLE unban"));  // as 0.1.0 made it
+  CHECK(everything(place / "history.db").unbans.empty());
+}
+
 TEST_CASE("the rest of a minute after a restart is added to its beginning", "[control][history]") {
   const TemporaryDirectory place;
   REQUIRE(opened(place / "history.db").add(minute(0min, 3)));

@@ -73,6 +73,8 @@ TEST_CASE("what a request lacks, or has too much, is told", "[control][protocol]
         R"("unban" needs "prefixes", or "all": one of the two)");
   CHECK(mistake_in(R"({"verb":"check","prefixes":["192.0.2"]})") ==
         R"("192.0.2" in "prefixes" is no address or network)");
+  CHECK(mistake_in(R"({"verb":"ban","prefixes":["192.0.2.1"],"seconds":5,"forever":true})") ==
+        R"("seconds" or "forever": one of the two)");
   CHECK(mistake_in(R"({"verb":"ban","prefixes":["192.0.2.1"],"seconds":0})") ==
         R"("seconds" must be a whole number from 1 to 314496000)");
   CHECK(mistake_in(R"({"verb":"ban","prefixes":["192.0.2.1"],"force":1})") ==
@@ -113,4 +115,16 @@ TEST_CASE("texts in an answer are JSON in ASCII, whatever they hold", "[control]
 TEST_CASE("times are told as RFC 3339 wants them", "[control][protocol]") {
   CHECK(rfc3339(std::chrono::system_clock::time_point(0s)) == "1970-01-01T00:00:00Z");
   CHECK(rfc3339(std::chrono::system_clock::time_point(1764032523s + 999ms)) == "2025-11-25T01:02:03Z");
+}
+
+TEST_CASE("a ban for ever is one in the request and back", "[control][protocol]") {
+  control::Command command;
+  command.verb = control::Verb::ban;
+  command.prefixes = {*Prefix::parse("192.0.2.1")};
+  command.duration = kForeverBan;
+  const std::string line = control::format_request(command);
+  CHECK(line.find("\"forever\":true") != std::string::npos);
+  const auto read = control::parse_request(line);
+  REQUIRE(read);
+  CHECK(read->duration == kForeverBan);
 }

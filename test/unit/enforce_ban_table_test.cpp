@@ -38,6 +38,42 @@ TEST_CASE("a ban only ever gets longer", "[enforce][ban_table]") {
   CHECK(table.size() == 1);
 }
 
+TEST_CASE("the ban that ends soonest is found among those that may go", "[enforce][ban_table]") {
+  BanTable table(100, 1000s, kSeed);
+  for (std::uint32_t i = 0; i < 50; ++i) table.ban(host(i), kStart + 500s - i * 2s, kStart);
+  const Prefix v6 = *Prefix::parse("2001:db8::/64");
+  table.ban(v6, kStart + 1s, kStart);
+  table.ban(host(99), kStart + 5000s, kStart);  // the kernel is told of it before it ends
+  const auto any = [](const Prefix&) { return true; };
+  CHECK(table.soonest(true, any) == host(49));
+  CHECK(table.soonest(false, any) == v6);
+  CHECK(table.soonest(true, [](const Prefix& prefix) { return prefix == host(7) || prefix == host(3); }) ==
+        host(7));
+  CHECK_FALSE(table.soonest(true, [](const Prefix&) { return false; }));
+  CHECK_FALSE(table.soonest(true, [](const Prefix& prefix) { return prefix == host(99); }));
+  CHECK_FALSE(BanTable(1, 1000s, kSeed).soonest(true, any));
+}
+
+TEST_CASE("it looks at so many of those that end soonest and no more", "[enforce][ban_table]") {
+  BanTable table(10'000, 1000s, kSeed);
+  for (std::uint32_t i = 0; i < 5000; ++i) table.ban(host(i), kStart + 1s + i * 100ms, kStart);
+  std::size_t asked = 0;
+  CHECK_FALSE(table.soonest(true, [&](const Prefix&) { return ++asked, false; }));
+  CHECK(asked == BanTable::kMostLooked);
+}
+
+TEST_CASE("each family has its own bound, and a ban for ever has no end", "[enforce][ban_table]") {
+  BanTable table(1, 1000s, kSeed);
+  CHECK_FALSE(table.full(true));
+  table.ban(host(1), BanTable::end_of(kForeverBan, kStart), kStart);
+  CHECK(table.full(true));
+  CHECK_FALSE(table.full(false));
+  CHECK(table.expiry(host(1)) == BanTable::kForever);
+  CHECK(table.kernel_timeout(BanTable::kForever, kStart) == 0);
+  CHECK(table.take_due(kStart + std::chrono::hours(24 * 365 * 60)).expired.empty());
+  CHECK(BanTable::end_of(60s, kStart) == kStart + 60s);
+}
+
 TEST_CASE("a ban that is over already is none", "[enforce][ban_table]") {
   BanTable table(10, 1000s, kSeed);
   CHECK(table.ban(host(1), kStart, kStart) == Change::unchanged);

@@ -37,6 +37,24 @@ TEST_CASE("a dry run says of each verdict what would have become of it", "[enfor
   CHECK(enforcer.live_bans() == 0);
 }
 
+TEST_CASE("a restored ban without room is told as none, and the end of a ban is told", "[enforce][dry_run]") {
+  boost::asio::io_context io;
+  std::vector<std::pair<Prefix, Fate>> fates;
+  std::vector<Prefix> expired;
+  EnforcerEvents events;
+  events.done = [&](const Prefix& prefix, Fate fate) { fates.emplace_back(prefix, fate); };
+  events.expired = [&](const Prefix& prefix) { expired.push_back(prefix); };
+  auto made = make_enforcer(io, "dry-run", {.max_bans = 1, .ports = {}}, std::move(events));
+  REQUIRE(made);
+  const Prefix other(Address::v4(0xc0000202), 32);
+  (*made)->restore({{kHost, kStart.mono + 60s}, {other, kStart.mono + 60s}}, kStart);
+  CHECK(fates == std::vector<std::pair<Prefix, Fate>>{{other, Fate::failed}});
+  (*made)->tick({kStart.mono + 59s, {}});
+  CHECK(expired.empty());
+  (*made)->tick({kStart.mono + 60s, {}});
+  CHECK(expired == std::vector<Prefix>{kHost});
+}
+
 TEST_CASE("an unknown enforcer is an error with the known ones", "[enforce][enforcer]") {
   boost::asio::io_context io;
   const auto made = make_enforcer(io, "pf", {}, {});

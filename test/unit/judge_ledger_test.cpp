@@ -65,6 +65,61 @@ TEST_CASE("IPv6 is counted and banned by its /64, IPv4 by its address", "[judge]
     CHECK_FALSE(ledger.record(offence(address), at(4s)));
 }
 
+TEST_CASE("a ban that did not come to stand is taken back with its rung", "[judge][ledger]") {
+  Ledger ledger(Policy{}, kSeed);
+  const auto first = ledger.record(offence("192.0.2.1", 3000), at(0s));
+  REQUIRE(first);
+  CHECK(ledger.take_back(first->prefix, first->earlier_bans));
+  CHECK(ledger.earlier_bans(first->prefix) == 0);
+  CHECK(ledger.ban_left(first->prefix, at(1s)) == 0s);
+  const auto second = ledger.record(offence("192.0.2.1", 3000), at(2s));
+  REQUIRE(second);  // not "while banned"
+  CHECK(second->duration == 1min);
+  const auto third = ledger.record(offence("192.0.2.1", 3000), at(5min));
+  REQUIRE(third);
+  CHECK(third->duration == 2min);
+  CHECK(ledger.take_back(third->prefix, third->earlier_bans));
+  CHECK(ledger.earlier_bans(third->prefix) == 1);
+  const auto fourth = ledger.record(offence("192.0.2.1", 3000), at(6min));
+  REQUIRE(fourth);
+  CHECK(fourth->duration == 2min);
+}
+
+TEST_CASE("a ban apart that is taken back leaves the ladder alone", "[judge][ledger]") {
+  Ledger ledger(Policy{}, kSeed);
+  const auto real = ledger.record(offence("192.0.2.1", 3000), at(0s));
+  REQUIRE(real);
+  Verdict apart = *real;
+  apart.earlier_bans = 1;
+  ledger.begin_apart(apart, at(5min));
+  CHECK_FALSE(ledger.take_back(apart.prefix, apart.earlier_bans));
+  CHECK(ledger.earlier_bans(apart.prefix) == 1);
+  CHECK(ledger.ban_left(apart.prefix, at(5min)) == 0s);
+}
+
+TEST_CASE("who was pardoned meanwhile, or is unknown, loses nothing by what is taken back",
+          "[judge][ledger]") {
+  Ledger ledger(Policy{}, kSeed);
+  const auto verdict = ledger.record(offence("192.0.2.1", 3000), at(0s));
+  REQUIRE(verdict);
+  ledger.forgive(verdict->prefix, false);
+  CHECK_FALSE(ledger.take_back(verdict->prefix, 0));
+  CHECK(ledger.earlier_bans(verdict->prefix) == 1);
+  CHECK_FALSE(ledger.take_back(*Prefix::parse("192.0.2.9"), 0));
+}
+
+TEST_CASE("a ban that is ended before its time was one", "[judge][ledger]") {
+  Ledger ledger(Policy{}, kSeed);
+  const auto verdict = ledger.record(offence("192.0.2.1", 3000), at(0s));
+  REQUIRE(verdict);
+  ledger.end_ban(verdict->prefix, at(10s));
+  CHECK(ledger.ban_left(verdict->prefix, at(10s)) == 0s);
+  const auto next = ledger.record(offence("192.0.2.1", 3000), at(0s));  // a log that is behind
+  REQUIRE(next);
+  CHECK(next->earlier_bans == 1);
+  CHECK(next->duration == 2min);
+}
+
 TEST_CASE("while a ban runs offences are counted and give no verdict", "[judge][ledger]") {
   Ledger ledger(Policy{}, kSeed);
   REQUIRE(ledger.record(offence("192.0.2.1", 3000), at(0s)));

@@ -33,20 +33,27 @@ struct Desk {
   Announcer announcer{log};
   GatePost gate{io, log, announcer, {}};
   SmokeAlarm smoke{log};
+  Bans bans_door{{.ban = [this](const Prefix& dropped, std::chrono::seconds duration,
+                                const Now& now) { enforcer->ban(dropped, duration, now); },
+                  .unban = [this](const Prefix& dropped) { enforcer->unban(dropped); },
+                  .end_of = [this](const Prefix& dropped) { return enforcer->bans().expiry(dropped); },
+                  .full = [](bool) { return false; },
+                  .soonest = [](bool, const BanKernel::MayGo&) { return std::optional<Prefix>(); },
+                  .is_first = [](const Prefix&) { return false; }},
+                 {1, 2}};
   Operations operations{{.config = config,
                          .log = log,
                          .pipeline = pipeline,
                          .enforcer = enforcer,
                          .enforcer_choice = enforcer_choice,
+                         .bans = bans_door,
                          .source = source,
                          .source_choice = source_choice,
                          .witness = witness,
                          .gate = gate,
                          .smoke = smoke,
                          .simulated = [] { return true; },
-                         .reload = [] { return Problems(); },
-                         .made = [](const BanRecord&, const Now&) {},
-                         .ended = [](const Prefix&, const std::string&) {}}};
+                         .reload = [] { return Problems(); }}};
 
   Desk() { REQUIRE(enforcer->start(read_clocks())); }
 

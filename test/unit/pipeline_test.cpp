@@ -477,6 +477,26 @@ TEST_CASE("a page's guesses cost its customer nothing, hundreds of them one minu
   }
 }
 
+TEST_CASE("a page's ban that the kernel refuses leaves the ladder as it was", "[pipeline][good name]") {
+  Story story;
+  const Prefix network = *Prefix::parse("192.0.2.11");
+  int number = 1000;
+  for (int i = 0; i < 3; ++i, ++number)
+    guesses(story, number, "192.0.2.11:1002", fmt::format("made-up{}", number).c_str());
+  REQUIRE(story.pipeline.ledger().earlier_bans(network) == 1);
+  story.now.mono += std::chrono::minutes(61);
+  logs_in(story, ++number, "192.0.2.11:1001", "alice");
+  std::optional<Verdict> ban;
+  for (int i = 0; i < 300 && !ban; ++i, ++number)
+    ban = guesses(story, number, "192.0.2.11:1002", fmt::format("made-up{}", number).c_str());
+  REQUIRE(ban);
+  CHECK(ban->earlier_bans == 1);
+  CHECK(story.pipeline.ledger().ban_left(network, story.now) > std::chrono::seconds(0));
+  CHECK_FALSE(story.pipeline.take_back(ban->prefix, ban->earlier_bans, story.now));
+  CHECK(story.pipeline.ledger().ban_left(network, story.now) == std::chrono::seconds(0));
+  CHECK(story.pipeline.ledger().earlier_bans(network) == 1);
+}
+
 TEST_CASE("what a page does adds up with nothing that the client does", "[pipeline][good name]") {
   Story story;
   logs_in(story, 1, "192.0.2.11:1001", "alice");

@@ -74,6 +74,22 @@ TEST_CASE("numbers are sums of what was read, bucket by bucket", "[report]") {
   CHECK(numbers.recipe.spared[0].customer);
 }
 
+TEST_CASE("what was done by hand is told apart, and compared with no recipe", "[report]") {
+  Past past;
+  past.slots = {slot(0min, kByHand, 0, 2), slot(0min, "connection-reset", 3, 1)};
+  past.bans = {ban("203.0.113.5", 2h, kByHand), ban("203.0.113.6", 60s)};
+  past.unbans = {{kFrom, *Prefix::parse("203.0.113.5"), "manual"},
+                 {kFrom, *Prefix::parse("203.0.113.7"), "an address of ours"}};
+  const ReportNumbers numbers = summarise(past, kFrom, kUntil);
+  CHECK(numbers.bans_total == 3);
+  CHECK(numbers.bans_by_hand == 2);
+  CHECK(numbers.unbans_by_hand == 1);
+  CHECK(numbers.unbans_other == 1);
+  CHECK(numbers.recipe.only_ours == 1);
+  REQUIRE(numbers.ladder.size() == 1);
+  CHECK(make_page(numbers, kHead).find("by hand 2 were begun and 1 ended") != std::string::npos);
+}
+
 TEST_CASE("every span has at most as many columns as the eye can tell apart", "[report]") {
   for (const auto span : {60s, 3600s, 5h + 0s, 24h + 0s, 7 * 24h + 0s, 30 * 24h + 0s, 90 * 24h + 0s}) {
     const ReportNumbers numbers = summarise({}, kUntil - span, kUntil);

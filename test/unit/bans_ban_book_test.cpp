@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "ban_book.hpp"
+#include "bans/ban_book.hpp"
 
 #include "offence_book.hpp"
 #include "support/catch.hpp"
