@@ -143,6 +143,7 @@ Result<> App::connect(const Now& now) {
   history_.open(state_directory());
   pipeline_.set_mirroring(history_.is_open());
   make_witness_anew(now);
+  make_udp_logins_anew(now);
   make_gate_anew(now);
   if (auto made = choose_source_anew(now); !made) return made;
   open_control(now);
@@ -257,6 +258,26 @@ void App::make_witness_anew(const Now& now) {
   }
 }
 
+// As the drop rule it is only there where somebody may be banned. Before the source: a customer who logs in
+// now may be blamed for a page's doing in the next line.
+void App::make_udp_logins_anew(const Now& now) {
+  udp_logins_.reset();
+  if (options_.dry_run) return;
+  if (simulated() || !config_.witness) {
+    static_cast<void>(UdpLogins::remove());
+    return;
+  }
+  udp_logins_ = std::make_unique<UdpLogins>(
+      io_, [this](const Packet& packet) { pipeline_.answered(packet, read_clocks()); });
+  auto started = udp_logins_->start(gate_ports(config_), now.mono);
+  if (started) return;
+  udp_logins_.reset();
+  log_.write(events::kNoUdpLogins,
+             {{"problem", started.error().message()},
+              {"text", "who is in its first call over UDP is not known to be a customer"}},
+             now.mono);
+}
+
 void App::make_gate_anew(const Now& now) {
   gate_.close(pipeline_, options_.dry_run, now);
   gate_.open(config_, !simulated(), now);
@@ -279,6 +300,7 @@ void App::run() {
   bans_.unanswered(read_clocks());
   history_.close(pipeline_, dropped_packets(), read_clocks());
   gate_.close(pipeline_, options_.dry_run, read_clocks());
+  udp_logins_.reset();
   announcer_.stopped(pipeline_, enforcer_->live_bans(), witness_ ? witness_->counters().overflows : 0,
                      read_clocks());
   memory_->finish(moment(), read_clocks());
@@ -368,6 +390,7 @@ void App::on_tick(const boost::system::error_code& error) {
   hooks_.tick(now);
   enforcer_->tick(now);
   gate_.tick(pipeline_, now);
+  if (udp_logins_) udp_logins_->tick(now.mono);
   metrics_.tick(now);
   service_.tick();
   if (source_->healthy() && enforcer_->healthy()) service_.feed_watchdog(now.mono);
@@ -427,6 +450,7 @@ std::vector<MetricFamily> App::measured() const {
                   .log = log_,
                   .reloads = reloads_,
                   .witness = witness_.get(),
+                  .udp_logins = udp_logins_.get(),
                   .eviction = eviction_.get(),
                   .control = &control_.counters(),
                   .bans = &bans_,

@@ -20,6 +20,7 @@
 #include "control/socket.hpp"
 #include "control/sole_daemon.hpp"
 #include "enforce/enforcer.hpp"
+#include "enforce/udp_logins.hpp"
 #include "eviction.hpp"
 #include "gate_judge.hpp"
 #include "gate_post.hpp"
@@ -66,6 +67,7 @@ class App {
   [[nodiscard]] SourceChoice look_for_source(const Now& now);
   [[nodiscard]] std::string source_name() const;
   void make_witness_anew(const Now& now);
+  void make_udp_logins_anew(const Now& now);
   [[nodiscard]] Result<> make_enforcer_anew(const Now& now);
   void make_gate_anew(const Now& now);
   [[nodiscard]] bool simulated() const { return options_.dry_run || config_.mode == Mode::observe; }
@@ -144,6 +146,7 @@ class App {
   HookPost hooks_;
   std::unique_ptr<HostAddresses> host_addresses_;
   std::unique_ptr<Witness> witness_;
+  std::unique_ptr<UdpLogins> udp_logins_;
   GatePost gate_;
   RelayPost relays_;
   SourceChoice choice_;

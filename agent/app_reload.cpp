@@ -54,6 +54,8 @@ void App::apply(Setup setup, const Now& now) {
     witness_->set_ports(coturn_ports(config_));
     witness_->set_traces(coturn_traces(config_, choice_));
   }
+  if (old.witness != config_.witness || old.mode != config_.mode || gate_ports(old) != gate_ports(config_))
+    make_udp_logins_anew(now);
   const bool same_gate = old.gate == config_.gate && old.gate_queue == config_.gate_queue &&
                          old.mode == config_.mode && gate_ports(old) == gate_ports(config_);
   if (!same_gate) make_gate_anew(now);

@@ -16,6 +16,7 @@
 #include "detect/recogniser.hpp"
 #include "detect/testimony.hpp"
 #include "enforce/enforcer.hpp"
+#include "enforce/udp_logins.hpp"
 #include "eviction.hpp"
 #include "judge/ledger.hpp"
 #include "source/source.hpp"
@@ -210,6 +211,21 @@ inline constexpr std::array kWitnessNames{
                                  &WitnessCounters::malformed},
 };
 static_assert(names_all(kWitnessNames));
+
+inline constexpr std::array kUdpLoginNames{
+    CounterName<UdpLoginCounters>{
+        "coturn_guard_customer_answers",
+        "Answers of coturn's to customers over UDP that the kernel told of, one in ten "
+        "minutes of each address.",
+        &UdpLoginCounters::answers},
+    CounterName<UdpLoginCounters>{"coturn_guard_customer_answer_overflows",
+                                  "Times that the kernel dropped such answers for us.",
+                                  &UdpLoginCounters::overflows},
+    CounterName<UdpLoginCounters>{"coturn_guard_customer_answer_repairs",
+                                  "Times that the table that tells of them was put back.",
+                                  &UdpLoginCounters::repairs},
+};
+static_assert(names_all(kUdpLoginNames));
 
 inline constexpr std::array kLedgerNames{
     CounterName<LedgerCounters>{"coturn_guard_recorded_offences", "Offences that count.",

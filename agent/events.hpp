@@ -33,6 +33,7 @@ inline constexpr LogEvent kBreakerClosed{"breaker.closed", LOG_NOTICE, "f6fe4902
 inline constexpr LogEvent kWitness{"witness.available", LOG_INFO, "4cf9918d4cfc4ef5a2e61ae4d4711fa3"};
 inline constexpr LogEvent kNoWitness{"witness.missing", LOG_WARNING, "83c849760edb4cf6b7e437e1f82c5960"};
 inline constexpr LogEvent kWitnessUndecided{"witness.undecided", LOG_ERR, "c1f84d0b6a3e4c57b9d2e8a07f315c64"};
+inline constexpr LogEvent kNoUdpLogins{"witness.no_calls", LOG_WARNING, "d07c5b3e92f84a16a3be61f0c48d927a"};
 inline constexpr LogEvent kWitnessBehind{"witness.behind", LOG_WARNING, "5fed6ad4de984407a6a541b6f218cf1d"};
 inline constexpr LogEvent kGate{"gate.open", LOG_INFO, "5d5ce6e8a25d4d68a6a3f6dc1f3b0e1a"};
 inline constexpr LogEvent kGateFailed{"gate.failed", LOG_ERR, "0b7c3c5e1b0e4f3c8d8e0f3b9a6d2c47"};

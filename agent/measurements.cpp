@@ -117,6 +117,10 @@ void add_witness(Families& out, const Measured& from) {
   add_value(out, Kind::gauge, "coturn_guard_witness_available",
             "1: the kernel tells of each connection to coturn.",
             witness != nullptr && witness->state().available ? 1 : 0);
+  add_all(out, kUdpLoginNames, from.udp_logins != nullptr ? &from.udp_logins->counters() : nullptr);
+  add_value(out, Kind::gauge, "coturn_guard_customer_answers_seen",
+            "1: the kernel tells of coturn's answers to customers over UDP.",
+            from.udp_logins != nullptr ? 1 : 0);
 }
 
 // Zeros too, so that the first offence of a kind is an increase.

@@ -12,6 +12,7 @@
 #include "control/metrics_text.hpp"
 #include "control/socket.hpp"
 #include "enforce/enforcer.hpp"
+#include "enforce/udp_logins.hpp"
 #include "eviction.hpp"
 #include "gate_post.hpp"
 #include "metrics_post.hpp"
@@ -42,6 +43,7 @@ struct Measured {
   const Log& log;
   const ReloadCounters& reloads;
   const Witness* witness = nullptr;
+  const UdpLogins* udp_logins = nullptr;
   const Eviction* eviction = nullptr;
   const control::SocketCounters* control = nullptr;
   const Bans* bans = nullptr;

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "detect/packet_headers.hpp"
+#include "detect/packet_stun.hpp"
 #include "detect/session_number.hpp"
 #include "judge/ledger_records.hpp"
 #include "model/private_address.hpp"
@@ -119,6 +121,17 @@ PacketFate Pipeline::take(const Packet& packet, const Now& now, Outcome& outcome
   const PacketFate fate = measure(seen, on_probation, now, outcome);
   if (seen.fate == PacketFate::drop) ++packets_.garbage;
   return seen.fate == PacketFate::drop ? seen.fate : fate;
+}
+
+// Coturn signs what it answers to whoever logged in, and nothing else; it had the client's nonce back, so the
+// client hears what is sent there. Whose password it was the answer does not say.
+void Pipeline::answered(const Packet& packet, const Now& now) {
+  const auto headers = read_headers(packet.bytes, packet.wire_bytes);
+  if (!headers || headers->transport != Transport::udp) return;
+  const auto stun = read_stun(headers->payload, headers->payload_bytes, Transport::udp);
+  if (!stun || stun->classic || stun->kind != StunClass::success || !stun->integrity) return;
+  if (stun->method != kTurnAllocate && stun->method != kTurnRefresh) return;
+  credit_.was_served(unit_of(host_of(headers->destination.address)), now);
 }
 
 void Pipeline::offend(const Inspection& seen, bool on_probation, const Now& now, Outcome& outcome) {

@@ -140,6 +140,8 @@ class Pipeline {
   void take(const Connection& connection, const Now& now, Outcome& outcome);
   // What the gate is to do with it, besides what stands in `outcome`.
   [[nodiscard]] PacketFate take(const Packet& packet, const Now& now, Outcome& outcome);
+  // What coturn answered over UDP from a port on which it listens, as the kernel saw it leave.
+  void answered(const Packet& packet, const Now& now);
   // Once a second: what waited long enough. `caught_up`: there was no more to read, so what did not come
   // after a line does not come. In a backlog the judges' time is that of its lines.
   void tick(const Now& now, bool caught_up, Outcome& outcome);

@@ -14,7 +14,7 @@
 namespace coturn_guard {
 
 inline constexpr std::size_t kStunHeaderBytes = 20;
-inline constexpr std::uint16_t kStunBinding = 1, kTurnAllocate = 3;  // methods
+inline constexpr std::uint16_t kStunBinding = 1, kTurnAllocate = 3, kTurnRefresh = 4;  // methods
 
 enum class StunClass : std::uint8_t { request, indication, success, error };
 

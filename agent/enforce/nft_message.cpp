@@ -58,6 +58,12 @@ std::string describe(const nftnl_expr* expression) {
     return fmt::format("dynset {} {} by {}", number(NFTNL_EXPR_DYNSET_OP), set != nullptr ? set : "?",
                        number(NFTNL_EXPR_DYNSET_SREG_KEY));
   }
+  if (name == "log")
+    return fmt::format("log group {} bytes {}", nftnl_expr_get_u16(expression, NFTNL_EXPR_LOG_GROUP),
+                       number(NFTNL_EXPR_LOG_SNAPLEN));
+  if (name == "limit")
+    return fmt::format("limit {} in {} s", nftnl_expr_get_u64(expression, NFTNL_EXPR_LIMIT_RATE),
+                       nftnl_expr_get_u64(expression, NFTNL_EXPR_LIMIT_UNIT));
   if (name == "match") {
     const auto* const match_name = nftnl_expr_get_str(expression, NFTNL_EXPR_MT_NAME);
     std::uint32_t length = 0;

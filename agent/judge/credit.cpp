@@ -432,6 +432,12 @@ void CreditBook::logged_in(const Prefix& network, UserNumber user, const Now& no
   if (sum(entry.logins, tick) >= state_->logins_of(state_->busiest, tick)) state_->busiest = network;
 }
 
+void CreditBook::was_served(const Prefix& network, const Now& now) {
+  Entry& entry = state_->earn(network, true);
+  entry.last_login = state_->clock.at(now);
+  state_->note(entry);
+}
+
 void CreditBook::was_busy(const Prefix& network, const Now& now) {
   const Tick tick = state_->clock.at(now);
   Entry& entry = state_->earn(network, false);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What an address earned by being a real customer within the last hour: logins, by which users, and busy
-// connections. It lightens offences (model/trait: Credit); it never forgives one by itself.
+// What an address earned by being a real customer within the last hour: logins, by which users, answers that
+// only a customer gets, and busy connections. It lightens offences (model/trait: Credit); it never forgives
+// one by itself.
 //
 // Nobody is immune by what stands here. An address that most logins come from (gateway) is measured by the
 // number of its users: with N of them it may do N times as much as a single address, and is banned then like
@@ -47,6 +48,9 @@ class CreditBook {
   ~CreditBook();
 
   void logged_in(const Prefix& network, UserNumber user, const Now& now);
+  // The kernel saw coturn answer somebody there as it answers only who has logged in. As good as a login, of
+  // a user that nobody knows: it is not counted, for the log may tell of the same login with its name.
+  void was_served(const Prefix& network, const Now& now);
   void was_busy(const Prefix& network, const Now& now);
   // Costs a look-up; by what a login or a busy connection an hour ago earned it is over to the millisecond,
   // while the estimate of many users forgets by ten minutes.

@@ -9,6 +9,7 @@
 #include "detected.hpp"
 #include "doctor/doctor.hpp"
 #include "enforce/gate_rule.hpp"
+#include "enforce/udp_logins.hpp"
 #include "events.hpp"
 #include "source/allow_files.hpp"
 #include "verbs/conversation.hpp"
@@ -79,6 +80,7 @@ int flush(const ControlOptions& options) {
     return kExitOk;
   }
   auto removed = GateRule::remove();
+  if (removed) removed = UdpLogins::remove();
   if (removed) removed = remove_everything();
   if (removed) removed = end_saved_bans(kStateFile);
   return removed ? static_cast<int>(kExitOk) : complain(removed.error());

@@ -41,6 +41,33 @@ TEST_CASE("credit lasts an hour, to the millisecond", "[judge][credit]") {
   CHECK_FALSE(book.standing(kHome, at(1h + 10s)).by_bytes);
 }
 
+TEST_CASE(
+    "whom coturn answers as a customer has a login's good name, and is no user and no login that counts",
+    "[judge][credit]") {
+  CreditBook book(kSeed);
+  book.begin(at(0s).mono);
+  for (int i = 0; i < 100; ++i) book.was_served(kOffice, at(i * 20s));
+  book.was_busy(kHome, at(40min));
+  const Now now = at(41min);
+  CHECK(book.standing(kOffice, now).by_login);
+  CHECK(book.standing(kOffice, now).users == 0);
+  CHECK(book.users(now) == 0);
+  CHECK_FALSE(book.gateway(now));
+  CHECK(book.is_customer(book.standing(kHome, now), now));  // the log has told of no login yet
+  CHECK_FALSE(book.standing(kOffice, at(99 * 20s + 1h)).by_login);
+  const Prefix home_48 = *Prefix::parse("2001:db8::/48");
+  CHECK_FALSE(book.logged_in_within(home_48, now));
+  book.was_served(kHome, now);
+  CHECK(book.logged_in_within(home_48, now));
+  StateBatch batch;
+  book.save_changes(batch);
+  CreditBook after(kSeed);
+  after.begin(at(0s).mono);
+  after.load(batch.records, at(42min));
+  CHECK(after.standing(kOffice, at(42min)).by_login);
+  CHECK_FALSE(after.standing(kOffice, at(99 * 20s + 1h)).by_login);
+}
+
 TEST_CASE("few users are counted exactly, each once, and forgotten one by one", "[judge][credit]") {
   CreditBook book(kSeed);
   for (std::uint8_t number = 0; number < 16; ++number)
