@@ -357,7 +357,7 @@ def a_relay_session_of_who_is_banned_by_nftables(world):
     guard = world.guard(before=NET_ADMIN_ALONE)
     ok(guard.says(r'enforcer="?nftables'), "the start line names the enforcer", guard.text)
     what_runs_is_ended(world, guard)
-    ok("coturn-guard" not in sh("ipset list -n") + sh("nft list tables"), "no ipset is used")
+    ok("coturn-guard" not in sh("ipset list -n") and "table ip coturn-guard" not in sh("nft list tables"), "no ipset is used")
     world.configure("enforcer: ipset\n")
     guard.send(signal.SIGHUP)
     ok(eventually(lambda: banned(ATTACKER4)), "a reload with another enforcer takes the ban over", guard.text)
