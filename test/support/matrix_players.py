@@ -232,10 +232,12 @@ def idle(source, times):
 @each()
 def bought_credit(source, i):
     stream = connect(source)
-    for _ in range(100):
-        stream.sendall(turn.request(turn.BINDING, b""))
-        stream.recv(4096)
-    turn.reset(stream)
+    try:
+        for _ in range(100):
+            stream.sendall(turn.request(turn.BINDING, b""))
+            stream.recv(4096)
+    finally:  # on a busy machine an answer may come too late
+        turn.reset(stream)
 
 
 @scenario("passwords over UDP, one session", "attack", 6, live=(None, 5), replay=(None, 5), slow=True)

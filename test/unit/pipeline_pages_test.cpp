@@ -47,7 +47,8 @@ packets::Bytes to(const std::string& client, packets::Bytes packet) {
 
 packets::Bytes answer(const std::string& client, const packets::Bytes& payload) {
   const auto upper = packets::udp(3478, 1001, payload);
-  if (!Address::parse(client)->is_v4()) return to(client, packets::v6(upper, {.source = "2001:db8::10"}));
+  if (!Address::parse(client)->is_v4())
+    return to(client, packets::v6(upper, {.source = "2001:db8::10", .extensions = {}}));
   return to(client, packets::v4(upper, {.source = "198.51.100.10"}));
 }
 
