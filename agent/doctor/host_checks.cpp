@@ -63,8 +63,8 @@ Findings check_saved_rules(const Facts& facts) {
              saved.path, saved.line),
          saved.nft
              ? fmt::format(
-                   "remove the blocks 'table ip coturn-guard {{…}}' and 'table ip6 coturn-guard {{…}}' from "
-                   "it, then nft -c -f {}",
+                   "remove the blocks 'table ip coturn-guard {{…}}', 'table ip6 coturn-guard {{…}}' and each "
+                   "'table inet coturn-guard-… {{…}}' from it, then nft -c -f {}",
                    saved.path)
              : fmt::format("sed -i '/coturn-guard/d' {0}, then iptables-restore --test {0}", saved.path)});
   }
