@@ -3,6 +3,7 @@
 // tells meanwhile is not held up by an operator's list.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -203,8 +204,16 @@ class UnbanReply final : public control::Reply {
   }
 
   void pardon(const Prefix& prefix) {
-    operations_.rooms().bans.drop_refused([&](const Prefix& refused) { return is_inside(refused, prefix); });
-    const std::vector<Prefix> doors = operations_.rooms().pipeline.forgive(prefix, command_.forget);
+    Pipeline& pipeline = operations_.rooms().pipeline;
+    const std::vector<Prefix> doors = pipeline.forgive(prefix, command_.forget);
+    const Prefix network = pipeline.ledger().prefix_of(prefix.network()),
+                 pardoned = pipeline.pardoned_by(prefix);
+    // Whoever is free must not be banned again by a ban that waits for room: its network's, or a door's.
+    operations_.rooms().bans.drop_refused([&](const Prefix& refused) {
+      return is_inside(refused, prefix) || refused == network ||
+             is_inside(pipeline.judged_as(refused), pardoned) ||
+             std::find(doors.begin(), doors.end(), refused) != doors.end();
+    });
     if (!everything()) doors_.insert(doors_.end(), doors.begin(), doors.end());
   }
 

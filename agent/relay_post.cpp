@@ -9,10 +9,13 @@ namespace coturn_guard {
 namespace {
 
 constexpr std::chrono::seconds kTryAgain{60};
+constexpr std::uint32_t kNobody = 65534;  // Linux: DEFAULT_OVERFLOWUID (linux/highuid.h)
 
-// Of root's nothing tells coturn's packets from those of a monitor that root runs.
+// Of root's nothing tells coturn's packets from those of a monitor that root runs, nor of nobody's: many
+// programs are that, and in containers coturn and its health check.
 relay_table::Wish wish_for(const Config& config, std::set<std::uint32_t> users) {
   users.erase(0);
+  users.erase(kNobody);
   const CoturnPorts ports = coturn_ports(config);
   return {std::move(users), ports.relay, without(ports.known, ports.relay)};
 }

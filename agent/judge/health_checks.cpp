@@ -18,7 +18,7 @@ using Milli = std::int64_t;
 constexpr std::size_t kRing = HealthChecks::kProbes;
 constexpr Milli kShortest = HealthChecks::kShortest.count();
 constexpr Milli kSecond = 1000;
-constexpr Milli kBusy = 300;  // so late a busy machine is with anything, the check's or ours
+constexpr Milli kBusy = 150;  // so late a busy machine is with anything, the check's or ours
 constexpr Milli kUnknownPeriod = 600 * kSecond;  // so long nobody is overdue whose interval is not known
 constexpr Milli kSameConnection = 4000;          // two words about one connection come so far apart at most
 
@@ -56,8 +56,7 @@ class Rhythm {
     Rhythm with = *this;
     with.add(at);
     // No interval is shorter than a second, but for what clocks and networks are off by.
-    const Milli shortest = (static_cast<Milli>(with.count_) - 1) * kShortest / 20 * 19;
-    if (at - with.times_[0] + kBusy < shortest) return false;
+    if (with.period() * 20 < kShortest * 19) return false;
     return with.is_even() || (coarse && with.has_even_seconds());
   }
 

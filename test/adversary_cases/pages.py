@@ -81,7 +81,7 @@ def a_page_fetches_after_a_restart_of_the_daemon(arena):
     os.makedirs(arena.place + "/state")
     arena.start(**keep)
     player = arena.at("customer", call_and_fetch_later, arena.server, 40, 25)
-    time.sleep(3)
+    ok(eventually(lambda: arena.customer_address in sh("nft list set inet coturn-guard-logins told-4"), 15), "the kernel told of the call")
     ok(arena.daemon.stop() == 0, "the daemon ends while a customer is in its first call", arena.daemon.text)
     ok("coturn-guard-logins" not in sh("nft list tables"), "and the table goes that told of the call", sh("nft list tables"))
     arena.start_guard(**keep)

@@ -35,7 +35,7 @@ def ask_through_relay(server):
     heard = 0
     for _ in range(5):
         relay.send(other.relayed, b"from one relay to the other")
-        message = other.next_message(1)
+        message = other.next_message(5)
         heard += bool(message) and message[:2] == struct.pack("!H", 0x17)
     return [answer is not None, heard]
 

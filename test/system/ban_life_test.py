@@ -113,7 +113,7 @@ def natural_end(world):
     os.chmod(world.place, 0o777)
     guard = start(world, "hooks:\n  - {on: [ban, expired], run: [%s]}\n" % hook)
     verb("ban", "203.0.113.9", "--for", "2s")
-    ok(guard.says(r"ban\.expired .*prefix=203\.0\.113\.9/32", 8) and not banned("203.0.113.9"), "the end of a ban is told", guard.text[-500:])
+    ok(guard.says(r"ban\.expired .*prefix=203\.0\.113\.9/32", 8) and eventually(lambda: not banned("203.0.113.9"), 3), "the end of a ban is told", guard.text[-500:])
     def told():
         return open(world.place + "/told").read().splitlines() if os.path.exists(world.place + "/told") else []
     ok(eventually(lambda: told() == ["ban 203.0.113.9/32", "expired 203.0.113.9/32"]), "a hook hears of it, after the ban", told())

@@ -89,11 +89,11 @@ TEST_CASE("intervals may differ by a tenth, as clocks and networks do", "[judge]
 TEST_CASE("a check each second may be late by what a busy machine is", "[judge][health]") {
   HealthChecks checks(kSeed);
   Source monitor(checks);
-  for (int i = 0; i < 100; ++i) static_cast<void>(monitor.probes(i % 2 == 0 ? 1250ms : 750ms));
+  for (int i = 0; i < 100; ++i) static_cast<void>(monitor.probes(i % 2 == 0 ? 1105ms : 895ms));
   CHECK(monitor.named());
   HealthChecks others(kSeed);
   Source scanner(others);
-  for (int i = 0; i < 100; ++i) static_cast<void>(scanner.probes(i % 2 == 0 ? 1400ms : 600ms));
+  for (int i = 0; i < 100; ++i) static_cast<void>(scanner.probes(i % 2 == 0 ? 1170ms : 830ms));
   CHECK_FALSE(scanner.named());
 }
 
