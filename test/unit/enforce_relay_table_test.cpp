@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What the kernel makes of it, test/adversary_cases/sessions.py shows.
+// What the kernel makes of it, test/adversary_cases/relays.py shows.
 #include "enforce/relay_table.hpp"
 
 #include <algorithm>
