@@ -451,6 +451,9 @@ def user_of(source):
     return "honest" + source.split(".")[-1] if "." in source else "honest99"
 
 
+VANISHED = []  # open, so that nobody gets the port of an allocation that coturn still has (437)
+
+
 def log_in(source, transport, user=None, traffic=0, end="release"):
     client = Login(source, transport, user or user_of(source))
     if not client.allocate():
@@ -459,7 +462,10 @@ def log_in(source, transport, user=None, traffic=0, end="release"):
         client.relay(traffic)
     if end == "release":
         client.release()
-    turn.reset(client.stream) if end == "reset" else client.stream.close()
+    if end == "vanish":
+        VANISHED.append(client.stream)
+    else:
+        turn.reset(client.stream) if end == "reset" else client.stream.close()
 
 
 @scenario("relays over UDP", "honest", 11)
