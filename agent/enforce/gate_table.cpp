@@ -6,7 +6,6 @@
 
 #include <array>
 #include <cstdlib>
-#include <cstring>
 #include <string_view>
 
 #include "enforce/nft_message.hpp"
@@ -338,13 +337,6 @@ void put_base_chain(nft::Batch& batch, const char* name, std::int32_t priority) 
   nft::put_chain(batch, *chain);
 }
 
-void put_inner_chain(nft::Batch& batch, const char* name) {
-  const Owned<nftnl_chain> chain(nft::got(nftnl_chain_alloc()));
-  nftnl_chain_set_str(chain.get(), NFTNL_CHAIN_TABLE, kTable);
-  nftnl_chain_set_str(chain.get(), NFTNL_CHAIN_NAME, name);
-  nft::put_chain(batch, *chain);
-}
-
 // `lasting` 0: for ever, or what is there as it is.
 void put_elements(nft::Batch& batch, unsigned command, const char* name, std::span<const ByteView> keys,
                   std::chrono::seconds lasting) {
@@ -377,21 +369,6 @@ ByteView key_of(const Prefix& prefix) {
   return ByteView(prefix.network().bytes()).subspan(prefix.is_v4() ? 12 : 0);
 }
 
-Owned<nftnl_rule> parse_rule(const Message& message) {
-  if (!nft::is(message, NFT_MSG_NEWRULE)) return nullptr;
-  Bytes copy;
-  Owned<nftnl_rule> rule(nft::got(nftnl_rule_alloc()));
-  if (nftnl_rule_nlmsg_parse(nft::header_of(message, copy), rule.get()) != 0) return nullptr;
-  const auto* const table = nftnl_rule_get_str(rule.get(), NFTNL_RULE_TABLE);
-  if (table == nullptr || std::strcmp(table, kTable) != 0) return nullptr;
-  return rule;
-}
-
-std::string with_chain(const nftnl_rule& rule) {
-  const auto* const chain = nftnl_rule_get_str(&rule, NFTNL_RULE_CHAIN);
-  return std::string(chain != nullptr ? chain : "?") + ": " + nft::describe(rule);
-}
-
 }  // namespace
 
 const char* quench_set(Family family) {
@@ -400,24 +377,21 @@ const char* quench_set(Family family) {
 
 std::vector<std::string> describe(const Wish& wish) {
   std::vector<std::string> lines;
-  for (const auto& rule : make_rules(wish)) lines.push_back(with_chain(*rule));
+  for (const auto& rule : make_rules(wish)) lines.push_back(nft::describe_with_chain(*rule));
   return lines;
 }
 
 std::uint32_t put_install(Bytes& out, std::uint32_t sequence, const Wish& wish) {
   nft::Batch batch(out, sequence, NFPROTO_INET);
-  // Made first, so that deleting it cannot fail; then made anew.
-  nft::put_table(batch, NFT_MSG_NEWTABLE, NLM_F_CREATE, kTable);
-  nft::put_table(batch, NFT_MSG_DELTABLE, 0, kTable);
-  nft::put_table(batch, NFT_MSG_NEWTABLE, NLM_F_CREATE, kTable);
+  nft::put_table_anew(batch, kTable);
   std::uint32_t id = 0;
   for (const auto& set : kSets) put_set(batch, set, ++id);
-  put_inner_chain(batch, kRequests);
-  put_inner_chain(batch, kInspectUdp);
-  if (wish.tcp) put_inner_chain(batch, kTcpTurns);
-  if (wish.tcp) put_inner_chain(batch, kTcpHeard);
-  if (wish.tcp) put_inner_chain(batch, kInspectTcp);
-  if (wish.tcp) put_inner_chain(batch, kTcpPorts);
+  nft::put_inner_chain(batch, kTable, kRequests);
+  nft::put_inner_chain(batch, kTable, kInspectUdp);
+  if (wish.tcp) nft::put_inner_chain(batch, kTable, kTcpTurns);
+  if (wish.tcp) nft::put_inner_chain(batch, kTable, kTcpHeard);
+  if (wish.tcp) nft::put_inner_chain(batch, kTable, kInspectTcp);
+  if (wish.tcp) nft::put_inner_chain(batch, kTable, kTcpPorts);
   put_base_chain(batch, kUdp, kUdpPriority);
   if (wish.tcp) put_base_chain(batch, kTcp, kTcpPriority);
   for (const auto& rule : make_rules(wish)) nft::put_rule(batch, *rule);
@@ -425,10 +399,7 @@ std::uint32_t put_install(Bytes& out, std::uint32_t sequence, const Wish& wish) 
 }
 
 std::uint32_t put_delete(Bytes& out, std::uint32_t sequence) {
-  nft::Batch batch(out, sequence, NFPROTO_INET);
-  nft::put_table(batch, NFT_MSG_NEWTABLE, NLM_F_CREATE, kTable);
-  nft::put_table(batch, NFT_MSG_DELTABLE, 0, kTable);
-  return batch.end();
+  return nft::put_deletion(out, sequence, kTable);
 }
 
 std::uint32_t put_alive(Bytes& out, std::uint32_t sequence, std::chrono::seconds lasting) {
@@ -463,22 +434,20 @@ std::uint32_t put_heard(Bytes& out, std::uint32_t sequence, Family family, std::
 }
 
 void put_get_table(Bytes& out, std::uint32_t sequence) {
-  MessageWriter message(out, nft::type_of(NFT_MSG_GETTABLE), NLM_F_ACK, sequence, NFPROTO_INET);
-  message.put_text(NFTA_TABLE_NAME, kTable);
+  nft::put_get_table(out, sequence, kTable);
 }
 
 void put_list_rules(Bytes& out, std::uint32_t sequence) {
-  MessageWriter message(out, nft::type_of(NFT_MSG_GETRULE), NLM_F_ACK | NLM_F_DUMP, sequence, NFPROTO_INET);
-  message.put_text(NFTA_RULE_TABLE, kTable);
+  nft::put_list_rules(out, sequence, kTable);
 }
 
 std::optional<std::string> describe(const Message& message) {
-  const auto rule = parse_rule(message);
-  return rule ? std::optional(with_chain(*rule)) : std::nullopt;
+  const auto rule = nft::parse_rule(message, kTable);
+  return rule ? std::optional(nft::describe_with_chain(*rule)) : std::nullopt;
 }
 
 std::optional<Counted> decode_counted(const Message& message) {
-  const auto rule = parse_rule(message);
+  const auto rule = nft::parse_rule(message, kTable);
   if (!rule) return std::nullopt;
   Counted counted;
   bool known = false;

@@ -162,36 +162,21 @@ void put_set(nft::Batch& batch, const SetRow& row, std::uint32_t id) {
                 [&](nlmsghdr* header) { nftnl_set_nlmsg_build_payload(header, set.get()); });
 }
 
-void put_inner_chain(nft::Batch& batch, const char* name) {
-  const Owned<nftnl_chain> chain(nft::got(nftnl_chain_alloc()));
-  nftnl_chain_set_str(chain.get(), NFTNL_CHAIN_TABLE, kTable);
-  nftnl_chain_set_str(chain.get(), NFTNL_CHAIN_NAME, name);
-  nft::put_chain(batch, *chain);
-}
-
-std::string with_chain(const nftnl_rule& rule) {
-  const auto* const chain = nftnl_rule_get_str(&rule, NFTNL_RULE_CHAIN);
-  return std::string(chain != nullptr ? chain : "?") + ": " + nft::describe(rule);
-}
-
 }  // namespace
 
 std::vector<std::string> describe(const Wish& wish) {
   std::vector<std::string> lines;
-  for (const auto& rule : make_rules(wish)) lines.push_back(with_chain(*rule));
+  for (const auto& rule : make_rules(wish)) lines.push_back(nft::describe_with_chain(*rule));
   return lines;
 }
 
 std::uint32_t put_install(Bytes& out, std::uint32_t sequence, const Wish& wish) {
   nft::Batch batch(out, sequence, NFPROTO_INET);
-  // Made first, so that deleting it cannot fail; then made anew.
-  nft::put_table(batch, NFT_MSG_NEWTABLE, NLM_F_CREATE, kTable);
-  nft::put_table(batch, NFT_MSG_DELTABLE, 0, kTable);
-  nft::put_table(batch, NFT_MSG_NEWTABLE, NLM_F_CREATE, kTable);
+  nft::put_table_anew(batch, kTable);
   std::uint32_t id = 0;
   for (const auto& set : kSets) put_set(batch, set, ++id);
-  put_inner_chain(batch, kSigned);
-  put_inner_chain(batch, kPorts);
+  nft::put_inner_chain(batch, kTable, kSigned);
+  nft::put_inner_chain(batch, kTable, kPorts);
   const auto chain = nft::make_chain(kTable, kAnswers);
   nftnl_chain_set_u32(chain.get(), NFTNL_CHAIN_HOOKNUM, NF_INET_LOCAL_OUT);
   nftnl_chain_set_s32(chain.get(), NFTNL_CHAIN_PRIO, kPriority);
@@ -201,15 +186,11 @@ std::uint32_t put_install(Bytes& out, std::uint32_t sequence, const Wish& wish) 
 }
 
 std::uint32_t put_delete(Bytes& out, std::uint32_t sequence) {
-  nft::Batch batch(out, sequence, NFPROTO_INET);
-  nft::put_table(batch, NFT_MSG_NEWTABLE, NLM_F_CREATE, kTable);
-  nft::put_table(batch, NFT_MSG_DELTABLE, 0, kTable);
-  return batch.end();
+  return nft::put_deletion(out, sequence, kTable);
 }
 
 void put_list_rules(Bytes& out, std::uint32_t sequence) {
-  MessageWriter message(out, nft::type_of(NFT_MSG_GETRULE), NLM_F_ACK | NLM_F_DUMP, sequence, NFPROTO_INET);
-  message.put_text(NFTA_RULE_TABLE, kTable);
+  nft::put_list_rules(out, sequence, kTable);
 }
 
 void put_bind(Bytes& out, std::uint32_t sequence, std::uint16_t group) {
@@ -230,13 +211,8 @@ void put_bind(Bytes& out, std::uint32_t sequence, std::uint16_t group) {
 }
 
 std::optional<std::string> describe(const Message& message) {
-  if (!nft::is(message, NFT_MSG_NEWRULE)) return std::nullopt;
-  Bytes copy;
-  const Owned<nftnl_rule> rule(nft::got(nftnl_rule_alloc()));
-  if (nftnl_rule_nlmsg_parse(nft::header_of(message, copy), rule.get()) != 0) return std::nullopt;
-  const auto* const table = nftnl_rule_get_str(rule.get(), NFTNL_RULE_TABLE);
-  if (table == nullptr || std::string_view(table) != kTable) return std::nullopt;
-  return with_chain(*rule);
+  const auto rule = nft::parse_rule(message, kTable);
+  return rule ? std::optional(nft::describe_with_chain(*rule)) : std::nullopt;
 }
 
 std::optional<ByteView> packet_of(const Message& message) {

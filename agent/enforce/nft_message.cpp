@@ -197,6 +197,13 @@ void put_chain(Batch& batch, const nftnl_chain& chain) {
                 [&](nlmsghdr* header) { nftnl_chain_nlmsg_build_payload(header, &chain); });
 }
 
+void put_inner_chain(Batch& batch, const char* table, const char* name) {
+  const Owned<nftnl_chain> chain(got(nftnl_chain_alloc()));
+  nftnl_chain_set_str(chain.get(), NFTNL_CHAIN_TABLE, table);
+  nftnl_chain_set_str(chain.get(), NFTNL_CHAIN_NAME, name);
+  put_chain(batch, *chain);
+}
+
 void delete_chain(Batch& batch, const char* table, const char* name) {
   const Owned<nftnl_chain> chain(got(nftnl_chain_alloc()));
   nftnl_chain_set_str(chain.get(), NFTNL_CHAIN_TABLE, table);
@@ -208,6 +215,30 @@ void delete_chain(Batch& batch, const char* table, const char* name) {
 void put_rule(Batch& batch, nftnl_rule& rule) {
   batch.message(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND,
                 [&](nlmsghdr* header) { nftnl_rule_nlmsg_build_payload(header, &rule); });
+}
+
+void put_table_anew(Batch& batch, const char* name) {
+  // Made first, so that deleting it cannot fail.
+  put_table(batch, NFT_MSG_NEWTABLE, NLM_F_CREATE, name);
+  put_table(batch, NFT_MSG_DELTABLE, 0, name);
+  put_table(batch, NFT_MSG_NEWTABLE, NLM_F_CREATE, name);
+}
+
+std::uint32_t put_deletion(Bytes& out, std::uint32_t sequence, const char* name) {
+  Batch batch(out, sequence, NFPROTO_INET);
+  put_table(batch, NFT_MSG_NEWTABLE, NLM_F_CREATE, name);
+  put_table(batch, NFT_MSG_DELTABLE, 0, name);
+  return batch.end();
+}
+
+void put_get_table(Bytes& out, std::uint32_t sequence, const char* name) {
+  MessageWriter message(out, type_of(NFT_MSG_GETTABLE), NLM_F_ACK, sequence, NFPROTO_INET);
+  message.put_text(NFTA_TABLE_NAME, name);
+}
+
+void put_list_rules(Bytes& out, std::uint32_t sequence, const char* table) {
+  MessageWriter message(out, type_of(NFT_MSG_GETRULE), NLM_F_ACK | NLM_F_DUMP, sequence, NFPROTO_INET);
+  message.put_text(NFTA_RULE_TABLE, table);
 }
 
 bool is(const Message& message, unsigned command) {
@@ -238,16 +269,25 @@ bool is_drop_chain(const Message& message) {
          nftnl_chain_get_u32(chain.get(), NFTNL_CHAIN_POLICY) == NF_ACCEPT;
 }
 
-std::optional<std::string> describe(const Message& message, const char* table, const char* chain) {
-  if (!is(message, NFT_MSG_NEWRULE)) return std::nullopt;
+Owned<nftnl_rule> parse_rule(const Message& message, const char* table) {
+  if (!is(message, NFT_MSG_NEWRULE)) return nullptr;
   Bytes copy;
-  const Owned<nftnl_rule> rule(got(nftnl_rule_alloc()));
-  if (nftnl_rule_nlmsg_parse(header_of(message, copy), rule.get()) != 0) return std::nullopt;
+  Owned<nftnl_rule> rule(got(nftnl_rule_alloc()));
+  if (nftnl_rule_nlmsg_parse(header_of(message, copy), rule.get()) != 0) return nullptr;
   const auto* const its_table = nftnl_rule_get_str(rule.get(), NFTNL_RULE_TABLE);
-  const auto* const its_chain = nftnl_rule_get_str(rule.get(), NFTNL_RULE_CHAIN);
-  if (its_table == nullptr || its_chain == nullptr || std::strcmp(its_table, table) != 0 ||
-      std::strcmp(its_chain, chain) != 0)
-    return std::nullopt;
+  if (its_table == nullptr || std::strcmp(its_table, table) != 0) return nullptr;
+  return rule;
+}
+
+std::string describe_with_chain(const nftnl_rule& rule) {
+  const auto* const chain = nftnl_rule_get_str(&rule, NFTNL_RULE_CHAIN);
+  return std::string(chain != nullptr ? chain : "?") + ": " + describe(rule);
+}
+
+std::optional<std::string> describe(const Message& message, const char* table, const char* chain) {
+  const auto rule = parse_rule(message, table);
+  const auto* const its_chain = rule ? nftnl_rule_get_str(rule.get(), NFTNL_RULE_CHAIN) : nullptr;
+  if (its_chain == nullptr || std::strcmp(its_chain, chain) != 0) return std::nullopt;
   return describe(*rule);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// nf_tables messages by libnftnl, as far as both backends say the same: transactions, expressions that match
-// coturn's ports, and a rule of the kernel's as one line of text. No socket. Which table, and what else
-// stands in a rule, is for drop_rule and nftables_codec.
+// nf_tables messages by libnftnl, as far as the backends and the tables beside them say the same:
+// transactions, expressions that match coturn's ports, and a rule of the kernel's as one line of text. No
+// socket. Which table, and what else stands in a rule, is for drop_rule, nftables_codec and *_table.
 #pragma once
 
 #include <netinet/in.h>  // before the kernel's own headers, which then leave out what it has
@@ -110,8 +110,18 @@ class Batch {
 [[nodiscard]] Owned<nftnl_chain> make_chain(const char* table, const char* name);
 void put_table(Batch& batch, unsigned command, std::uint16_t flags, const char* name);
 void put_chain(Batch& batch, const nftnl_chain& chain);
+// One that others go to.
+void put_inner_chain(Batch& batch, const char* table, const char* name);
 void delete_chain(Batch& batch, const char* table, const char* name);  // with its rules
 void put_rule(Batch& batch, nftnl_rule& rule);
+
+// --- a table of ours that the backends do not have, of the family inet; `sequence` is the first number ---
+// Empty, whatever stood there before.
+void put_table_anew(Batch& batch, const char* name);
+// A whole transaction; no table is no error. The number of the last message that is answered is returned.
+std::uint32_t put_deletion(Bytes& out, std::uint32_t sequence, const char* name);
+void put_get_table(Bytes& out, std::uint32_t sequence, const char* name);
+void put_list_rules(Bytes& out, std::uint32_t sequence, const char* table);
 
 // --- answers ---
 [[nodiscard]] bool is(const Message& message, unsigned command);
@@ -121,6 +131,10 @@ void put_rule(Batch& batch, nftnl_rule& rule);
 [[nodiscard]] bool is_active_table(const Message& message);
 // A chain as make_chain() makes it.
 [[nodiscard]] bool is_drop_chain(const Message& message);
+// A rule of that table; null: no rule, or one of another table.
+[[nodiscard]] Owned<nftnl_rule> parse_rule(const Message& message, const char* table);
+// "chain: what it says"
+[[nodiscard]] std::string describe_with_chain(const nftnl_rule& rule);
 // What a rule of that chain says; absent: no rule, or one of another chain.
 [[nodiscard]] std::optional<std::string> describe(const Message& message, const char* table,
                                                   const char* chain);

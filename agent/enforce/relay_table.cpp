@@ -113,17 +113,13 @@ Owned<nftnl_chain> marking_chain() {
 
 std::vector<std::string> describe(const Wish& wish) {
   std::vector<std::string> lines;
-  for (const auto& rule : make_rules(wish))
-    lines.push_back(nftnl_rule_get_str(rule.get(), NFTNL_RULE_CHAIN) + (": " + nft::describe(*rule)));
+  for (const auto& rule : make_rules(wish)) lines.push_back(nft::describe_with_chain(*rule));
   return lines;
 }
 
 std::uint32_t put_install(Bytes& out, std::uint32_t sequence, const Wish& wish) {
   nft::Batch batch(out, sequence, NFPROTO_INET);
-  // Made first, so that deleting it cannot fail; then made anew.
-  nft::put_table(batch, NFT_MSG_NEWTABLE, NLM_F_CREATE, kTable);
-  nft::put_table(batch, NFT_MSG_DELTABLE, 0, kTable);
-  nft::put_table(batch, NFT_MSG_NEWTABLE, NLM_F_CREATE, kTable);
+  nft::put_table_anew(batch, kTable);
   nft::put_chain(batch, *marking_chain());
   nft::put_chain(batch, *nft::make_chain(kTable, kDropping));
   for (const auto& rule : make_rules(wish)) nft::put_rule(batch, *rule);
@@ -131,15 +127,11 @@ std::uint32_t put_install(Bytes& out, std::uint32_t sequence, const Wish& wish) 
 }
 
 std::uint32_t put_delete(Bytes& out, std::uint32_t sequence) {
-  nft::Batch batch(out, sequence, NFPROTO_INET);
-  nft::put_table(batch, NFT_MSG_NEWTABLE, NLM_F_CREATE, kTable);
-  nft::put_table(batch, NFT_MSG_DELTABLE, 0, kTable);
-  return batch.end();
+  return nft::put_deletion(out, sequence, kTable);
 }
 
 void put_get_table(Bytes& out, std::uint32_t sequence) {
-  MessageWriter message(out, nft::type_of(NFT_MSG_GETTABLE), NLM_F_ACK, sequence, NFPROTO_INET);
-  message.put_text(NFTA_TABLE_NAME, kTable);
+  nft::put_get_table(out, sequence, kTable);
 }
 
 void put_list_chains(Bytes& out, std::uint32_t sequence) {
@@ -147,8 +139,7 @@ void put_list_chains(Bytes& out, std::uint32_t sequence) {
 }
 
 void put_list_rules(Bytes& out, std::uint32_t sequence) {
-  MessageWriter message(out, nft::type_of(NFT_MSG_GETRULE), NLM_F_ACK | NLM_F_DUMP, sequence, NFPROTO_INET);
-  message.put_text(NFTA_RULE_TABLE, kTable);
+  nft::put_list_rules(out, sequence, kTable);
 }
 
 bool is_our_chain(const Message& message) {
@@ -171,16 +162,13 @@ bool is_our_chain(const Message& message) {
 }
 
 std::optional<std::string> describe(const Message& message) {
-  for (const char* const chain : {kMarking, kDropping})
-    if (auto text = nft::describe(message, kTable, chain)) return chain + (": " + *text);
-  return std::nullopt;
+  const auto rule = nft::parse_rule(message, kTable);
+  return rule ? std::optional(nft::describe_with_chain(*rule)) : std::nullopt;
 }
 
 std::optional<std::uint64_t> decode_dropped(const Message& message) {
-  if (!nft::is(message, NFT_MSG_NEWRULE)) return std::nullopt;
-  Bytes copy;
-  const Owned<nftnl_rule> rule(nft::got(nftnl_rule_alloc()));
-  if (nftnl_rule_nlmsg_parse(nft::header_of(message, copy), rule.get()) != 0) return std::nullopt;
+  const auto rule = nft::parse_rule(message, kTable);
+  if (!rule) return std::nullopt;
   const Owned<nftnl_expr_iter> iterator(nft::got(nftnl_expr_iter_create(rule.get())));
   while (const auto* const expression = nftnl_expr_iter_next(iterator.get())) {
     const char* const name = nftnl_expr_get_str(expression, NFTNL_EXPR_NAME);
